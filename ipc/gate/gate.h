@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* The gate: where secondaries knock. It runs on the control pthread, says who may come in, creates
+ * their links and ends them; it parses no requests. */
+
+#ifndef CAL_IPC_GATE_GATE_H
+#define CAL_IPC_GATE_GATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "ipc/gate/gate_proto.h"
+
+struct link;
+
+/* Called on the control pthread. */
+struct gate_ops {
+	/* A link was granted. The receiver (core/rpc) hands it to the app thread and owns its
+	 * polling side until it calls gate_link_done(). */
+	void (*link_up)(void *ctx, struct link *link);
+	/* Its connection ended. Nothing will be read from or written to it any more; let go of it on
+	 * the app thread and call gate_link_done(). */
+	void (*link_down)(void *ctx, struct link *link);
+	/* A service (or whoever says it is one and has that role) reports. */
+	void (*report)(void *ctx, const char *name, pid_t pid, enum gate_report_code code,
+		       const char *text);
+	/* A service's connection came or went; used by the supervisor. */
+	void (*peer)(void *ctx, const char *name, pid_t pid, bool connected);
+};
+
+/** Create and listen on instance `id`'s gate.sock. May be called before EAL is up: hellos are
+ *  answered and reports delivered at once, ATTACHes wait for gate_open(). Control pthread. */
+int gate_listen(int id, const struct gate_ops *ops, void *ctx);
+
+/** Answer the ATTACHes that wait and all later ones: the template is written and the app thread
+ *  polls links. Control pthread. */
+int gate_open(void);
+
+/** Refuse new ATTACHes with `reason`, send STOP to everybody, end all links. Control pthread. */
+void gate_close(const char *reason);
+
+/** Remove the socket. After the last gate_link_done(). Control pthread. */
+void gate_fini(void);
+
+/** Number of links that exist (granted, or ended and not yet done). Control pthread. */
+unsigned gate_num_links(void);
+
+/** Make a connected pair for a service that is about to be spawned: *child_fd is inherited by it
+ *  (as CAL_SERVICE_FD in its environment), the other end is treated as an accepted connection with
+ *  the role of a service named `name`. Control pthread. The caller closes *child_fd after the
+ *  spawn. */
+int gate_service_pair(const char *name, int *child_fd);
+
+/** The app thread has let go of the link: free it. Any thread. */
+void gate_link_done(struct link *link);
+
+/** End a link whose peer broke the protocol or does not read; `reason` is logged once with the
+ *  peer's name and pid. link_down() follows. Any thread. */
+void gate_link_kill(struct link *link, const char *reason);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* The messages on gate.sock (SOCK_SEQPACKET, one struct gate_msg a packet, host byte order: both
+ * ends are on one machine).
+ *
+ *   client                         primary
+ *   HELLO(abi, name, pid)    →
+ *                            ←     WELCOME(abi, role, state) | REFUSED(text), then close
+ *   REPORT(code, text)       →                                (a service's: config checked, ready)
+ *   ATTACH                   →
+ *                            ←     GRANT(paths, geometry) + SCM_RIGHTS {link rw, stats ro}
+ *                                  | REFUSED(text)            (may come late: when the env is up)
+ *   WAKE                     ↔                                (a doorbell, only when armed)
+ *                            ←     STOP                       (an orderly stop: end now)
+ *
+ * The first twelve bytes keep their meaning in every version, so that a peer of another version
+ * can be told in a sentence. The connection is the link's life. */
+
+#ifndef CAL_IPC_GATE_PROTO_H
+#define CAL_IPC_GATE_PROTO_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "calandria/version.h"
+
+#define GATE_MAGIC 0x4c414347u /* "GCAL" */
+
+enum gate_msg_type {
+	GATE_HELLO = 1,
+	GATE_WELCOME,
+	GATE_REFUSED,
+	GATE_REPORT,
+	GATE_ATTACH,
+	GATE_GRANT,
+	GATE_WAKE,
+	GATE_STOP,
+};
+
+enum gate_role { GATE_ROLE_NONE = 0, GATE_ROLE_ADMIN, GATE_ROLE_SERVICE, GATE_ROLE_MONITOR };
+
+/* What a service reports of itself. */
+enum gate_report_code {
+	GATE_REPORT_READY = 1,   /* it serves (rpcd: its socket listens) */
+	GATE_REPORT_CHECKED,     /* confd: the configuration is readable and well-formed */
+	GATE_REPORT_FAILED,      /* it cannot do its work and never will; text says why */
+	GATE_REPORT_METRICS,     /* mond: text is its URL */
+};
+
+struct gate_geometry {
+	uint32_t link_size; /* bytes of the link's shared memory */
+	uint32_t slot_size; /* bytes of one message slot */
+	uint32_t num_request_slots;
+	uint32_t num_response_slots;
+};
+
+struct gate_msg {
+	uint32_t magic;
+	uint16_t abi;
+	uint16_t type;
+	uint32_t size; /* of this packet */
+	uint32_t code; /* role (WELCOME), report code (REPORT), otherwise 0 */
+	int32_t pid;   /* sender's; the primary believes SO_PEERCRED, not this */
+	uint32_t instance;
+	char name[32];    /* HELLO: who it is ("rpcd", "calctl") */
+	char version[32]; /* HELLO, WELCOME: CAL_VERSION_STRING */
+	struct gate_geometry geometry; /* GRANT */
+	char text[512];     /* REFUSED, REPORT: a sentence; GRANT: the folder for the private copy */
+	char template_dir[256]; /* GRANT */
+};
+static_assert(sizeof(struct gate_msg) == 24 + 64 + 16 + 512 + 256, "shared layout");
+static_assert(offsetof(struct gate_msg, size) == 8, "kept in every version");
+
+#endif

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026, the Calandria authors
+#
+# Tests are found by their place: tests/unit/DIR/NAME.c is one CUnit program (linked with the
+# primary's library; what it defines itself, such as a fake clock, takes precedence over the
+# library's), tests/integration/NAME.{py,sh} one script, tests/bench/NAME.c one benchmark.
+
+UNIT_SRCS  := $(wildcard tests/unit/*/*.c tests/unit/*/*/*.c)
+UNIT_BINS  := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRCS))
+BENCH_SRCS := $(wildcard tests/bench/*.c)
+BENCH_BINS := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(BENCH_SRCS))
+HELPER_SRCS := $(wildcard tests/helpers/*.c)
+HELPER_BINS := $(patsubst tests/helpers/%.c,$(B)/tests/helpers/%,$(HELPER_SRCS))
+
+#: make check                 build everything and run every test
+#: make check-unit [T=DIR/NAME]  the unit tests, or the ones whose path contains T
+#: make check-integration [T=NAME]  real processes
+.PHONY: check check-unit check-integration tests
+tests: $(UNIT_BINS) $(HELPER_BINS)
+check: all tests
+	$(Q)tests/run --build $(B) unit integration
+check-unit: $(if $(T),$(foreach b,$(UNIT_BINS),$(if $(findstring $(T),$(b)),$(b))),$(UNIT_BINS))
+	$(Q)tests/run --build $(B) unit $(if $(T),--only $(T))
+check-integration: all $(HELPER_BINS)
+	$(Q)tests/run --build $(B) integration $(if $(T),--only $(T))
+
+# A unit test may carry `/* links: client */` to be linked as a secondary is, or name extra
+# libraries in `/* libs: -luv */`.
+unit_libs = $(if $(shell grep -l 'links: client' $(1)),$(CLIENT_LIBS),$(B)/lib/libcalandria.a $(DPDK_PRIMARY_LIBS) -luring -lmsgpackc $(SYS_LIBS)) \
+            $(shell sed -n 's,^/\* libs: \(.*\) \*/$$,\1,p' $(1))
+
+$(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(LIBS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) $< $(call unit_libs,tests/unit/$*.c) -lcunit -o $@
+
+# Benchmarks and helpers are programs of either side: `/* links: client */` or the primary's.
+prog_libs = $(if $(shell grep -l 'links: client' $(1)),$(CLIENT_LIBS),$(PRIMARY_LIBS)) \
+            $(shell sed -n 's,^/\* libs: \(.*\) \*/$$,\1,p' $(1))
+$(B)/tests/bench/%: $(B)/obj/tests/bench/%.o $(LIBS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) $< $(call prog_libs,tests/bench/$*.c) -o $@
+$(B)/tests/helpers/%: $(B)/obj/tests/helpers/%.o $(LIBS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) $< $(call prog_libs,tests/helpers/$*.c) -o $@
+
+.SECONDARY: $(call objs,$(UNIT_SRCS) $(BENCH_SRCS) $(HELPER_SRCS))
+-include $(patsubst %.o,%.d,$(call objs,$(UNIT_SRCS) $(BENCH_SRCS) $(HELPER_SRCS)))

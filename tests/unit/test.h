@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* What every unit test ends with: a table of cases and TEST_MAIN. One argument runs one case. */
+
+#ifndef CAL_TESTS_UNIT_TEST_H
+#define CAL_TESTS_UNIT_TEST_H
+
+#include <CUnit/Basic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct test_case {
+	const char *name;
+	void (*fn)(void);
+};
+
+#define TEST(fn_)      { #fn_, fn_ }
+#define CHECK(expr)    CU_ASSERT(expr)
+#define CHECK_EQ(a, b) CU_ASSERT_EQUAL(a, b)
+#define CHECK_STR(a, b) CU_ASSERT_STRING_EQUAL(a, b)
+/* Ends the case: what follows could not run without it. */
+#define REQUIRE(expr)  CU_ASSERT_FATAL(expr)
+
+static inline int
+test_main(int argc, char **argv, const char *suite_name, const struct test_case *cases, size_t n,
+	  int (*setup)(void), int (*teardown)(void))
+{
+	CU_pSuite suite;
+	unsigned failures;
+	size_t i, added = 0;
+
+	if (CU_initialize_registry() != CUE_SUCCESS) {
+		return 1;
+	}
+	suite = CU_add_suite(suite_name, setup, teardown);
+	if (suite == NULL) {
+		return 1;
+	}
+	for (i = 0; i < n; i++) {
+		if (argc > 1 && strcmp(argv[1], cases[i].name) != 0) {
+			continue;
+		}
+		if (CU_add_test(suite, cases[i].name, cases[i].fn) == NULL) {
+			return 1;
+		}
+		added++;
+	}
+	if (added == 0) {
+		fprintf(stderr, "no case named %s\n", argc > 1 ? argv[1] : "?");
+		return 1;
+	}
+	CU_basic_set_mode(CU_BRM_VERBOSE);
+	CU_basic_run_tests();
+	/* Failures of set-up count too: a suite that could not start has proved nothing. */
+	failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
+	CU_cleanup_registry();
+	return failures == 0 ? 0 : 1;
+}
+
+#define TEST_MAIN_WITH(name_, cases_, setup_, teardown_)                                           \
+	int main(int argc, char **argv)                                                            \
+	{                                                                                          \
+		return test_main(argc, argv, name_, cases_, sizeof(cases_) / sizeof((cases_)[0]),  \
+				 setup_, teardown_);                                               \
+	}
+#define TEST_MAIN(name_, cases_) TEST_MAIN_WITH(name_, cases_, NULL, NULL)
+
+#endif
