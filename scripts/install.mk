@@ -1,2 +1,90 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026, the Calandria authors
+
+#: make deps                  install every Debian package that anything here needs
+#: make setup / unsetup       reserve hugepages, mount what is needed / give all of it back
+.PHONY: deps setup unsetup demo install uninstall pc
+deps:
+	@scripts/deps.sh
+setup:
+	@scripts/setup.sh config
+unsetup:
+	@scripts/setup.sh reset
+
+#: make demo                  everything from a bare machine to verified I/O under kill -9
+# A make of its own, since the packages that this one looks for may only just have arrived.
+demo:
+	@scripts/deps.sh build
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@CAL_BUILD=$(abspath $(B)) scripts/demo.sh
+
+# --- pkg-config and installation -------------------------------------------------------------------
+PC_VARS = -e 's|@VERSION@|$(VERSION)|' -e 's|@PRIMARY_LIBS@|$(PC_PRIMARY_LIBS)|' \
+          -e 's|@CLIENT_LIBS@|$(PC_CLIENT_LIBS)|'
+# One whole-archive group: pkg-config may merge flags that are repeated.
+PC_PRIMARY_LIBS := -Wl,--whole-archive -l:libcalandria.a $(DPDK_EAL) -l:librte_mempool.a -l:librte_mempool_ring.a \
+                   -l:librte_pci.a -l:librte_bus_pci.a -Wl,--no-whole-archive -luring $(SYS_LIBS)
+PC_CLIENT_LIBS  := $(CLIENT_WRAP) -l:libcalandria-client.a -l:libcalandria.a -Wl,--whole-archive $(DPDK_EAL) \
+                   -Wl,--no-whole-archive -lmsgpackc -ljson-c $(SYS_LIBS)
+
+all: pc
+pc: $(B)/lib/pkgconfig/calandria.pc $(B)/lib/pkgconfig/calandria-client.pc
+$(B)/lib/pkgconfig/%.pc: scripts/%.pc.in core/include/calandria/version.h Makefile scripts/install.mk
+	@mkdir -p $(@D)
+	$(Q)sed -e 's|@LIBDIR@|$(abspath $(B)/lib)|' -e 's|@INCLUDEDIR@|$(abspath core/include)|' $(PC_VARS) $< > $@
+
+#: make install               [DESTDIR=] [PREFIX=/usr/local]
+INST = install -D -m
+install: all
+	$(Q)for b in calandria calctl; do $(INST) 755 $(B)/bin/$$b $(DESTDIR)$(PREFIX)/bin/$$b || exit 1; done
+	$(Q)for b in $(notdir $(filter $(B)/bin/cal-%,$(BINS))); do \
+	    $(INST) 755 $(B)/bin/$$b $(DESTDIR)$(PREFIX)/libexec/calandria/$$b || exit 1; done
+	$(Q)$(INST) 755 scripts/setup.sh $(DESTDIR)$(PREFIX)/sbin/calandria-setup
+	$(Q)for l in $(LIBS); do $(INST) 644 $$l $(DESTDIR)$(PREFIX)/lib/$$(basename $$l) || exit 1; done
+	$(Q)cd core/include && for h in */*.h; do $(INST) 644 $$h $(DESTDIR)$(PREFIX)/include/$$h || exit 1; done
+	$(Q)for h in ipc/client/client.h ipc/client/json.h ipc/codec/codec.h ipc/gate/gate_proto.h; do \
+	    $(INST) 644 $$h $(DESTDIR)$(PREFIX)/include/calandria/$$h || exit 1; done
+	$(Q)for p in calandria calandria-client; do mkdir -p $(DESTDIR)$(PREFIX)/lib/pkgconfig && \
+	    sed -e 's|@LIBDIR@|$(PREFIX)/lib|' -e 's|@INCLUDEDIR@|$(PREFIX)/include|' $(PC_VARS) scripts/$$p.pc.in \
+	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/$$p.pc || exit 1; done
+	$(Q)$(INST) 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/calandria/LICENSE
+	$(Q)$(INST) 644 README.md $(DESTDIR)$(PREFIX)/share/doc/calandria/README.md
+	@echo "installed below $(DESTDIR)$(PREFIX)"
+
+#: make uninstall             the same places
+uninstall:
+	$(Q)cd $(DESTDIR)$(PREFIX) && rm -rf bin/calandria bin/calctl sbin/calandria-setup libexec/calandria \
+	    $(addprefix lib/,$(notdir $(LIBS))) lib/pkgconfig/calandria.pc lib/pkgconfig/calandria-client.pc \
+	    include/calandria include/spdk include/spdk_internal share/doc/calandria
+
+# --- lint ------------------------------------------------------------------------------------------
+#: make lint                  clang-format, clang-tidy, cppcheck, shell syntax, dependency directions
+.PHONY: lint lint-format lint-tidy lint-cppcheck lint-deps
+C_FILES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+TIDY_SRCS := $(filter-out %.bpf.c,$(filter %.c,$(C_FILES)))
+lint:
+	@scripts/deps.sh build test lint
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory lint-format lint-deps
+	@$(MAKE) --no-print-directory lint-cppcheck
+	@$(MAKE) --no-print-directory -k -j$$(nproc) lint-tidy
+	@echo "lint: clean"
+lint-format:
+	$(Q)clang-format --dry-run -Werror $(C_FILES)
+lint-deps:
+	$(Q)scripts/check-deps.py
+	$(Q)for s in $$(git ls-files '*.sh' .ci/run); do bash -n $$s || exit 1; done
+	$(Q)python3 -m py_compile $$(git ls-files '*.py' tests/run)
+lint-cppcheck:
+	$(Q)cppcheck --quiet --error-exitcode=1 --enable=warning,portability,performance --inline-suppr -j$$(nproc) \
+	    --suppressions-list=scripts/cppcheck.suppress --std=c11 -D__x86_64__ -D__GNUC__ -I. -Icore/include \
+	    $(filter-out tests/%,$(TIDY_SRCS))
+# A stamp a file: what has not changed since it was clean is not read again.
+TIDY_STAMPS := $(patsubst %.c,$(B)/tidy/%.ok,$(TIDY_SRCS))
+lint-tidy: $(TIDY_STAMPS)
+$(B)/tidy/%.ok: %.c .clang-tidy
+	@mkdir -p $(@D)
+	$(call say,TIDY,$<)
+	$(Q)clang-tidy --quiet $< -- $(CPPFLAGS_ALL) -std=gnu11 2>$@.log >$@.out || { cat $@.out; exit 1; }
+	$(Q)$(CC) $(CPPFLAGS_ALL) -std=gnu11 -MM -MT $@ -MF $(B)/tidy/$*.d $< && touch $@
+-include $(patsubst %.ok,%.d,$(TIDY_STAMPS))
