@@ -3,7 +3,8 @@
  */
 
 /* JSON text and json-c objects ⇄ MessagePack, for the services and calctl. The primary never sees
- * JSON. Integers stay integers (-2^63 … 2^64-1), other numbers become float64. */
+ * JSON. Integers stay integers (-2^63 … 2^64-1), other numbers become float64. Nesting is bounded
+ * by CODEC_MAX_DEPTH in both directions. No call here keeps state: any thread. */
 
 #ifndef CAL_IPC_CLIENT_JSON_H
 #define CAL_IPC_CLIENT_JSON_H
@@ -13,23 +14,35 @@
 
 #include "ipc/codec/codec.h"
 
-/** Append `value` (NULL is JSON null) to `buf`. Returns 0 or -ENOMEM. */
+/** Append `value` (NULL is JSON null) to `buf`. NaN and infinities, which json-c has and JSON has
+ *  not, become nil. Returns 0, -ENOMEM, or -E2BIG when it is nested too deeply (and then part of it
+ *  may be in `buf`). */
 int cal_json_pack(struct codec_buf *buf, struct json_object *value);
 
-/** Build a json-c object of one MessagePack value. *out is NULL for nil. Returns 0, -EBADMSG,
- *  -ENOMEM. */
+/** Build a json-c object of one MessagePack value. *out is NULL for nil. Strings that are not UTF-8
+ *  get U+FFFD where they break. Returns 0, -EBADMSG (malformed, too deep, a key that is not a
+ *  string or has a NUL in it), -ENOMEM. */
 int cal_json_unpack(const void *value, size_t len, struct json_object **out);
 
-/* A growing text buffer. */
+/* A growing text buffer. Starts as all zeroes. */
 struct cal_text {
 	char *data; /* terminated when len > 0 */
 	size_t len;
 	size_t cap;
 };
 /** Print one MessagePack value as compact JSON text, without building a tree: what rpcd answers
- *  with. Strings that are not UTF-8 get U+FFFD where they break. Returns 0, -EBADMSG, -ENOMEM. */
+ *  with. Strings that are not UTF-8 get U+FFFD where they break. Returns 0, -EBADMSG, -ENOMEM; on
+ *  failure the text is as it was. */
 int cal_json_print(struct cal_text *text, const void *value, size_t len);
+/** Print `len` bytes as a JSON string, quotes and all. Returns 0 or -ENOMEM. */
+int cal_json_print_string(struct cal_text *text, const char *bytes, size_t len);
 int cal_text_append(struct cal_text *text, const char *bytes, size_t len);
+int cal_text_append_cstr(struct cal_text *text, const char *str);
 void cal_text_free(struct cal_text *text);
+
+/** Length of the UTF-8 sequence at `p` (at most `len` > 0 bytes). When it is not one, *valid is
+ *  false and the length is that of the bytes to replace with one U+FFFD (Unicode's "maximal
+ *  subpart"). */
+size_t cal_utf8_next(const unsigned char *p, size_t len, bool *valid);
 
 #endif
