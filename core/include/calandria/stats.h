@@ -126,6 +126,9 @@ struct cal_stats_view {
 /** Map instance `id`'s segment read-only and check its header. Returns 0, -ENOENT, -EPROTO (another
  *  version or damaged), or another negative errno. */
 int cal_stats_open(int id, struct cal_stats_view *view);
+/** The same over a descriptor, such as one that the gate granted. It stays the caller's and may be
+ *  closed at once. */
+int cal_stats_open_fd(int fd, struct cal_stats_view *view);
 void cal_stats_close(struct cal_stats_view *view);
 /** Find a metric by name, NULL if there is none. */
 const struct cal_stats_metric *cal_stats_find(const struct cal_stats_view *view, const char *name);
