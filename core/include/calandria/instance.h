@@ -4,7 +4,7 @@
 
 /* Where the files of one running primary are: /run/calandria/<id>/ (0700).
  *
- *   lock              flock()ed exclusively by the primary for its whole life, its pid inside
+ *   lock              locked (F_OFD_SETLK) by the primary for its whole life, its pid inside
  *   state             struct cal_state_file, see calandria/state.h
  *   stats             struct cal_stats_header, see calandria/stats.h
  *   gate.sock         SOCK_SEQPACKET, see ipc/gate/gate_proto.h

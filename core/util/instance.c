@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+#include "calandria/instance.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAX_DEPTH 8
+
+static const char *
+run_root(void)
+{
+	const char *root = getenv("CALANDRIA_RUN_ROOT");
+
+	return root != NULL && root[0] != '\0' ? root : CAL_RUN_ROOT;
+}
+
+int
+cal_instance_path(char *buf, size_t size, int id, const char *name)
+{
+	int n;
+
+	n = snprintf(buf, size, "%s/%d%s%s", run_root(), id, name[0] != '\0' ? "/" : "", name);
+	return n >= 0 && (size_t)n < size ? 0 : -ENAMETOOLONG;
+}
+
+/* Remove what a folder holds, but not `keep` at its top. Links are removed, not followed. `fd` is
+ * closed. */
+static int
+folder_empty(int fd, const char *keep, int depth)
+{
+	struct dirent *entry;
+	int rc = 0, sub;
+	DIR *dir;
+
+	dir = fdopendir(fd);
+	if (dir == NULL) {
+		rc = -errno;
+		close(fd);
+		return rc;
+	}
+	while ((entry = readdir(dir)) != NULL) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+		    (keep != NULL && strcmp(entry->d_name, keep) == 0)) {
+			continue;
+		}
+		if (unlinkat(fd, entry->d_name, 0) == 0 || errno == ENOENT) {
+			continue;
+		}
+		if (errno != EISDIR && errno != EPERM) {
+			rc = -errno;
+			continue;
+		}
+		sub = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (sub < 0 || depth == MAX_DEPTH) {
+			rc = sub < 0 ? -errno : -ELOOP;
+			if (sub >= 0) {
+				close(sub);
+			}
+			continue;
+		}
+		(void)folder_empty(sub, NULL, depth + 1);
+		if (unlinkat(fd, entry->d_name, AT_REMOVEDIR) != 0) {
+			rc = -errno;
+		}
+	}
+	closedir(dir);
+	return rc;
+}
+
+static int
+instance_empty(int id, const char *keep)
+{
+	char path[CAL_PATH_MAX];
+	int fd, rc;
+
+	rc = cal_instance_path(path, sizeof(path), id, "");
+	if (rc != 0) {
+		return rc;
+	}
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : folder_empty(fd, keep, 0);
+}
+
+static pid_t
+pid_read(int fd)
+{
+	char text[16] = "";
+
+	if (pread(fd, text, sizeof(text) - 1, 0) <= 0) {
+		return 0;
+	}
+	return (pid_t)strtol(text, NULL, 10);
+}
+
+/* The lock is one on the open file description: like flock() it goes with the last descriptor, and
+ * unlike flock() others can ask for it without taking it, so that a reader never gets in the way of
+ * a primary that starts. */
+static int
+lock_take(int fd)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	return fcntl(fd, F_OFD_SETLK, &lock) == 0 ? 0 : -errno;
+}
+
+static bool
+lock_is_taken(int fd)
+{
+	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+
+	return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+/* The predecessor may have removed the file between our open and its giving the lock back. */
+static bool
+is_still_there(int fd, const char *path)
+{
+	struct stat ours, theirs;
+
+	return fstat(fd, &ours) == 0 && stat(path, &theirs) == 0 && ours.st_ino == theirs.st_ino &&
+	       ours.st_dev == theirs.st_dev;
+}
+
+static int
+folders_create(int id)
+{
+	char path[CAL_PATH_MAX];
+	int rc;
+
+	if (mkdir(run_root(), 0755) != 0 && errno != EEXIST) {
+		return -errno;
+	}
+	rc = cal_instance_path(path, sizeof(path), id, "");
+	if (rc == 0 && mkdir(path, 0700) != 0 && errno != EEXIST) {
+		rc = -errno;
+	}
+	return rc;
+}
+
+/* One try. -EAGAIN: the folder went away under us. */
+static int
+claim_once(int id, const char *path, pid_t *owner)
+{
+	int fd, rc;
+
+	rc = folders_create(id);
+	if (rc != 0) {
+		return rc;
+	}
+	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		return errno == ENOENT ? -EAGAIN : -errno;
+	}
+	rc = lock_take(fd);
+	if (rc == -EAGAIN || rc == -EACCES) {
+		*owner = pid_read(fd);
+		rc = -EBUSY;
+	} else if (rc == 0 && !is_still_there(fd, path)) {
+		rc = -EAGAIN;
+	}
+	if (rc == 0) {
+		rc = instance_empty(id, CAL_LOCK_NAME);
+	}
+	if (rc == 0 && (ftruncate(fd, 0) != 0 || dprintf(fd, "%d\n", (int)getpid()) < 0)) {
+		rc = -errno;
+	}
+	if (rc != 0) {
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+int
+cal_instance_claim(int id, pid_t *owner)
+{
+	char path[CAL_PATH_MAX];
+	int rc, tries;
+
+	*owner = 0;
+	rc = cal_instance_path(path, sizeof(path), id, CAL_LOCK_NAME);
+	for (tries = 0; rc == 0 && tries < 100; tries++) {
+		rc = claim_once(id, path, owner);
+		if (rc != -EAGAIN) {
+			return rc;
+		}
+		rc = 0;
+	}
+	return rc != 0 ? rc : -EAGAIN;
+}
+
+void
+cal_instance_release(int id, int lock_fd)
+{
+	char path[CAL_PATH_MAX];
+
+	(void)instance_empty(id, CAL_LOCK_NAME);
+	if (cal_instance_path(path, sizeof(path), id, CAL_LOCK_NAME) == 0) {
+		(void)unlink(path);
+	}
+	if (cal_instance_path(path, sizeof(path), id, "") == 0) {
+		(void)rmdir(path);
+	}
+	close(lock_fd);
+}
+
+pid_t
+cal_instance_owner(int id)
+{
+	char path[CAL_PATH_MAX];
+	pid_t pid;
+	int fd, rc;
+
+	rc = cal_instance_path(path, sizeof(path), id, CAL_LOCK_NAME);
+	if (rc != 0) {
+		return rc;
+	}
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0) {
+		return errno == ENOENT ? 0 : -errno;
+	}
+	pid = lock_is_taken(fd) ? pid_read(fd) : 0;
+	close(fd);
+	return pid;
+}

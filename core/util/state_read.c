@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* The reading end of the state file; the writer is core/app/state.c. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "calandria/instance.h"
+#include "calandria/state.h"
+
+#define NAME_OF(names_, i_) ((i_) < sizeof(names_) / sizeof((names_)[0]) ? (names_)[i_] : "unknown")
+#define TERMINATE(text_)    ((text_)[sizeof(text_) - 1] = '\0')
+
+const char *
+cal_run_state_name(uint32_t state)
+{
+	static const char *const names[CAL_RUN_NUM_STATES] = {
+		[CAL_RUN_NONE] = "none",
+		[CAL_RUN_ENV] = "env",
+		[CAL_RUN_STARTUP_RPC] = "startup_rpc",
+		[CAL_RUN_SUBSYSTEM_INIT] = "subsystem_init",
+		[CAL_RUN_CONFIG] = "config",
+		[CAL_RUN_RUNNING] = "running",
+		[CAL_RUN_STOPPING] = "stopping",
+		[CAL_RUN_STOPPED] = "stopped",
+		[CAL_RUN_FAILED] = "failed",
+	};
+
+	return NAME_OF(names, state);
+}
+
+const char *
+cal_service_state_name(uint32_t state)
+{
+	static const char *const names[] = {
+		[CAL_SERVICE_OFF] = "off",           [CAL_SERVICE_STARTING] = "starting",
+		[CAL_SERVICE_RUNNING] = "running",   [CAL_SERVICE_BACKOFF] = "backoff",
+		[CAL_SERVICE_STOPPING] = "stopping",
+	};
+
+	return NAME_OF(names, state);
+}
+
+/* Copy a block under its sequence lock. A writer is done in well under a microsecond; one that died
+ * in the middle never is, and then the copy is taken as it is. */
+static void
+block_copy(const uint32_t *seq, void *dst, const void *src, size_t size)
+{
+	uint32_t before, after;
+	int tries;
+
+	for (tries = 0; tries < 1000; tries++) {
+		/* Pairs with the release store that ends a write in core/app/state.c. */
+		before = __atomic_load_n(seq, __ATOMIC_ACQUIRE);
+		memcpy(dst, src, size);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		after = __atomic_load_n(seq, __ATOMIC_RELAXED);
+		if (before == after && (before & 1) == 0) {
+			return;
+		}
+	}
+}
+
+static void
+picture_clean(struct cal_state_file *out)
+{
+	uint32_t i;
+
+	TERMINATE(out->main.app_name);
+	TERMINATE(out->main.version);
+	TERMINATE(out->main.doing);
+	TERMINATE(out->main.reason);
+	TERMINATE(out->main.rpc_socket);
+	if (out->num_services > CAL_STATE_MAX_SERVICES) {
+		out->num_services = CAL_STATE_MAX_SERVICES;
+	}
+	for (i = 0; i < CAL_STATE_MAX_SERVICES; i++) {
+		TERMINATE(out->services[i].name);
+		TERMINATE(out->services[i].metrics);
+	}
+}
+
+static int
+picture_take(const struct cal_state_file *file, struct cal_state_file *out)
+{
+	if (__atomic_load_n(&file->magic, __ATOMIC_ACQUIRE) != CAL_STATE_MAGIC ||
+	    file->version != CAL_STATE_VERSION || file->size != sizeof(*file)) {
+		return -EPROTO;
+	}
+	memset(out, 0, sizeof(*out));
+	out->magic = CAL_STATE_MAGIC;
+	out->version = file->version;
+	out->size = file->size;
+	block_copy(&file->main_seq, &out->main, &file->main, sizeof(out->main));
+	block_copy(&file->services_seq, &out->num_services, &file->num_services,
+		   sizeof(*out) - offsetof(struct cal_state_file, num_services));
+	picture_clean(out);
+	return 0;
+}
+
+int
+cal_state_read(int id, struct cal_state_file *out, bool *alive)
+{
+	char path[CAL_PATH_MAX];
+	struct stat st;
+	void *map;
+	int fd, rc;
+
+	*alive = false;
+	rc = cal_instance_path(path, sizeof(path), id, CAL_STATE_NAME);
+	if (rc != 0) {
+		return rc;
+	}
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0) {
+		return errno == ENOTDIR ? -ENOENT : -errno;
+	}
+	if (fstat(fd, &st) != 0) {
+		rc = -errno;
+	} else if ((size_t)st.st_size < sizeof(*out)) {
+		rc = -EPROTO;
+	} else {
+		map = mmap(NULL, sizeof(*out), PROT_READ, MAP_SHARED, fd, 0);
+		rc = map == MAP_FAILED ? -errno : picture_take(map, out);
+		if (map != MAP_FAILED) {
+			munmap(map, sizeof(*out));
+		}
+	}
+	close(fd);
+	if (rc == 0) {
+		*alive = cal_instance_owner(id) == out->main.pid;
+	}
+	return rc;
+}
