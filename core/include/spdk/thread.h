@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* Lightweight threads: messages, pollers, I/O devices and channels, spinlocks. Names, signatures and
+ * behaviour are SPDK's; core/thread/README.md tells how they are made.
+ *
+ * "On the thread" below means: called from one of its messages or pollers (or between
+ * spdk_set_thread() calls). A call that must be made on the thread and is not ends the process with
+ * a line that names function, object, actual and expected thread. */
+
+#ifndef SPDK_THREAD_H_
+#define SPDK_THREAD_H_
+
+#include "spdk/stdinc.h"
+#include "spdk/assert.h"
+#include "spdk/cpuset.h"
+#include "spdk/env.h"
+#include "spdk/fd_group.h"
+#include "spdk/likely.h"
+#include "spdk/queue.h"
+#include "spdk/util.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** What a poller returns. Anything above IDLE counts as busy; a negative value too says nothing was
+ *  done. */
+enum spdk_thread_poller_rc {
+	SPDK_POLLER_IDLE,
+	SPDK_POLLER_BUSY,
+};
+
+struct spdk_thread;
+struct spdk_poller;
+struct spdk_io_channel;
+struct spdk_io_channel_iter;
+
+typedef int (*spdk_new_thread_fn)(struct spdk_thread *thread);
+
+/** What the library asks of whoever runs the threads. */
+enum spdk_thread_op {
+	SPDK_THREAD_OP_NEW,     /* poll this thread from now on */
+	SPDK_THREAD_OP_RESCHED, /* its cpumask has changed: place it again */
+};
+
+typedef int (*spdk_thread_op_fn)(struct spdk_thread *thread, enum spdk_thread_op op);
+typedef bool (*spdk_thread_op_supported_fn)(enum spdk_thread_op op);
+
+typedef void (*spdk_msg_fn)(void *ctx);
+typedef void (*spdk_thread_pass_msg)(spdk_msg_fn fn, void *ctx, void *thread_ctx);
+typedef int (*spdk_poller_fn)(void *ctx);
+typedef void (*spdk_poller_set_interrupt_mode_cb)(struct spdk_poller *poller, void *cb_arg,
+						  bool interrupt_mode);
+
+/** Called on the thread of the new channel with its context buffer, zeroed. Other than 0 makes
+ *  spdk_get_io_channel() fail. */
+typedef int (*spdk_io_channel_create_cb)(void *io_device, void *ctx_buf);
+typedef void (*spdk_io_channel_destroy_cb)(void *io_device, void *ctx_buf);
+typedef void (*spdk_io_device_unregister_cb)(void *io_device);
+typedef void (*spdk_channel_msg)(struct spdk_io_channel_iter *i);
+typedef void (*spdk_channel_for_each_cpl)(struct spdk_io_channel_iter *i, int status);
+
+/** Where a channel's context buffer stands behind the channel. */
+#define SPDK_IO_CHANNEL_STRUCT_SIZE 96
+
+/* Our messages travel in the queues themselves: there is no pool that these would size. */
+#define SPDK_MSG_MEMPOOL_CACHE_SIZE   1024
+#define SPDK_DEFAULT_MSG_MEMPOOL_SIZE (262144 - 1)
+
+/* --- the library ------------------------------------------------------------------------------- */
+
+/** Start the library; `new_thread_fn` (NULL allowed) is called for every thread created, which the
+ *  caller polls from then on; each thread gets `ctx_sz` bytes for the caller. Main thread. Returns
+ *  0, or -EALREADY. */
+int spdk_thread_lib_init(spdk_new_thread_fn new_thread_fn, size_t ctx_sz);
+
+/** The same with operations: both functions or neither. `msg_mempool_size` is accepted for the sake
+ *  of SPDK's callers. Returns 0, -EINVAL, or -EALREADY. */
+int spdk_thread_lib_init_ext(spdk_thread_op_fn thread_op_fn,
+			     spdk_thread_op_supported_fn thread_op_supported_fn, size_t ctx_sz,
+			     size_t msg_mempool_size);
+
+/** Stop it; threads and devices that still exist are named in the log. Main thread. */
+void spdk_thread_lib_fini(void);
+
+/* --- threads ----------------------------------------------------------------------------------- */
+
+/** Create a thread. `name` is copied, NULL gives it its address for a name; `cpumask` (NULL: every
+ *  core) is copied too. The first thread is the app thread. Any thread. Returns NULL without memory
+ *  or when whoever runs the threads refuses. */
+struct spdk_thread *spdk_thread_create(const char *name, const struct spdk_cpuset *cpumask);
+
+/** The first thread created, NULL before. */
+struct spdk_thread *spdk_thread_get_app_thread(void);
+/** NULL asks for the current thread. */
+bool spdk_thread_is_app_thread(struct spdk_thread *thread);
+
+/** Make the calling OS thread act as if it executed `thread`; NULL for none. */
+void spdk_set_thread(struct spdk_thread *thread);
+/** The thread that executes, NULL outside of any. */
+struct spdk_thread *spdk_get_thread(void);
+
+/** While bound, a thread stays on its core whatever the scheduler thinks. */
+void spdk_thread_bind(struct spdk_thread *thread, bool bind);
+bool spdk_thread_is_bound(struct spdk_thread *thread);
+
+/** Ask the thread to end: it goes on until its pollers are unregistered, its channels are put and
+ *  its messages are done (after five seconds it ends without that, and says what was left). On the
+ *  thread. For the app thread last. Always 0. */
+int spdk_thread_exit(struct spdk_thread *thread);
+/** True once the exit is complete. */
+bool spdk_thread_is_exited(struct spdk_thread *thread);
+/** True until spdk_thread_exit(). */
+bool spdk_thread_is_running(struct spdk_thread *thread);
+/** Free an exited thread. By who polls it. */
+void spdk_thread_destroy(struct spdk_thread *thread);
+
+/** The bytes that belong to who polls it, NULL when it asked for none; and back. */
+void *spdk_thread_get_ctx(struct spdk_thread *thread);
+struct spdk_thread *spdk_thread_get_from_ctx(void *ctx);
+
+struct spdk_cpuset *spdk_thread_get_cpumask(struct spdk_thread *thread);
+/** Change the current thread's mask and have it placed again. Returns 0, -ENOTSUP when who runs the
+ *  threads cannot, -EINVAL off any thread or for an empty mask. */
+int spdk_thread_set_cpumask(struct spdk_cpuset *cpumask);
+
+/** One turn: at most `max_msgs` messages (0: 8), every active poller, the timed pollers that are
+ *  due. `now` is the time in ticks, 0: read it. Returns 1 if anything was done, 0 if not. By who
+ *  polls it. */
+int spdk_thread_poll(struct spdk_thread *thread, uint32_t max_msgs, uint64_t now);
+
+/** When its next timed poller is due: ticks from now (0: none, or it is due already). By who polls
+ *  it. */
+uint64_t spdk_thread_next_poller_expiration(struct spdk_thread *thread);
+int spdk_thread_has_active_pollers(struct spdk_thread *thread);
+/** Active, timed or paused ones. */
+bool spdk_thread_has_pollers(struct spdk_thread *thread);
+/** No message waits and no active poller exists. */
+bool spdk_thread_is_idle(struct spdk_thread *thread);
+
+uint32_t spdk_thread_get_count(void);
+const char *spdk_thread_get_name(const struct spdk_thread *thread);
+uint64_t spdk_thread_get_id(const struct spdk_thread *thread);
+/** NULL when there is none (any more). */
+struct spdk_thread *spdk_thread_get_by_id(uint64_t id);
+
+/** Ticks spent in turns in which something, or nothing, was done. */
+struct spdk_thread_stats {
+	uint64_t busy_tsc;
+	uint64_t idle_tsc;
+};
+
+/** Of the current thread. Returns 0, or -EINVAL off any thread. */
+int spdk_thread_get_stats(struct spdk_thread_stats *stats);
+/** When its last turn ended. NULL asks for the current thread. */
+uint64_t spdk_thread_get_last_tsc(struct spdk_thread *thread);
+/** Always 0: traces know threads by their id. */
+uint16_t spdk_thread_get_trace_id(struct spdk_thread *thread);
+
+/* --- messages ---------------------------------------------------------------------------------- */
+
+/** Have `fn(ctx)` called on `thread`, after this returns. What one sender sends to one thread
+ *  arrives in that order. Any thread; never blocks, never fails for want of room: 0, or -EIO when
+ *  the thread has exited. */
+int spdk_thread_send_msg(const struct spdk_thread *thread, spdk_msg_fn fn, void *ctx);
+
+/** The same for a signal handler, before all other messages, with ctx NULL. Returns 0, or -EIO while
+ *  another one waits. */
+int spdk_thread_send_critical_msg(struct spdk_thread *thread, spdk_msg_fn fn);
+
+/** Call at once if on that thread already, otherwise send. */
+static inline int
+spdk_thread_exec_msg(const struct spdk_thread *thread, spdk_msg_fn fn, void *ctx)
+{
+	assert(thread != NULL);
+	if (spdk_get_thread() == thread) {
+		fn(ctx);
+		return 0;
+	}
+	return spdk_thread_send_msg(thread, fn, ctx);
+}
+
+/** Call `fn(ctx)` on every running thread, one after another, then `cpl(ctx)` (NULL allowed) on the
+ *  calling one. On a thread. */
+void spdk_for_each_thread(spdk_msg_fn fn, void *ctx, spdk_msg_fn cpl);
+
+/* --- pollers ----------------------------------------------------------------------------------- */
+
+/** Have `fn(arg)` called on the current thread every so many microseconds, 0: every turn. NULL off
+ *  any thread, on an exited one, or without memory. */
+struct spdk_poller *spdk_poller_register(spdk_poller_fn fn, void *arg,
+					 uint64_t period_microseconds);
+/** With a name, which is copied. */
+struct spdk_poller *spdk_poller_register_named(spdk_poller_fn fn, void *arg,
+					       uint64_t period_microseconds, const char *name);
+#define SPDK_POLLER_REGISTER(fn, arg, period_microseconds)                                         \
+	spdk_poller_register_named(fn, arg, period_microseconds, #fn)
+
+/** Never call it again; *ppoller becomes NULL; NULL in it is allowed. On its thread, from anywhere
+ *  there, itself included. */
+void spdk_poller_unregister(struct spdk_poller **ppoller);
+
+/** Do not call it until resumed. On its thread. Pausing twice and resuming what runs is allowed. A
+ *  resumed timed poller waits for a whole period. */
+void spdk_poller_pause(struct spdk_poller *poller);
+void spdk_poller_resume(struct spdk_poller *poller);
+
+/** Say that the poller can do without being called all the time: `cb_fn` (NULL: nothing to do) is
+ *  called when its thread goes into interrupt mode or comes back. On its thread. */
+void spdk_poller_register_interrupt(struct spdk_poller *poller,
+				    spdk_poller_set_interrupt_mode_cb cb_fn, void *cb_arg);
+
+/** False: reactors poll. */
+bool spdk_interrupt_mode_is_enabled(void);
+
+typedef void (*spdk_post_poller_fn)(void *fn_arg);
+/** Have `fn(fn_arg)` called once, when the poller that runs has returned. In a poller. */
+void spdk_thread_register_post_poller_handler(spdk_post_poller_fn fn, void *fn_arg);
+
+/* --- I/O devices and channels ------------------------------------------------------------------ */
+
+/** Make any pointer an I/O device: each thread that asks gets a channel with `ctx_size` bytes of its
+ *  own. Registering the same pointer twice is refused and logged. On a thread. */
+void spdk_io_device_register(void *io_device, spdk_io_channel_create_cb create_cb,
+			     spdk_io_channel_destroy_cb destroy_cb, uint32_t ctx_size,
+			     const char *name);
+
+/** No new channels from now on; once all are gone, `unregister_cb` (NULL allowed) is called on the
+ *  calling thread. While spdk_for_each_channel() walks over the device, this waits for its end. On a
+ *  thread. */
+void spdk_io_device_unregister(void *io_device, spdk_io_device_unregister_cb unregister_cb);
+
+/** The current thread's channel, made at the first call, with one more reference. NULL when there is
+ *  no such device, its create callback failed, or without memory. */
+struct spdk_io_channel *spdk_get_io_channel(void *io_device);
+/** One more reference to a channel of the current thread. */
+struct spdk_io_channel *spdk_io_channel_ref(struct spdk_io_channel *ch);
+/** Give a reference back; the last one destroys the channel by a message to the same thread. */
+void spdk_put_io_channel(struct spdk_io_channel *ch);
+
+static inline void *
+spdk_io_channel_get_ctx(struct spdk_io_channel *ch)
+{
+	if (spdk_unlikely(ch == NULL)) {
+		assert(false);
+		return NULL;
+	}
+	return (uint8_t *)ch + SPDK_IO_CHANNEL_STRUCT_SIZE;
+}
+
+struct spdk_io_channel *spdk_io_channel_from_ctx(void *ctx);
+struct spdk_thread *spdk_io_channel_get_thread(struct spdk_io_channel *ch);
+void *spdk_io_channel_get_io_device(struct spdk_io_channel *ch);
+
+/** Call `fn` for each channel of the device on the channel's thread, one after another; each call
+ *  must lead to spdk_for_each_channel_continue(), at once or later on the same thread, with other
+ *  than 0 to stop. Then `cpl` (NULL allowed) on the calling thread. On a thread. */
+void spdk_for_each_channel(void *io_device, spdk_channel_msg fn, void *ctx,
+			   spdk_channel_for_each_cpl cpl);
+void spdk_for_each_channel_continue(struct spdk_io_channel_iter *i, int status);
+void *spdk_io_channel_iter_get_io_device(struct spdk_io_channel_iter *i);
+struct spdk_io_channel *spdk_io_channel_iter_get_channel(struct spdk_io_channel_iter *i);
+void *spdk_io_channel_iter_get_ctx(struct spdk_io_channel_iter *i);
+
+/* --- spinlocks --------------------------------------------------------------------------------- */
+
+/** A spinlock that knows its rules and ends the process when one is broken: taken on a thread only,
+ *  not twice, released by who took it, before the message or poller returns (the thread may go on
+ *  elsewhere), destroyed when free. */
+struct spdk_spinlock {
+	pthread_spinlock_t spinlock;
+	struct spdk_thread *thread; /* the holder */
+	struct spdk_spinlock_internal *internal;
+	bool initialized;
+	bool destroyed;
+};
+
+void spdk_spin_init(struct spdk_spinlock *sspin);
+void spdk_spin_destroy(struct spdk_spinlock *sspin);
+void spdk_spin_lock(struct spdk_spinlock *sspin);
+void spdk_spin_unlock(struct spdk_spinlock *sspin);
+/** Whether the current thread holds it. */
+bool spdk_spin_held(struct spdk_spinlock *sspin);
+
+/* --- buffers ----------------------------------------------------------------------------------- */
+
+struct spdk_iobuf_entry;
+typedef void (*spdk_iobuf_get_cb)(struct spdk_iobuf_entry *entry, void *buf);
+
+/** Stands in a request that may have to wait for a buffer; part of struct spdk_bdev_io. */
+struct spdk_iobuf_entry {
+	spdk_iobuf_get_cb cb_fn;
+	const void *module;
+	STAILQ_ENTRY(spdk_iobuf_entry) stailq;
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif
