@@ -21,7 +21,7 @@ struct control_timer;
 int control_start(void);
 
 /** Keep the control pthread, and what it spawns, off these CPUs (if any other CPU is left). `cpus`
- *  is a cpu_set_t. Any thread. */
+ *  is a cpu_set_t. Any thread. Returns 0 or a negative errno. */
 int control_avoid_cpus(const void *cpus, unsigned long size);
 
 /** Run what is posted, then end the loop and join it. Main thread. */

@@ -7,7 +7,7 @@
  *
  *   client                         primary
  *   HELLO(abi, name, pid)    →
- *                            ←     WELCOME(abi, role, state) | REFUSED(text), then close
+ *                            ←     WELCOME(abi, role) | REFUSED(text), then close
  *   REPORT(code, text)       →                                (a service's: config checked, ready)
  *   ATTACH                   →
  *                            ←     GRANT(paths, geometry) + SCM_RIGHTS {link rw, stats ro}
@@ -15,6 +15,7 @@
  *   WAKE                     ↔                                (a doorbell, only when armed)
  *                            ←     STOP                       (an orderly stop: end now)
  *
+ * A WAKE is only the packet's first GATE_WAKE_SIZE bytes: a reactor sends it.
  * The first twelve bytes keep their meaning in every version, so that a peer of another version
  * can be told in a sentence. The connection is the link's life. */
 
@@ -51,9 +52,10 @@ enum gate_report_code {
 };
 
 struct gate_geometry {
-	uint32_t link_size; /* bytes of the link's shared memory */
-	uint32_t slot_size; /* bytes of one message slot */
-	uint32_t num_request_slots;
+	uint32_t link_size;          /* bytes of the link's shared memory */
+	uint32_t request_slot_size;  /* bytes of one message slot */
+	uint32_t response_slot_size;
+	uint32_t num_request_slots; /* a power of two, as is the next */
 	uint32_t num_response_slots;
 };
 
@@ -71,7 +73,8 @@ struct gate_msg {
 	char text[512];     /* REFUSED, REPORT: a sentence; GRANT: the folder for the private copy */
 	char template_dir[256]; /* GRANT */
 };
-static_assert(sizeof(struct gate_msg) == 24 + 64 + 16 + 512 + 256, "shared layout");
+static_assert(sizeof(struct gate_msg) == 24 + 64 + 20 + 512 + 256, "shared layout");
+#define GATE_WAKE_SIZE offsetof(struct gate_msg, name)
 static_assert(offsetof(struct gate_msg, size) == 8, "kept in every version");
 
 #endif

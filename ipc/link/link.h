@@ -5,7 +5,8 @@
 /* The primary's end of a link: a request ring in, a response ring out, in memory that the peer can
  * write at any time. Nothing that the peer writes is believed: geometry and our own indices are
  * private, the peer's index is read once and range-checked, a message is copied to private memory
- * before anybody looks at it. The secondary's end is ipc/client. The layout is ipc/link/layout.h. */
+ * before anybody looks at it. The secondary's end is ipc/client. The layout is ipc/link/layout.h.
+ */
 
 #ifndef CAL_IPC_LINK_LINK_H
 #define CAL_IPC_LINK_LINK_H
@@ -19,12 +20,16 @@
 
 /* A request longer than this closes the link; a response queue longer than that closes it too (a
  * reader that does not read). */
-#define LINK_MAX_REQUEST  (1u << 20)
-#define LINK_MAX_BACKLOG  (64u << 20)
+#define LINK_MAX_REQUEST (1u << 20)
+#define LINK_MAX_BACKLOG (64u << 20)
+/* Fragments that one call of link_recv() or link_send() copies at most, so that a long message
+ * costs the reactor many short calls and not one long one. */
+#define LINK_MAX_FRAGMENTS_PER_CALL 8
 
 struct link;
 
-/* --- control pthread --------------------------------------------------------------------------- */
+/* --- control pthread ---------------------------------------------------------------------------
+ */
 
 /** Create a link in fresh, sealed shared memory. `conn_fd` is the gate connection, used for
  *  doorbells (not owned). Returns 0 or a negative errno. */
@@ -36,24 +41,27 @@ void link_destroy(struct link *link);
 int link_memfd(const struct link *link);
 struct gate_geometry link_geometry(const struct link *link);
 
-/* --- any thread -------------------------------------------------------------------------------- */
+/* --- any thread --------------------------------------------------------------------------------
+ */
 
 uint64_t link_id(const struct link *link); /* never reused within a primary's life */
 enum gate_role link_role(const struct link *link);
 const char *link_peer_name(const struct link *link);
 pid_t link_peer_pid(const struct link *link);
 
-/* --- app thread: the one that polls it --------------------------------------------------------- */
+/* --- app thread: the one that polls it ---------------------------------------------------------
+ */
 
 /** Take the next whole request. *msg is private memory of the link, valid until the next call.
- *  Returns 1 with a message, 0 with none, -EPROTO when the peer broke the layout (kill the link),
- *  -EMSGSIZE when a request grew beyond LINK_MAX_REQUEST (likewise). Never blocks. */
+ *  Returns 1 with a message; 0 with none, or with a long one that is still being put together (call
+ *  again); -EPROTO when the peer broke the layout (kill the link), -EMSGSIZE when a request grew
+ *  beyond LINK_MAX_REQUEST and -ENOMEM (likewise). Never blocks. */
 int link_recv(struct link *link, const void **msg, size_t *len);
 
 /** Queue a whole response. `msg` was malloc()ed and is the link's from now on, also on error.
- *  As many fragments as there are free slots are written at once, the rest by link_flush(). The
- *  peer is woken if it sleeps. Returns 0, or -ENOBUFS when the backlog is over LINK_MAX_BACKLOG
- *  (kill the link). Never blocks. */
+ *  The first fragments are written at once if there are free slots, the rest by link_flush(). The
+ *  peer is woken if it sleeps. Returns 0; -ENOBUFS when the backlog is over LINK_MAX_BACKLOG,
+ *  -EPROTO when the peer broke the layout, -ENOMEM (kill the link). Never blocks. */
 int link_send(struct link *link, void *msg, size_t len);
 
 /** Write what waits for free slots, at most `max` fragments. Returns how many were written. */
@@ -62,8 +70,8 @@ unsigned link_flush(struct link *link, unsigned max);
 /** Whether responses wait for free slots. */
 bool link_has_backlog(const struct link *link);
 
-/** Before an app thread in interrupt mode sleeps: ask to be woken. Returns 1 when there is work
- *  already (do not sleep), else 0. */
+/** Before an app thread in interrupt mode sleeps: ask to be woken (struct gate_ops, link_wake).
+ *  Returns 1 when there is work already (do not sleep), else 0. */
 int link_arm(struct link *link);
 
 #endif

@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* The peer may write any byte of the shared memory at any instant. Therefore:
+ *  - what we are (positions, masks, sizes, addresses) is kept in struct link_end, never re-read;
+ *  - of the ring structures we read one word, the peer's tail, and only as a distance from our own
+ *    position that must not exceed the ring;
+ *  - a descriptor is loaded field by field, once, before it is checked;
+ *  - a slot is copied to private memory, and only the copy is looked at.
+ * DPDK's own ring calls are not used here: they re-read size and mask from shared memory. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/queue.h>
+#include <unistd.h>
+
+#include "ipc/gate/gate_packet.h"
+#include "ipc/link/layout.h"
+#include "ipc/link/link.h"
+#include "ipc/link/link_internal.h"
+
+/* A reassembly buffer over this is given back after its message. */
+#define KEEP_BUFFER 65536u
+
+/* Our private picture of one ring. */
+struct link_end {
+	struct rte_ring *ring; /* shared; only prod and cons are touched */
+	struct link_desc *descs;
+	uint8_t *slots;
+	uint32_t slot_size;
+	uint32_t mask;     /* also the capacity */
+	uint32_t position; /* our side's head and tail */
+};
+
+/* A response, or the rest of it, that waits for free slots. */
+struct response {
+	STAILQ_ENTRY(response) entry;
+	uint8_t *msg;
+	size_t len;
+	size_t sent;
+};
+
+struct link {
+	uint64_t id;
+	enum gate_role role;
+	char peer_name[32];
+	pid_t peer_pid;
+	int conn_fd;
+	int memfd;
+
+	void *memory;
+	struct link_header *header; /* shared */
+	struct gate_geometry geometry;
+	struct link_end requests;
+	struct link_end responses;
+	bool broken; /* the peer's index left its range: nothing more is taken or written */
+	bool armed;  /* primary_armed is set, as far as we know */
+
+	uint8_t *in;
+	size_t in_len;
+	size_t in_cap;
+	bool in_whole; /* the message in `in` was handed out */
+
+	STAILQ_HEAD(, response) backlog;
+	size_t backlog_bytes;
+};
+
+static void
+end_init(struct link_end *end, void *ring, void *slots, uint32_t num_slots, uint32_t slot_size)
+{
+	end->ring = ring;
+	end->descs = (struct link_desc *)((struct rte_ring *)ring + 1);
+	end->slots = slots;
+	end->slot_size = slot_size;
+	end->mask = num_slots - 1;
+	end->position = 0;
+}
+
+static int
+map_memory(struct link *link, const struct link_layout *layout)
+{
+	int rc;
+
+	link->memfd = memfd_create("calandria-link", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (link->memfd < 0) {
+		return -errno;
+	}
+	/* Sealed, or the peer could cut the file and have us fault on it. */
+	if (ftruncate(link->memfd, (off_t)layout->size) < 0 ||
+	    fcntl(link->memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+		goto fail;
+	}
+	/* Populated here, on the control pthread, so that the reactor meets no page fault. */
+	link->memory = mmap(NULL, layout->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+			    link->memfd, 0);
+	if (link->memory == MAP_FAILED) {
+		goto fail;
+	}
+	madvise(link->memory, layout->size, MADV_DONTFORK);
+	return 0;
+fail:
+	rc = -errno;
+	close(link->memfd);
+	return rc;
+}
+
+int
+link_create(struct link **out, uint64_t id, enum gate_role role, const char *peer_name,
+	    pid_t peer_pid, int conn_fd)
+{
+	struct link_layout layout;
+	struct link *link;
+	uint8_t *base;
+	int rc;
+
+	link = calloc(1, sizeof(*link));
+	if (link == NULL) {
+		return -ENOMEM;
+	}
+	link->id = id;
+	link->role = role;
+	snprintf(link->peer_name, sizeof(link->peer_name), "%s", peer_name);
+	link->peer_pid = peer_pid;
+	link->conn_fd = conn_fd;
+	STAILQ_INIT(&link->backlog);
+	link->geometry = (struct gate_geometry){
+		.request_slot_size = LINK_REQUEST_SLOT_SIZE,
+		.response_slot_size = LINK_RESPONSE_SLOT_SIZE,
+		.num_request_slots = LINK_NUM_SLOTS,
+		.num_response_slots = LINK_NUM_SLOTS,
+	};
+	rc = link_layout_of(&link->geometry, &layout);
+	if (rc < 0) {
+		goto fail_layout;
+	}
+	link->geometry.link_size = (uint32_t)layout.size;
+	rc = map_memory(link, &layout);
+	if (rc < 0) {
+		goto fail_layout;
+	}
+	base = link->memory;
+	rc = rte_ring_init((struct rte_ring *)(base + layout.request_ring), "request",
+			   LINK_NUM_SLOTS, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	if (rc == 0) {
+		rc = rte_ring_init((struct rte_ring *)(base + layout.response_ring), "response",
+				   LINK_NUM_SLOTS, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	}
+	if (rc < 0) {
+		goto fail_ring;
+	}
+	end_init(&link->requests, base + layout.request_ring, base + layout.request_slots,
+		 LINK_NUM_SLOTS, LINK_REQUEST_SLOT_SIZE);
+	end_init(&link->responses, base + layout.response_ring, base + layout.response_slots,
+		 LINK_NUM_SLOTS, LINK_RESPONSE_SLOT_SIZE);
+	link->header = link->memory;
+	link->header->magic = LINK_MAGIC;
+	link->header->abi = CAL_ABI_VERSION;
+	link->header->geometry = link->geometry;
+	*out = link;
+	return 0;
+
+fail_ring:
+	munmap(link->memory, layout.size);
+	close(link->memfd);
+fail_layout:
+	free(link);
+	return rc;
+}
+
+void
+link_destroy(struct link *link)
+{
+	struct response *response;
+
+	while ((response = STAILQ_FIRST(&link->backlog)) != NULL) {
+		STAILQ_REMOVE_HEAD(&link->backlog, entry);
+		free(response->msg);
+		free(response);
+	}
+	free(link->in);
+	munmap(link->memory, link->geometry.link_size);
+	close(link->memfd);
+	free(link);
+}
+
+int
+link_memfd(const struct link *link)
+{
+	return link->memfd;
+}
+
+struct gate_geometry
+link_geometry(const struct link *link)
+{
+	return link->geometry;
+}
+
+void *
+link_memory(const struct link *link)
+{
+	return link->memory;
+}
+
+uint64_t
+link_id(const struct link *link)
+{
+	return link->id;
+}
+
+enum gate_role
+link_role(const struct link *link)
+{
+	return link->role;
+}
+
+const char *
+link_peer_name(const struct link *link)
+{
+	return link->peer_name;
+}
+
+pid_t
+link_peer_pid(const struct link *link)
+{
+	return link->peer_pid;
+}
+
+/* Ring, if the client sleeps for one of `reasons`. To be called after the publication it is about.
+ * Clearing the flag spares a packet a message; it cannot lose a wake-up, because the packet that
+ * follows is one. */
+static void
+wake_client(struct link *link, uint32_t reasons)
+{
+	/* Full fence between our publication and the look at the flag; the partner is the one
+	 * between the client's arming and its last look at the rings. */
+	rte_smp_mb();
+	if ((__atomic_load_n(&link->header->client_armed, __ATOMIC_RELAXED) & reasons) != 0) {
+		__atomic_store_n(&link->header->client_armed, 0, __ATOMIC_RELAXED);
+		gate_packet_wake(link->conn_fd);
+	}
+}
+
+static void
+disarm(struct link *link)
+{
+	if (link->armed) {
+		link->armed = false;
+		__atomic_store_n(&link->header->primary_armed, 0, __ATOMIC_RELAXED);
+	}
+}
+
+/* How many elements the client has published and we have not taken, or -EPROTO. */
+static int
+requests_waiting(struct link *link)
+{
+	/* Acquire: what the client wrote before its tail, descriptors and slots, is visible. */
+	uint32_t tail = __atomic_load_n(&link->requests.ring->prod.tail, __ATOMIC_ACQUIRE);
+	uint32_t n = tail - link->requests.position;
+
+	if (n > link->requests.mask) {
+		link->broken = true;
+		return -EPROTO;
+	}
+	return (int)n;
+}
+
+/* How many slots of the response ring are free, or -EPROTO. */
+static int
+responses_free(struct link *link)
+{
+	/* Acquire: the client has finished reading the slots that it gives back. */
+	uint32_t tail = __atomic_load_n(&link->responses.ring->cons.tail, __ATOMIC_ACQUIRE);
+	uint32_t used = link->responses.position - tail;
+
+	if (used > link->responses.mask) {
+		link->broken = true;
+		return -EPROTO;
+	}
+	return (int)(link->responses.mask - used);
+}
+
+static int
+reserve(struct link *link, size_t more)
+{
+	size_t cap = link->in_cap != 0 ? link->in_cap : LINK_REQUEST_SLOT_SIZE;
+	uint8_t *in;
+
+	while (cap < link->in_len + more) {
+		cap *= 2;
+	}
+	if (cap == link->in_cap) {
+		return 0;
+	}
+	in = realloc(link->in, cap);
+	if (in == NULL) {
+		return -ENOMEM;
+	}
+	link->in = in;
+	link->in_cap = cap;
+	return 0;
+}
+
+/* Copy the next element's slot. Returns 1 when it ended a message, 0 when there is more to it, or a
+ * negative errno. */
+static int
+take_fragment(struct link *link)
+{
+	struct link_end *end = &link->requests;
+	uint32_t slot = end->position & end->mask;
+	struct link_desc *shared = &end->descs[slot];
+	struct link_desc desc = {
+		.len = __atomic_load_n(&shared->len, __ATOMIC_RELAXED),
+		.flags = __atomic_load_n(&shared->flags, __ATOMIC_RELAXED),
+		.slot = __atomic_load_n(&shared->slot, __ATOMIC_RELAXED),
+		.seq = __atomic_load_n(&shared->seq, __ATOMIC_RELAXED),
+	};
+	int rc;
+
+	if (desc.len > end->slot_size || desc.len == 0 || (desc.flags & ~LINK_DESC_MORE) != 0 ||
+	    desc.slot != slot || desc.seq != end->position) {
+		return -EPROTO;
+	}
+	if (link->in_len + desc.len > LINK_MAX_REQUEST) {
+		return -EMSGSIZE;
+	}
+	rc = reserve(link, desc.len);
+	if (rc < 0) {
+		return rc;
+	}
+	memcpy(link->in + link->in_len, end->slots + (size_t)slot * end->slot_size, desc.len);
+	link->in_len += desc.len;
+	end->position++;
+	__atomic_store_n(&end->ring->cons.head, end->position, __ATOMIC_RELAXED);
+	/* Release: our reads of the slot are done before the client may write it again. */
+	__atomic_store_n(&end->ring->cons.tail, end->position, __ATOMIC_RELEASE);
+	return (desc.flags & LINK_DESC_MORE) == 0;
+}
+
+int
+link_recv(struct link *link, const void **msg, size_t *len)
+{
+	int waiting, taken, rc = 0;
+
+	if (link->broken) {
+		return -EPROTO;
+	}
+	disarm(link);
+	if (link->in_whole) {
+		link->in_whole = false;
+		link->in_len = 0;
+		if (link->in_cap > KEEP_BUFFER) {
+			free(link->in);
+			link->in = NULL;
+			link->in_cap = 0;
+		}
+	}
+	waiting = requests_waiting(link);
+	if (waiting <= 0) {
+		return waiting;
+	}
+	if (waiting > LINK_MAX_FRAGMENTS_PER_CALL) {
+		waiting = LINK_MAX_FRAGMENTS_PER_CALL;
+	}
+	for (taken = 0; taken < waiting && rc == 0; taken++) {
+		rc = take_fragment(link);
+	}
+	if (rc < 0) {
+		link->broken = true;
+		return rc;
+	}
+	wake_client(link, LINK_ARM_SPACE);
+	if (rc == 1) {
+		link->in_whole = true;
+		*msg = link->in;
+		*len = link->in_len;
+	}
+	return rc;
+}
+
+/* Write up to `max` fragments of `msg` from *sent on into free slots. Returns how many, or -EPROTO.
+ */
+static int
+write_fragments(struct link *link, const uint8_t *msg, size_t len, size_t *sent, unsigned max)
+{
+	struct link_end *end = &link->responses;
+	int room = responses_free(link);
+	unsigned n;
+
+	if (room < 0) {
+		return room;
+	}
+	for (n = 0; n < max && n < (unsigned)room && *sent < len; n++) {
+		uint32_t slot = end->position & end->mask;
+		struct link_desc *shared = &end->descs[slot];
+		size_t chunk = len - *sent < end->slot_size ? len - *sent : end->slot_size;
+
+		memcpy(end->slots + (size_t)slot * end->slot_size, msg + *sent, chunk);
+		*sent += chunk;
+		*shared = (struct link_desc){
+			.len = (uint32_t)chunk,
+			.flags = *sent < len ? LINK_DESC_MORE : 0,
+			.slot = slot,
+			.seq = end->position,
+		};
+		end->position++;
+	}
+	if (n > 0) {
+		__atomic_store_n(&end->ring->prod.head, end->position, __ATOMIC_RELAXED);
+		/* Release: slots and descriptors before the tail that shows them. */
+		__atomic_store_n(&end->ring->prod.tail, end->position, __ATOMIC_RELEASE);
+	}
+	return (int)n;
+}
+
+int
+link_send(struct link *link, void *msg, size_t len)
+{
+	struct response *response;
+	size_t sent = 0;
+	int rc = 0;
+
+	if (link->broken) {
+		rc = -EPROTO;
+		goto out;
+	}
+	disarm(link);
+	if (STAILQ_EMPTY(&link->backlog)) {
+		rc = write_fragments(link, msg, len, &sent, LINK_MAX_FRAGMENTS_PER_CALL);
+		if (rc < 0) {
+			goto out;
+		}
+		if (rc > 0) {
+			wake_client(link, LINK_ARM_RESPONSE);
+		}
+		rc = 0;
+		if (sent == len) {
+			goto out;
+		}
+	}
+	if (link->backlog_bytes + (len - sent) > LINK_MAX_BACKLOG) {
+		rc = -ENOBUFS;
+		goto out;
+	}
+	response = malloc(sizeof(*response));
+	if (response == NULL) {
+		rc = -ENOMEM;
+		goto out;
+	}
+	response->msg = msg;
+	response->len = len;
+	response->sent = sent;
+	link->backlog_bytes += len - sent;
+	STAILQ_INSERT_TAIL(&link->backlog, response, entry);
+	return 0;
+out:
+	free(msg);
+	return rc;
+}
+
+unsigned
+link_flush(struct link *link, unsigned max)
+{
+	struct response *response;
+	unsigned total = 0;
+
+	while (!link->broken && total < max && (response = STAILQ_FIRST(&link->backlog)) != NULL) {
+		size_t before = response->sent;
+		int n = write_fragments(link, response->msg, response->len, &response->sent,
+					max - total);
+
+		if (n <= 0) {
+			break;
+		}
+		total += (unsigned)n;
+		link->backlog_bytes -= response->sent - before;
+		if (response->sent == response->len) {
+			STAILQ_REMOVE_HEAD(&link->backlog, entry);
+			free(response->msg);
+			free(response);
+		}
+	}
+	if (total > 0) {
+		wake_client(link, LINK_ARM_RESPONSE);
+	}
+	return total;
+}
+
+bool
+link_has_backlog(const struct link *link)
+{
+	return !STAILQ_EMPTY(&link->backlog);
+}
+
+int
+link_arm(struct link *link)
+{
+	if (link->broken) {
+		return 1;
+	}
+	__atomic_store_n(&link->header->primary_armed, 1, __ATOMIC_RELAXED);
+	link->armed = true;
+	/* Full fence between arming and the last look; the partner is the client's, between its
+	 * publication and its look at the flag. */
+	rte_smp_mb();
+	if (requests_waiting(link) != 0 || (link_has_backlog(link) && responses_free(link) != 0)) {
+		disarm(link);
+		return 1;
+	}
+	return 0;
+}
