@@ -12,9 +12,9 @@
 #define spdk_compiler_barrier() __asm__ volatile("" ::: "memory")
 
 #if defined(__x86_64__)
-#define spdk_rmb()     __asm__ volatile("lfence" ::: "memory")
-#define spdk_wmb()     __asm__ volatile("sfence" ::: "memory")
-#define spdk_mb()      __asm__ volatile("mfence" ::: "memory")
+#define spdk_rmb() __asm__ volatile("lfence" ::: "memory")
+#define spdk_wmb() __asm__ volatile("sfence" ::: "memory")
+#define spdk_mb()  __asm__ volatile("mfence" ::: "memory")
 /* x86 keeps loads in order and stores in order: only store-load needs an instruction. */
 #define spdk_smp_rmb() spdk_compiler_barrier()
 #define spdk_smp_wmb() spdk_compiler_barrier()

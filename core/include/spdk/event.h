@@ -83,8 +83,8 @@ SPDK_STATIC_ASSERT(sizeof(struct spdk_app_opts) == 253, "Incorrect size");
 /** Fill in the defaults. `opts_size` is sizeof(*opts). */
 void spdk_app_opts_init(struct spdk_app_opts *opts, size_t opts_size);
 
-/** Start everything and block until spdk_app_stop(); `start_fn(ctx)` runs on the app thread once the
- *  configuration has been applied. Main thread. Returns 0, what spdk_app_stop() was given, or
+/** Start everything and block until spdk_app_stop(); `start_fn(ctx)` runs on the app thread once
+ * the configuration has been applied. Main thread. Returns 0, what spdk_app_stop() was given, or
  *  another value than 0 when the start failed (`start_fn` was not called then). */
 int spdk_app_start(struct spdk_app_opts *opts_user, spdk_msg_fn start_fn, void *ctx);
 /** The last thing after spdk_app_start() has returned. */
@@ -120,13 +120,13 @@ spdk_app_parse_args_rvals_t spdk_app_parse_args(int argc, char **argv, struct sp
 /** Print the options that every application has. After spdk_app_parse_args(). */
 void spdk_app_usage(void);
 
-/* --- events ------------------------------------------------------------------------------------ */
+/* --- events ----------------------------------------------------------------------------------- */
 
-/** A call of `fn(arg1, arg2)` on the reactor of `lcore`, to be given to spdk_event_call(). NULL when
- *  no reactor has that core, or without memory. */
+/** A call of `fn(arg1, arg2)` on the reactor of `lcore`, to be given to spdk_event_call(). NULL
+ * when no reactor has that core, or without memory. */
 struct spdk_event *spdk_event_allocate(uint32_t lcore, spdk_event_fn fn, void *arg1, void *arg2);
-/** Have it called soon, after this returns; what one sender sends to one core arrives in that order.
- *  Takes the event. Any thread; never blocks. */
+/** Have it called soon, after this returns; what one sender sends to one core arrives in that
+ * order. Takes the event. Any thread; never blocks. */
 void spdk_event_call(struct spdk_event *event);
 
 /** Whether reactors count their context switches once a second. */

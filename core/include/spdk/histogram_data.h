@@ -22,7 +22,7 @@ extern "C" {
 #define SPDK_HISTOGRAM_NUM_BUCKETS_PER_RANGE(h) (1ULL << SPDK_HISTOGRAM_GRANULARITY(h))
 #define SPDK_HISTOGRAM_BUCKET_MASK(h)           (SPDK_HISTOGRAM_NUM_BUCKETS_PER_RANGE(h) - 1)
 #define SPDK_HISTOGRAM_NUM_BUCKET_RANGES(h)     ((h)->max_range - (h)->min_range + 1)
-#define SPDK_HISTOGRAM_NUM_BUCKETS(h)                                                              \
+#define SPDK_HISTOGRAM_NUM_BUCKETS(h) \
 	(SPDK_HISTOGRAM_NUM_BUCKETS_PER_RANGE(h) * SPDK_HISTOGRAM_NUM_BUCKET_RANGES(h))
 
 struct spdk_histogram_data {
@@ -126,7 +126,8 @@ spdk_histogram_data_iterate(const struct spdk_histogram_data *histogram, spdk_hi
 		start = end;
 		end = __spdk_histogram_data_get_bucket_start(
 			histogram,
-			histogram->min_range + (uint32_t)(i >> SPDK_HISTOGRAM_GRANULARITY(histogram)),
+			histogram->min_range +
+				(uint32_t)(i >> SPDK_HISTOGRAM_GRANULARITY(histogram)),
 			(uint32_t)(i & SPDK_HISTOGRAM_BUCKET_MASK(histogram)));
 		fn(ctx, start, end, histogram->bucket[i], total, so_far);
 	}

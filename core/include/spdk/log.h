@@ -70,59 +70,58 @@ int spdk_log_to_syslog_level(enum spdk_log_level level);
 #define SPDK_DEBUGLOG_FLAG_ENABLED(name) false
 #endif
 
-#define SPDK_NOTICELOG(...)                                                                        \
-	spdk_log(SPDK_LOG_NOTICE, __FILE__, __LINE__, __func__, __VA_ARGS__)
-#define SPDK_WARNLOG(...) spdk_log(SPDK_LOG_WARN, __FILE__, __LINE__, __func__, __VA_ARGS__)
-#define SPDK_ERRLOG(...)  spdk_log(SPDK_LOG_ERROR, __FILE__, __LINE__, __func__, __VA_ARGS__)
+#define SPDK_NOTICELOG(...) spdk_log(SPDK_LOG_NOTICE, __FILE__, __LINE__, __func__, __VA_ARGS__)
+#define SPDK_WARNLOG(...)   spdk_log(SPDK_LOG_WARN, __FILE__, __LINE__, __func__, __VA_ARGS__)
+#define SPDK_ERRLOG(...)    spdk_log(SPDK_LOG_ERROR, __FILE__, __LINE__, __func__, __VA_ARGS__)
 /** Without time, place and level. */
 #define SPDK_PRINTF(...) spdk_log(SPDK_LOG_NOTICE, NULL, -1, NULL, __VA_ARGS__)
-#define SPDK_INFOLOG(flag, ...)                                                                    \
-	do {                                                                                       \
-		extern struct spdk_log_flag SPDK_LOG_##flag;                                       \
-		if (SPDK_LOG_##flag.enabled) {                                                     \
-			spdk_log(SPDK_LOG_INFO, __FILE__, __LINE__, __func__, __VA_ARGS__);        \
-		}                                                                                  \
+#define SPDK_INFOLOG(flag, ...)                                                             \
+	do {                                                                                \
+		extern struct spdk_log_flag SPDK_LOG_##flag;                                \
+		if (SPDK_LOG_##flag.enabled) {                                              \
+			spdk_log(SPDK_LOG_INFO, __FILE__, __LINE__, __func__, __VA_ARGS__); \
+		}                                                                           \
 	} while (0)
 
 /** At most one line a second from each place of use; needs spdk/env.h. */
-#define SPDK_ERRLOG_RATELIMIT(...)                                                                 \
-	do {                                                                                       \
-		static uint64_t last_tsc_, squashed_;                                              \
-		uint64_t now_tsc_ = spdk_get_ticks();                                              \
-		if (last_tsc_ == 0 || now_tsc_ > last_tsc_ + spdk_get_ticks_hz()) {                \
-			last_tsc_ = now_tsc_;                                                      \
-			SPDK_ERRLOG(__VA_ARGS__);                                                  \
-			if (squashed_ > 0) {                                                       \
-				SPDK_ERRLOG("(%" PRIu64 " more of these were not shown)\n",        \
-					    squashed_);                                            \
-				squashed_ = 0;                                                     \
-			}                                                                          \
-		} else {                                                                           \
-			squashed_++;                                                               \
-		}                                                                                  \
+#define SPDK_ERRLOG_RATELIMIT(...)                                                          \
+	do {                                                                                \
+		static uint64_t last_tsc_, squashed_;                                       \
+		uint64_t now_tsc_ = spdk_get_ticks();                                       \
+		if (last_tsc_ == 0 || now_tsc_ > last_tsc_ + spdk_get_ticks_hz()) {         \
+			last_tsc_ = now_tsc_;                                               \
+			SPDK_ERRLOG(__VA_ARGS__);                                           \
+			if (squashed_ > 0) {                                                \
+				SPDK_ERRLOG("(%" PRIu64 " more of these were not shown)\n", \
+					    squashed_);                                     \
+				squashed_ = 0;                                              \
+			}                                                                   \
+		} else {                                                                    \
+			squashed_++;                                                        \
+		}                                                                           \
 	} while (0)
 
 #ifdef DEBUG
-#define SPDK_DEBUGLOG(flag, ...)                                                                   \
-	do {                                                                                       \
-		extern struct spdk_log_flag SPDK_LOG_##flag;                                       \
-		if (SPDK_LOG_##flag.enabled) {                                                     \
-			spdk_log(SPDK_LOG_DEBUG, __FILE__, __LINE__, __func__, __VA_ARGS__);       \
-		}                                                                                  \
+#define SPDK_DEBUGLOG(flag, ...)                                                             \
+	do {                                                                                 \
+		extern struct spdk_log_flag SPDK_LOG_##flag;                                 \
+		if (SPDK_LOG_##flag.enabled) {                                               \
+			spdk_log(SPDK_LOG_DEBUG, __FILE__, __LINE__, __func__, __VA_ARGS__); \
+		}                                                                            \
 	} while (0)
-#define SPDK_LOGDUMP(flag, label, buf, len)                                                        \
-	do {                                                                                       \
-		extern struct spdk_log_flag SPDK_LOG_##flag;                                       \
-		if (SPDK_LOG_##flag.enabled) {                                                     \
-			spdk_log_dump(stderr, (label), (buf), (len));                              \
-		}                                                                                  \
+#define SPDK_LOGDUMP(flag, label, buf, len)                           \
+	do {                                                          \
+		extern struct spdk_log_flag SPDK_LOG_##flag;          \
+		if (SPDK_LOG_##flag.enabled) {                        \
+			spdk_log_dump(stderr, (label), (buf), (len)); \
+		}                                                     \
 	} while (0)
 #else
-#define SPDK_DEBUGLOG(...)                                                                         \
-	do {                                                                                       \
+#define SPDK_DEBUGLOG(...) \
+	do {               \
 	} while (0)
-#define SPDK_LOGDUMP(...)                                                                          \
-	do {                                                                                       \
+#define SPDK_LOGDUMP(...) \
+	do {              \
 	} while (0)
 #endif
 
@@ -151,14 +150,14 @@ struct spdk_log_flag {
 /** Constructor time, once a name. */
 void spdk_log_register_flag(const char *name, struct spdk_log_flag *flag);
 
-#define SPDK_LOG_REGISTER_COMPONENT(flag)                                                          \
-	struct spdk_log_flag SPDK_LOG_##flag = {                                                   \
-		.name = #flag,                                                                     \
-		.enabled = false,                                                                  \
-	};                                                                                         \
-	__attribute__((constructor)) static void register_flag_##flag(void)                        \
-	{                                                                                          \
-		spdk_log_register_flag(#flag, &SPDK_LOG_##flag);                                   \
+#define SPDK_LOG_REGISTER_COMPONENT(flag)                                   \
+	struct spdk_log_flag SPDK_LOG_##flag = {                            \
+		.name = #flag,                                              \
+		.enabled = false,                                           \
+	};                                                                  \
+	__attribute__((constructor)) static void register_flag_##flag(void) \
+	{                                                                   \
+		spdk_log_register_flag(#flag, &SPDK_LOG_##flag);            \
 	}
 
 /** In the order of their names; NULL at the end. */
@@ -183,19 +182,19 @@ int spdk_log_deprecation_register(const char *tag, const char *description,
 				  const char *remove_release, uint32_t rate_limit_seconds,
 				  struct spdk_deprecation **reg);
 
-#define SPDK_LOG_DEPRECATION_REGISTER(tag, desc, release, rate)                                    \
-	static struct spdk_deprecation *_deprecated_##tag;                                         \
-	static void __attribute__((constructor)) _spdk_deprecation_register_##tag(void)            \
-	{                                                                                          \
-		int rc_ = spdk_log_deprecation_register(#tag, desc, release, rate,                 \
-							&_deprecated_##tag);                       \
-		(void)rc_;                                                                         \
-		assert(rc_ == 0);                                                                  \
+#define SPDK_LOG_DEPRECATION_REGISTER(tag, desc, release, rate)                         \
+	static struct spdk_deprecation *_deprecated_##tag;                              \
+	static void __attribute__((constructor)) _spdk_deprecation_register_##tag(void) \
+	{                                                                               \
+		int rc_ = spdk_log_deprecation_register(#tag, desc, release, rate,      \
+							&_deprecated_##tag);            \
+		(void)rc_;                                                              \
+		assert(rc_ == 0);                                                       \
 	}
 
 void spdk_log_deprecated(struct spdk_deprecation *deprecation, const char *file, uint32_t line,
 			 const char *func);
-#define SPDK_LOG_DEPRECATED(tag)                                                                   \
+#define SPDK_LOG_DEPRECATED(tag) \
 	spdk_log_deprecated(_deprecated_##tag, __FILE__, __LINE__, __func__)
 
 struct spdk_deprecation *spdk_log_deprecation_find_by_tag(const char *tag);

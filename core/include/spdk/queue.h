@@ -20,16 +20,16 @@
 #define TAILQ_ENTRY_NOT_ENQUEUED(elm, field) (!TAILQ_ENTRY_ENQUEUED(elm, field))
 
 /* Mark an entry as being in no queue, after TAILQ_REMOVE(). */
-#define TAILQ_ENTRY_CLEAR(elm, field)                                                              \
-	do {                                                                                       \
-		assert(TAILQ_ENTRY_ENQUEUED(elm, field));                                          \
-		(elm)->field.tqe_prev = NULL;                                                      \
+#define TAILQ_ENTRY_CLEAR(elm, field)                     \
+	do {                                              \
+		assert(TAILQ_ENTRY_ENQUEUED(elm, field)); \
+		(elm)->field.tqe_prev = NULL;             \
 	} while (0)
 
-#define TAILQ_REMOVE_CLEAR(head, elm, field)                                                       \
-	do {                                                                                       \
-		TAILQ_REMOVE(head, elm, field);                                                    \
-		TAILQ_ENTRY_CLEAR(elm, field);                                                     \
+#define TAILQ_REMOVE_CLEAR(head, elm, field)    \
+	do {                                    \
+		TAILQ_REMOVE(head, elm, field); \
+		TAILQ_ENTRY_CLEAR(elm, field);  \
 	} while (0)
 
 #endif

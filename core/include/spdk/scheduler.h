@@ -41,7 +41,8 @@ struct spdk_scheduler_core_info {
 
 struct spdk_scheduler {
 	const char *name;
-	/** Called when it becomes the current one, and when it ceases to be. `deinit` may be NULL. */
+	/** Called when it becomes the current one, and when it ceases to be. `deinit` may be NULL.
+	 */
 	int (*init)(void);
 	void (*deinit)(void);
 	/** Move threads by writing their lcore. `count` cores. */
@@ -71,10 +72,10 @@ void spdk_scheduler_register(struct spdk_scheduler *scheduler);
 uint32_t spdk_scheduler_get_scheduling_lcore(void);
 bool spdk_scheduler_set_scheduling_lcore(uint32_t lcore);
 
-#define SPDK_SCHEDULER_REGISTER(scheduler)                                                         \
-	static void __attribute__((constructor)) _spdk_scheduler_register_##scheduler(void)        \
-	{                                                                                          \
-		spdk_scheduler_register(&scheduler);                                               \
+#define SPDK_SCHEDULER_REGISTER(scheduler)                                                  \
+	static void __attribute__((constructor)) _spdk_scheduler_register_##scheduler(void) \
+	{                                                                                   \
+		spdk_scheduler_register(&scheduler);                                        \
 	}
 
 #ifdef __cplusplus

@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* Lightweight threads: messages, pollers, I/O devices and channels, spinlocks. Names, signatures and
- * behaviour are SPDK's; core/thread/README.md tells how they are made.
+/* Lightweight threads: messages, pollers, I/O devices and channels, spinlocks. Names, signatures
+ * and behaviour are SPDK's; core/thread/README.md tells how they are made.
  *
  * "On the thread" below means: called from one of its messages or pollers (or between
  * spdk_set_thread() calls). A call that must be made on the thread and is not ends the process with
@@ -69,7 +69,7 @@ typedef void (*spdk_channel_for_each_cpl)(struct spdk_io_channel_iter *i, int st
 #define SPDK_MSG_MEMPOOL_CACHE_SIZE   1024
 #define SPDK_DEFAULT_MSG_MEMPOOL_SIZE (262144 - 1)
 
-/* --- the library ------------------------------------------------------------------------------- */
+/* --- the library ------------------------------------------------------------------------------ */
 
 /** Start the library; `new_thread_fn` (NULL allowed) is called for every thread created, which the
  *  caller polls from then on; each thread gets `ctx_sz` bytes for the caller. Main thread. Returns
@@ -85,7 +85,7 @@ int spdk_thread_lib_init_ext(spdk_thread_op_fn thread_op_fn,
 /** Stop it; threads and devices that still exist are named in the log. Main thread. */
 void spdk_thread_lib_fini(void);
 
-/* --- threads ----------------------------------------------------------------------------------- */
+/* --- threads ---------------------------------------------------------------------------------- */
 
 /** Create a thread. `name` is copied, NULL gives it its address for a name; `cpumask` (NULL: every
  *  core) is copied too. The first thread is the app thread. Any thread. Returns NULL without memory
@@ -159,15 +159,15 @@ uint64_t spdk_thread_get_last_tsc(struct spdk_thread *thread);
 /** Always 0: traces know threads by their id. */
 uint16_t spdk_thread_get_trace_id(struct spdk_thread *thread);
 
-/* --- messages ---------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 /** Have `fn(ctx)` called on `thread`, after this returns. What one sender sends to one thread
  *  arrives in that order. Any thread; never blocks, never fails for want of room: 0, or -EIO when
  *  the thread has exited. */
 int spdk_thread_send_msg(const struct spdk_thread *thread, spdk_msg_fn fn, void *ctx);
 
-/** The same for a signal handler, before all other messages, with ctx NULL. Returns 0, or -EIO while
- *  another one waits. */
+/** The same for a signal handler, before all other messages, with ctx NULL. Returns 0, or -EIO
+ * while another one waits. */
 int spdk_thread_send_critical_msg(struct spdk_thread *thread, spdk_msg_fn fn);
 
 /** Call at once if on that thread already, otherwise send. */
@@ -186,7 +186,7 @@ spdk_thread_exec_msg(const struct spdk_thread *thread, spdk_msg_fn fn, void *ctx
  *  calling one. On a thread. */
 void spdk_for_each_thread(spdk_msg_fn fn, void *ctx, spdk_msg_fn cpl);
 
-/* --- pollers ----------------------------------------------------------------------------------- */
+/* --- pollers ---------------------------------------------------------------------------------- */
 
 /** Have `fn(arg)` called on the current thread every so many microseconds, 0: every turn. NULL off
  *  any thread, on an exited one, or without memory. */
@@ -195,7 +195,7 @@ struct spdk_poller *spdk_poller_register(spdk_poller_fn fn, void *arg,
 /** With a name, which is copied. */
 struct spdk_poller *spdk_poller_register_named(spdk_poller_fn fn, void *arg,
 					       uint64_t period_microseconds, const char *name);
-#define SPDK_POLLER_REGISTER(fn, arg, period_microseconds)                                         \
+#define SPDK_POLLER_REGISTER(fn, arg, period_microseconds) \
 	spdk_poller_register_named(fn, arg, period_microseconds, #fn)
 
 /** Never call it again; *ppoller becomes NULL; NULL in it is allowed. On its thread, from anywhere
@@ -219,21 +219,21 @@ typedef void (*spdk_post_poller_fn)(void *fn_arg);
 /** Have `fn(fn_arg)` called once, when the poller that runs has returned. In a poller. */
 void spdk_thread_register_post_poller_handler(spdk_post_poller_fn fn, void *fn_arg);
 
-/* --- I/O devices and channels ------------------------------------------------------------------ */
+/* --- I/O devices and channels ----------------------------------------------------------------- */
 
-/** Make any pointer an I/O device: each thread that asks gets a channel with `ctx_size` bytes of its
- *  own. Registering the same pointer twice is refused and logged. On a thread. */
+/** Make any pointer an I/O device: each thread that asks gets a channel with `ctx_size` bytes of
+ * its own. Registering the same pointer twice is refused and logged. On a thread. */
 void spdk_io_device_register(void *io_device, spdk_io_channel_create_cb create_cb,
 			     spdk_io_channel_destroy_cb destroy_cb, uint32_t ctx_size,
 			     const char *name);
 
 /** No new channels from now on; once all are gone, `unregister_cb` (NULL allowed) is called on the
- *  calling thread. While spdk_for_each_channel() walks over the device, this waits for its end. On a
- *  thread. */
+ *  calling thread. While spdk_for_each_channel() walks over the device, this waits for its end. On
+ * a thread. */
 void spdk_io_device_unregister(void *io_device, spdk_io_device_unregister_cb unregister_cb);
 
-/** The current thread's channel, made at the first call, with one more reference. NULL when there is
- *  no such device, its create callback failed, or without memory. */
+/** The current thread's channel, made at the first call, with one more reference. NULL when there
+ * is no such device, its create callback failed, or without memory. */
 struct spdk_io_channel *spdk_get_io_channel(void *io_device);
 /** One more reference to a channel of the current thread. */
 struct spdk_io_channel *spdk_io_channel_ref(struct spdk_io_channel *ch);
@@ -264,7 +264,7 @@ void *spdk_io_channel_iter_get_io_device(struct spdk_io_channel_iter *i);
 struct spdk_io_channel *spdk_io_channel_iter_get_channel(struct spdk_io_channel_iter *i);
 void *spdk_io_channel_iter_get_ctx(struct spdk_io_channel_iter *i);
 
-/* --- spinlocks --------------------------------------------------------------------------------- */
+/* --- spinlocks -------------------------------------------------------------------------------- */
 
 /** A spinlock that knows its rules and ends the process when one is broken: taken on a thread only,
  *  not twice, released by who took it, before the message or poller returns (the thread may go on
@@ -284,7 +284,7 @@ void spdk_spin_unlock(struct spdk_spinlock *sspin);
 /** Whether the current thread holds it. */
 bool spdk_spin_held(struct spdk_spinlock *sspin);
 
-/* --- buffers ----------------------------------------------------------------------------------- */
+/* --- buffers ---------------------------------------------------------------------------------- */
 
 struct spdk_iobuf_entry;
 typedef void (*spdk_iobuf_get_cb)(struct spdk_iobuf_entry *entry, void *buf);

@@ -25,7 +25,7 @@ extern "C" {
 #define SPDK_CONTAINEROF(ptr, type, member) ((type *)((uintptr_t)(ptr)-offsetof(type, member)))
 
 /** Bytes of *ptr up to the end of `member`. */
-#define SPDK_SIZEOF(ptr, member) (offsetof(__typeof__(*(ptr)), member) + sizeof((ptr)->member))
+#define SPDK_SIZEOF(ptr, member)          (offsetof(__typeof__(*(ptr)), member) + sizeof((ptr)->member))
 #define SPDK_SIZEOF_MEMBER(type, member)  (sizeof(((type *)0)->member))
 #define SPDK_COUNTOF_MEMBER(type, member) (SPDK_COUNTOF(((type *)0)->member))
 
@@ -37,21 +37,19 @@ extern "C" {
 #define SPDK_CEIL_DIV(x, y) (((x) + (y)-1) / (y))
 
 /** `align` is a power of two. */
-#define SPDK_ALIGN_FLOOR(val, align)                                                               \
-	((__typeof__(val))((val) & (~((__typeof__(val))((align)-1)))))
-#define SPDK_ALIGN_CEIL(val, align)                                                                \
-	SPDK_ALIGN_FLOOR(((val) + ((__typeof__(val))(align)-1)), align)
+#define SPDK_ALIGN_FLOOR(val, align) ((__typeof__(val))((val) & (~((__typeof__(val))((align)-1)))))
+#define SPDK_ALIGN_CEIL(val, align)  SPDK_ALIGN_FLOOR(((val) + ((__typeof__(val))(align)-1)), align)
 
 #define SPDK_BIT(n) (UINT64_C(1) << (n))
 
 /** Whether an object that says its own size (in its member `size`, or given as third argument)
  *  is new enough to have `field`; and that field's value or a default. */
 #define SPDK_FIELD_VALID(obj, field, ...) _SPDK_FIELD_VALID(obj, field, ##__VA_ARGS__, (obj)->size)
-#define _SPDK_FIELD_VALID(obj, field, size, ...)                                                   \
+#define _SPDK_FIELD_VALID(obj, field, size, ...) \
 	((size) >= (offsetof(__typeof__(*(obj)), field) + sizeof((obj)->field)))
-#define SPDK_GET_FIELD(obj, field, defval, ...)                                                    \
+#define SPDK_GET_FIELD(obj, field, defval, ...) \
 	_SPDK_GET_FIELD(obj, field, defval, ##__VA_ARGS__, (obj)->size)
-#define _SPDK_GET_FIELD(obj, field, defval, size, ...)                                             \
+#define _SPDK_GET_FIELD(obj, field, defval, size, ...) \
 	(SPDK_FIELD_VALID(obj, field, size) ? (obj)->field : (defval))
 
 /** Position of the highest set bit; 0 for 0. */
@@ -135,7 +133,7 @@ struct spdk_ioviter {
 };
 
 /** `count` is at least 2. */
-#define SPDK_IOVITER_SIZE(count)                                                                   \
+#define SPDK_IOVITER_SIZE(count) \
 	(sizeof(struct spdk_single_ioviter) * ((count)-2) + sizeof(struct spdk_ioviter))
 
 /** Begin, and go on: each call gives the next stretch that lies in one element of every vector.
@@ -150,11 +148,11 @@ size_t spdk_ioviter_nextv(struct spdk_ioviter *iter, void **out);
 void spdk_iov_memset(struct iovec *iovs, int iovcnt, int c);
 
 /** Make the first element describe one buffer. */
-#define SPDK_IOV_ONE(piov, piovcnt, buf, buflen)                                                   \
-	do {                                                                                       \
-		(piov)->iov_base = (buf);                                                          \
-		(piov)->iov_len = (buflen);                                                        \
-		*(piovcnt) = 1;                                                                    \
+#define SPDK_IOV_ONE(piov, piovcnt, buf, buflen) \
+	do {                                     \
+		(piov)->iov_base = (buf);        \
+		(piov)->iov_len = (buflen);      \
+		*(piovcnt) = 1;                  \
 	} while (0)
 
 /** Copy until either vector ends; with spdk_iovmove() a source stretch may overlap its destination.

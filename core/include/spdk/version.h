@@ -17,7 +17,7 @@
 
 /** A number that grows with the version, to compare against. */
 #define SPDK_VERSION_NUM(major, minor, patch) (((major)*100 + (minor)) * 100 + (patch))
-#define SPDK_VERSION SPDK_VERSION_NUM(SPDK_VERSION_MAJOR, SPDK_VERSION_MINOR, SPDK_VERSION_PATCH)
+#define SPDK_VERSION                          SPDK_VERSION_NUM(SPDK_VERSION_MAJOR, SPDK_VERSION_MINOR, SPDK_VERSION_PATCH)
 
 #define SPDK_VERSION_STRINGIFY_x(x) #x
 #define SPDK_VERSION_STRINGIFY(x)   SPDK_VERSION_STRINGIFY_x(x)
@@ -35,8 +35,8 @@
 #endif
 
 /** For people; what spdk_get_version answers. */
-#define SPDK_VERSION_STRING                                                                        \
-	"SPDK v" SPDK_VERSION_MAJOR_STRING SPDK_VERSION_MINOR_STRING SPDK_VERSION_PATCH_STRING     \
+#define SPDK_VERSION_STRING                                                                    \
+	"SPDK v" SPDK_VERSION_MAJOR_STRING SPDK_VERSION_MINOR_STRING SPDK_VERSION_PATCH_STRING \
 		SPDK_VERSION_SUFFIX
 
 #endif

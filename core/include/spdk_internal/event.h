@@ -39,8 +39,8 @@ struct spdk_reactor;
 /** The reactor of a core, NULL when there is none. Any thread. */
 struct spdk_reactor *spdk_reactor_get(uint32_t lcore);
 
-/** Call `fn(arg1, arg2)` on every reactor, one after another, then `cpl(arg1, arg2)` on the one that
- *  called (the main one when called from outside of any). */
+/** Call `fn(arg1, arg2)` on every reactor, one after another, then `cpl(arg1, arg2)` on the one
+ * that called (the main one when called from outside of any). */
 void spdk_for_each_reactor(spdk_event_fn fn, void *arg1, void *arg2, spdk_event_fn cpl);
 
 #ifdef __cplusplus
