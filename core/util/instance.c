@@ -3,8 +3,8 @@
  */
 
 #include "calandria/instance.h"
+#include "core/util/folder.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -13,8 +13,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define MAX_DEPTH 8
 
 static const char *
 run_root(void)
@@ -33,50 +31,6 @@ cal_instance_path(char *buf, size_t size, int id, const char *name)
 	return n >= 0 && (size_t)n < size ? 0 : -ENAMETOOLONG;
 }
 
-/* Remove what a folder holds, but not `keep` at its top. Links are removed, not followed. `fd` is
- * closed. */
-static int
-folder_empty(int fd, const char *keep, int depth)
-{
-	struct dirent *entry;
-	int rc = 0, sub;
-	DIR *dir;
-
-	dir = fdopendir(fd);
-	if (dir == NULL) {
-		rc = -errno;
-		close(fd);
-		return rc;
-	}
-	while ((entry = readdir(dir)) != NULL) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-		    (keep != NULL && strcmp(entry->d_name, keep) == 0)) {
-			continue;
-		}
-		if (unlinkat(fd, entry->d_name, 0) == 0 || errno == ENOENT) {
-			continue;
-		}
-		if (errno != EISDIR && errno != EPERM) {
-			rc = -errno;
-			continue;
-		}
-		sub = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (sub < 0 || depth == MAX_DEPTH) {
-			rc = sub < 0 ? -errno : -ELOOP;
-			if (sub >= 0) {
-				close(sub);
-			}
-			continue;
-		}
-		(void)folder_empty(sub, NULL, depth + 1);
-		if (unlinkat(fd, entry->d_name, AT_REMOVEDIR) != 0) {
-			rc = -errno;
-		}
-	}
-	closedir(dir);
-	return rc;
-}
-
 static int
 instance_empty(int id, const char *keep)
 {
@@ -88,7 +42,7 @@ instance_empty(int id, const char *keep)
 		return rc;
 	}
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? -errno : folder_empty(fd, keep, 0);
+	return fd < 0 ? -errno : folder_empty(fd, keep);
 }
 
 static pid_t

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* One connection: hello, reports, attach, bell, end. Whatever does not fit ends it, and nothing
+ * else. */
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "calandria/stats.h"
+#include "ipc/gate/control.h"
+#include "ipc/gate/gate_internal.h"
+#include "ipc/gate/gate_packet.h"
+#include "spdk/log.h"
+
+/* So that one who never stops sending leaves the others their turn. */
+#define MAX_PACKETS_PER_TURN 16
+
+static void
+conn_free(struct gate_conn *conn)
+{
+	gate_packet_close(conn->fd);
+	TAILQ_REMOVE(&g_gate.conns, conn, entry);
+	g_gate.num_conns--;
+	free(conn);
+}
+
+/* Hear and say nothing more. */
+static void
+conn_unwatch(struct gate_conn *conn)
+{
+	bool greeted = conn->state != GATE_CONN_NEW;
+
+	conn->state = GATE_CONN_ENDED;
+	control_fd_del(conn->fd_watch);
+	if (conn->pidfd >= 0) {
+		control_fd_del(conn->pidfd_watch);
+		close(conn->pidfd);
+		conn->pidfd = -1;
+	}
+	control_timer_cancel(conn->hello_timer);
+	conn->hello_timer = NULL;
+	/* The peer sees the end now, though the descriptor has to wait for the app thread. */
+	shutdown(conn->fd, SHUT_RDWR);
+	if (greeted) {
+		g_gate.ops->peer(g_gate.ctx, conn->name, conn->pid, false);
+	}
+}
+
+void
+gate_conn_end(struct gate_conn *conn)
+{
+	if (conn->state == GATE_CONN_ENDED) {
+		return;
+	}
+	conn_unwatch(conn);
+	if (conn->link != NULL) {
+		g_gate.ops->link_down(g_gate.ctx, conn->link);
+	} else {
+		conn_free(conn);
+	}
+}
+
+void
+gate_conn_link_done(struct gate_conn *conn)
+{
+	if (conn->state != GATE_CONN_ENDED) {
+		/* The app thread was first (it stops serving): link_down() has nothing to add. */
+		conn_unwatch(conn);
+	}
+	gate_grant_undo(conn);
+	cal_stats_links()->ended++;
+	conn_free(conn);
+}
+
+void
+gate_conn_refuse(struct gate_conn *conn, const char *fmt, ...)
+{
+	struct gate_msg msg;
+	va_list args;
+
+	gate_packet_init(&msg, GATE_REFUSED);
+	msg.instance = (uint32_t)g_gate.id;
+	va_start(args, fmt);
+	vsnprintf(msg.text, sizeof(msg.text), fmt, args);
+	va_end(args);
+	SPDK_ERRLOG("%s (pid %d) refused: %s\n", conn->name, conn->pid, msg.text);
+	gate_packet_send(conn->fd, &msg, NULL, 0);
+	gate_conn_end(conn);
+}
+
+static void
+conn_fault(struct gate_conn *conn, const char *what)
+{
+	SPDK_ERRLOG("%s (pid %d): %s; its connection is closed\n", conn->name, conn->pid, what);
+	if (conn->link != NULL) {
+		cal_stats_links()->closed_for_fault++;
+	}
+	gate_conn_end(conn);
+}
+
+static bool
+has_group(int fd, gid_t gid, gid_t want)
+{
+	gid_t groups[256];
+	socklen_t len = sizeof(groups);
+
+	if (gid == want) {
+		return true;
+	}
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) < 0) {
+		return false;
+	}
+	for (size_t i = 0; i < len / sizeof(groups[0]); i++) {
+		if (groups[i] == want) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static enum gate_role
+role_of_peer(const struct gate_conn *conn)
+{
+	if (conn->service) {
+		return GATE_ROLE_SERVICE;
+	}
+	if (conn->uid == 0 || conn->uid == geteuid()) {
+		return GATE_ROLE_ADMIN;
+	}
+	return has_group(conn->fd, conn->gid, getegid()) ? GATE_ROLE_MONITOR : GATE_ROLE_NONE;
+}
+
+static void
+on_pidfd(void *arg, uint32_t events)
+{
+	/* Nobody needs telling: a process may end. A child of it may still hold the connection. */
+	gate_conn_end(arg);
+}
+
+/* Returns 0, or -ESRCH when it is gone already. */
+static int
+watch_process(struct gate_conn *conn)
+{
+	int rc;
+
+	conn->pidfd = (int)syscall(SYS_pidfd_open, conn->pid, 0);
+	if (conn->pidfd < 0) {
+		return -errno;
+	}
+	rc = control_fd_add(conn->pidfd, EPOLLIN, on_pidfd, conn, &conn->pidfd_watch);
+	if (rc < 0) {
+		close(conn->pidfd);
+		conn->pidfd = -1;
+	}
+	return rc;
+}
+
+static void
+copy_printable(char *to, size_t size, const char *from)
+{
+	size_t i;
+
+	for (i = 0; i + 1 < size && from[i] != '\0'; i++) {
+		to[i] = isprint((unsigned char)from[i]) ? from[i] : '?';
+	}
+	to[i] = '\0';
+}
+
+/* Who says hello by its name; a service has got its one from the supervisor. */
+static void
+take_name(struct gate_conn *conn, const struct gate_msg *msg)
+{
+	if (!conn->service && msg->name[0] != '\0') {
+		copy_printable(conn->name, sizeof(conn->name), msg->name);
+	}
+}
+
+static void
+on_hello(struct gate_conn *conn, const struct gate_packet *packet)
+{
+	struct gate_msg reply;
+	int rc;
+
+	take_name(conn, &packet->msg);
+	if (conn->service) {
+		conn->pid = packet->cred_pid;
+	}
+	conn->role = role_of_peer(conn);
+	if (conn->role == GATE_ROLE_NONE) {
+		gate_conn_refuse(conn,
+				 "user %u may not attach: run as root or as user %u, or join group "
+				 "%u to watch",
+				 conn->uid, geteuid(), getegid());
+		return;
+	}
+	rc = watch_process(conn);
+	if (rc == -ESRCH) {
+		gate_conn_end(conn);
+		return;
+	}
+	if (rc < 0) {
+		gate_conn_refuse(conn, "its process cannot be watched: %s", strerror(-rc));
+		return;
+	}
+	control_timer_cancel(conn->hello_timer);
+	conn->hello_timer = NULL;
+	gate_packet_init(&reply, GATE_WELCOME);
+	reply.code = conn->role;
+	reply.instance = (uint32_t)g_gate.id;
+	snprintf(reply.version, sizeof(reply.version), "%s", CAL_VERSION_STRING);
+	if (gate_packet_send(conn->fd, &reply, NULL, 0) < 0) {
+		gate_conn_end(conn);
+		return;
+	}
+	conn->state = GATE_CONN_GREETED;
+	g_gate.ops->peer(g_gate.ctx, conn->name, conn->pid, true);
+}
+
+static void
+on_attach(struct gate_conn *conn)
+{
+	if (g_gate.closed) {
+		gate_conn_refuse(conn, "%s", g_gate.close_reason);
+	} else if (g_gate.open) {
+		gate_grant(conn);
+	} else {
+		conn->state = GATE_CONN_WAITING;
+	}
+}
+
+static void
+on_report(struct gate_conn *conn, const struct gate_msg *msg)
+{
+	char text[sizeof(msg->text)];
+
+	if (conn->role == GATE_ROLE_MONITOR) {
+		conn_fault(conn, "it reports as a service, and is none");
+		return;
+	}
+	copy_printable(text, sizeof(text), msg->text);
+	g_gate.ops->report(g_gate.ctx, conn->name, conn->pid, (enum gate_report_code)msg->code,
+			   text);
+}
+
+static void
+on_packet(struct gate_conn *conn, const struct gate_packet *packet)
+{
+	bool greeted = conn->state != GATE_CONN_NEW;
+	int rc = gate_packet_check(packet);
+
+	if (rc == -EPROTONOSUPPORT) {
+		take_name(conn, &packet->msg);
+		gate_conn_refuse(conn,
+				 "it speaks version %u of the protocol, this primary (Calandria "
+				 "%s) version %u: use programs of the same release",
+				 packet->msg.abi, CAL_VERSION_STRING, CAL_ABI_VERSION);
+		return;
+	}
+	if (rc < 0 || packet->num_fds > 0) {
+		conn_fault(conn, rc < 0 ? "it sent a malformed packet"
+					: "it sent a packet with descriptors");
+		return;
+	}
+	switch (packet->msg.type) {
+	case GATE_HELLO:
+		if (conn->state == GATE_CONN_NEW) {
+			on_hello(conn, packet);
+			return;
+		}
+		break;
+	case GATE_REPORT:
+		if (greeted) {
+			on_report(conn, &packet->msg);
+			return;
+		}
+		break;
+	case GATE_ATTACH:
+		if (conn->state == GATE_CONN_GREETED) {
+			on_attach(conn);
+			return;
+		}
+		break;
+	case GATE_WAKE:
+		if (conn->state == GATE_CONN_LINKED) {
+			if (g_gate.ops->link_wake != NULL) {
+				g_gate.ops->link_wake(g_gate.ctx, conn->link);
+			}
+			return;
+		}
+		break;
+	default:
+		break;
+	}
+	conn_fault(conn, "it sent a packet out of turn");
+}
+
+static void
+on_readable(void *arg, uint32_t events)
+{
+	struct gate_conn *conn = arg;
+	struct gate_packet packet;
+	int i, rc;
+
+	for (i = 0; i < MAX_PACKETS_PER_TURN; i++) {
+		bool last;
+
+		rc = gate_packet_recv(conn->fd, &packet);
+		if (rc == -EAGAIN) {
+			return;
+		}
+		if (rc <= 0) {
+			gate_conn_end(conn);
+			return;
+		}
+		/* Only a connection with a link outlives its end: after anything but a bell on one
+		 * the rest is left to the next turn, if there is one. */
+		last = packet.msg.type != GATE_WAKE || conn->state != GATE_CONN_LINKED;
+		on_packet(conn, &packet);
+		gate_packet_close_fds(&packet);
+		if (last || conn->state != GATE_CONN_LINKED) {
+			return;
+		}
+	}
+}
+
+static void
+on_hello_timeout(void *arg)
+{
+	struct gate_conn *conn = arg;
+
+	conn->hello_timer = NULL;
+	conn_fault(conn, "it connected and did not say hello");
+}
+
+int
+gate_conn_start(int fd, const char *service)
+{
+	struct gate_conn *conn;
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+	int rc, on = 1;
+
+	conn = calloc(1, sizeof(*conn));
+	if (conn == NULL) {
+		close(fd);
+		return -ENOMEM;
+	}
+	conn->fd = fd;
+	conn->pidfd = -1;
+	conn->service = service != NULL;
+	snprintf(conn->name, sizeof(conn->name), "%s", service != NULL ? service : "a process");
+	if (service != NULL) {
+		/* Who made a pair is its peer as far as SO_PEERCRED goes; the kernel tells who
+		 * sends the hello. */
+		conn->uid = geteuid();
+		conn->gid = getegid();
+		rc = setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+	} else {
+		rc = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len);
+		if (rc == 0) {
+			conn->pid = cred.pid;
+			conn->uid = cred.uid;
+			conn->gid = cred.gid;
+		}
+	}
+	rc = rc < 0 ? -errno : control_fd_add(fd, EPOLLIN, on_readable, conn, &conn->fd_watch);
+	if (rc < 0) {
+		close(fd);
+		free(conn);
+		return rc;
+	}
+	TAILQ_INSERT_TAIL(&g_gate.conns, conn, entry);
+	g_gate.num_conns++;
+	if (service == NULL) {
+		conn->hello_timer =
+			control_timer_start(g_gate.hello_timeout_ms, on_hello_timeout, conn);
+		if (g_gate.num_conns > GATE_MAX_CONNECTIONS) {
+			gate_conn_refuse(conn, "%u connections are open already",
+					 GATE_MAX_CONNECTIONS);
+		}
+	}
+	return 0;
+}
