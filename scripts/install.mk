@@ -22,7 +22,7 @@ demo:
 PC_VARS = -e 's|@VERSION@|$(VERSION)|' -e 's|@PRIMARY_LIBS@|$(PC_PRIMARY_LIBS)|' \
           -e 's|@CLIENT_LIBS@|$(PC_CLIENT_LIBS)|'
 # One whole-archive group: pkg-config may merge flags that are repeated.
-PC_PRIMARY_LIBS := -Wl,--whole-archive -l:libcalandria.a $(DPDK_EAL) -l:librte_mempool.a -l:librte_mempool_ring.a \
+PC_PRIMARY_LIBS := $(PRIMARY_WRAP) -Wl,--whole-archive -l:libcalandria.a $(DPDK_EAL) -l:librte_mempool.a -l:librte_mempool_ring.a \
                    -l:librte_pci.a -l:librte_bus_pci.a -Wl,--no-whole-archive -luring $(SYS_LIBS)
 PC_CLIENT_LIBS  := $(CLIENT_WRAP) -l:libcalandria-client.a -l:libcalandria.a -Wl,--whole-archive $(DPDK_EAL) \
                    -Wl,--no-whole-archive -lmsgpackc -ljson-c $(SYS_LIBS)

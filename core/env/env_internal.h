@@ -2,7 +2,8 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* What the rest of the tree may ask of env beyond spdk/env.h. env is the one place that knows EAL. */
+/* What the rest of the tree may ask of env beyond spdk/env.h. env is the one place that knows EAL.
+ */
 
 #ifndef CAL_CORE_ENV_INTERNAL_H
 #define CAL_CORE_ENV_INTERNAL_H
@@ -22,10 +23,10 @@ int env_primary_check(const struct spdk_env_opts *opts, char *err, size_t err_si
  *  thread. Returns 0 or a negative errno. */
 int env_template_write(int id);
 
-/** In a secondary: make a private copy of `template_dir` in `private_dir` (exists, empty), start EAL
- *  over it with one lcore that is the present CPU affinity, and remove the copy again: it is mapped
- *  by then. Shares no lock, no heap and no page with the primary. Once a process. Returns 0 or a
- *  negative errno with a sentence in `err`. */
+/** In a secondary: make a private copy of `template_dir` in `private_dir` (exists, empty), start
+ * EAL over it with one lcore that is the present CPU affinity, and remove the copy again: it is
+ * mapped by then. Shares no lock, no heap and no page with the primary. Once a process. Returns 0
+ * or a negative errno with a sentence in `err`. */
 int env_secondary_init(const char *template_dir, const char *private_dir, char *err,
 		       size_t err_size);
 

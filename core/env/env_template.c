@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* The empty snapshot: our EAL's run-time files as a secondary needs to see them, and no more. See
+ * README.md for what this protects from. */
+
+#include "core/env/env_private.h"
+
+#include "calandria/instance.h"
+#include "core/env/env_internal.h"
+#include "core/env/env_snapshot.h"
+#include "spdk/log.h"
+
+#define MAX_HUGEDIRS 16
+
+/* Writes `len` bytes at `offset`. */
+static int
+write_at(int fd, const void *data, size_t len, off_t offset)
+{
+	const char *p = data;
+	ssize_t n;
+
+	while (len > 0) {
+		n = pwrite(fd, p, len, offset);
+		if (n <= 0) {
+			return n < 0 ? -errno : -EIO;
+		}
+		p += n;
+		offset += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Copy a file from where this process has it mapped. Opening it is out of the question: EAL's lock
+ * on `config` is a POSIX one, which the first close() of any descriptor of that file gives up. */
+static int
+mapped_file_copy(const char *path, size_t size, int to)
+{
+	unsigned long start, end, offset;
+	size_t copied = 0, len;
+	char line[PATH_MAX + 128], file[PATH_MAX];
+	FILE *maps;
+	int rc = 0;
+
+	maps = fopen("/proc/self/maps", "re");
+	if (maps == NULL) {
+		return -errno;
+	}
+	while (rc == 0 && fgets(line, sizeof(line), maps) != NULL) {
+		if (sscanf(line, "%lx-%lx %*s %lx %*s %*s %4095s", &start, &end, &offset, file) !=
+			    4 ||
+		    strcmp(file, path) != 0 || offset >= size) {
+			continue;
+		}
+		len = end - start < size - offset ? end - start : size - offset;
+		rc = write_at(to, (const void *)start, len, (off_t)offset);
+		copied += len;
+	}
+	fclose(maps);
+	/* Less means that a part of it is not mapped, more that a part is mapped twice. */
+	return rc == 0 && copied != size ? -EIO : rc;
+}
+
+/* Put the mark over every place where `hugedir` stands as a whole string. Returns their number. */
+static unsigned
+hugedir_mark(char *info, size_t size, const char *hugedir)
+{
+	size_t len = strlen(hugedir) + 1, mark = strlen(SNAPSHOT_HUGEDIR_MARK) + 1;
+	char *p = info;
+	unsigned count = 0;
+
+	while ((p = memmem(p, size - (size_t)(p - info), hugedir, len)) != NULL) {
+		if ((p > info && p[-1] != '\0') || (size_t)(p - info) + mark > size) {
+			p++;
+			continue;
+		}
+		memset(p, 0, len);
+		memcpy(p, SNAPSHOT_HUGEDIR_MARK, mark);
+		count++;
+	}
+	return count;
+}
+
+static int
+hugepage_info_copy(const char *path, size_t size, int to)
+{
+	struct env_hugedir dirs[MAX_HUGEDIRS];
+	unsigned marks = 0;
+	int fd, i, count, rc;
+	char *info;
+	ssize_t n;
+
+	info = malloc(size);
+	if (info == NULL) {
+		return -ENOMEM;
+	}
+	/* EAL keeps no lock on this one. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	n = fd >= 0 ? read(fd, info, size) : -1;
+	if (fd >= 0) {
+		close(fd);
+	}
+	if (n == (ssize_t)size && env_hugedir()[0] != '\0') {
+		marks += hugedir_mark(info, size, env_hugedir());
+	}
+	/* The others are in it, too, if EAL was started by somebody else. */
+	count = env_machine_hugedirs(dirs, MAX_HUGEDIRS);
+	for (i = 0; i < count && n == (ssize_t)size; i++) {
+		marks += hugedir_mark(info, size, dirs[i].path);
+	}
+	if (n != (ssize_t)size || marks == 0) {
+		free(info);
+		return -EIO;
+	}
+	rc = write_at(to, info, size, 0);
+	free(info);
+	return rc;
+}
+
+/* One file of the runtime folder; what a secondary has no use for is left out. */
+static int
+file_snapshot(int template_fd, const char *dir, const char *name)
+{
+	char path[PATH_MAX + 256];
+	struct stat st;
+	int to, rc;
+
+	if (strncmp(name, SNAPSHOT_FBARRAY, strlen(SNAPSHOT_FBARRAY)) != 0 &&
+	    strcmp(name, SNAPSHOT_CONFIG) != 0 && strcmp(name, SNAPSHOT_HUGEPAGE_INFO) != 0) {
+		return 0;
+	}
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	if (lstat(path, &st) != 0) {
+		return -errno;
+	}
+	if (!S_ISREG(st.st_mode) || st.st_size > (off_t)SNAPSHOT_MAX_FILE) {
+		return -EINVAL;
+	}
+	to = openat(template_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (to < 0) {
+		return -errno;
+	}
+	/* Zeroes, and in the lists of memory segments nothing else: there is no memory of ours to
+	 * be mapped. */
+	rc = ftruncate(to, st.st_size) != 0 ? -errno : 0;
+	if (rc == 0) {
+		if (strcmp(name, SNAPSHOT_CONFIG) == 0 || strcmp(name, SNAPSHOT_MEMZONE) == 0) {
+			rc = mapped_file_copy(path, (size_t)st.st_size, to);
+		} else if (strcmp(name, SNAPSHOT_HUGEPAGE_INFO) == 0) {
+			rc = hugepage_info_copy(path, (size_t)st.st_size, to);
+		}
+	}
+	close(to);
+	return rc;
+}
+
+static int
+folder_snapshot(const char *dir, const char *template_dir, char *failed, size_t failed_size)
+{
+	struct dirent *entry;
+	int fd, rc = 0;
+	DIR *files;
+
+	files = opendir(dir);
+	if (files == NULL) {
+		return -errno;
+	}
+	fd = open(template_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		rc = -errno;
+	}
+	while (rc == 0 && (entry = readdir(files)) != NULL) {
+		rc = file_snapshot(fd, dir, entry->d_name);
+		if (rc != 0) {
+			snprintf(failed, failed_size, "%s", entry->d_name);
+		}
+	}
+	if (fd >= 0) {
+		close(fd);
+	}
+	closedir(files);
+	return rc;
+}
+
+int
+env_template_write(int id)
+{
+	char template_dir[CAL_PATH_MAX], runtime[CAL_PATH_MAX], real[PATH_MAX];
+	char failed[256] = "its folder";
+	int rc;
+
+	rc = cal_instance_path(template_dir, sizeof(template_dir), id, CAL_TEMPLATE_DIR);
+	if (rc == 0) {
+		rc = cal_instance_path(runtime, sizeof(runtime), id, "dpdk/" CAL_EAL_PREFIX);
+	}
+	if (rc != 0) {
+		return rc;
+	}
+	env_dir_remove(template_dir);
+	/* The kernel's list of mappings knows no symbolic links. */
+	rc = realpath(runtime, real) == NULL ? -errno : env_dir_make(template_dir);
+	if (rc == 0) {
+		rc = folder_snapshot(real, template_dir, failed, sizeof(failed));
+	}
+	if (rc != 0) {
+		SPDK_ERRLOG("cannot write the template that secondaries attach by (%s of %s): %s\n",
+			    failed, runtime, strerror(-rc));
+		env_dir_remove(template_dir);
+	}
+	return rc;
+}
