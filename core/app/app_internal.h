@@ -14,7 +14,8 @@
 
 #include "calandria/state.h"
 
-/* --- start-up, on the app thread ---------------------------------------------------------------- */
+/* --- start-up, on the app thread ----------------------------------------------------------------
+ */
 
 /** How a wait for the start ends: `rc` is 0, or a negative errno with `reason` a sentence (never
  *  NULL then). App thread. */
@@ -29,9 +30,9 @@ enum cal_run_state app_state(void);
  *  is not in CAL_RUN_STARTUP_RPC (`fn` is not called). */
 int app_framework_start_init(app_init_fn fn, void *ctx);
 
-/** framework_wait_init: call `fn` when subsystems are up, at once if they are. In the app's start-up
- *  it is also called, with an error, when the start fails or the app stops. App thread. Returns 0 or
- *  -ENOMEM. */
+/** framework_wait_init: call `fn` when subsystems are up, at once if they are. In the app's
+ * start-up it is also called, with an error, when the start fails or the app stops. App thread.
+ * Returns 0 or -ENOMEM. */
 int app_framework_wait_init(app_init_fn fn, void *ctx);
 
 /** Show what is in progress ("" for nothing) in the state file. App thread. */
@@ -40,15 +41,16 @@ void app_state_doing(const char *fmt, ...) __attribute__((format(printf, 1, 2)))
 /** Note an error that does not end the start, in the state file's `reason`. App thread. */
 void app_state_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* --- services, any thread ----------------------------------------------------------------------- */
+/* --- services, any thread -----------------------------------------------------------------------
+ */
 
 /** A copy of the services' block of the state file, at most `max` entries. Returns how many. Never
  *  blocks. */
 uint32_t app_service_list(struct cal_state_service *out, uint32_t max);
 
-/** End the service `name` ("rpcd", "confd", "mond", or "all" for those that run) and start it again:
- *  SIGTERM, SIGKILL after a second. Asynchronous. Returns 0, -ENOENT (no such service), -ENOTSUP
- *  (services are not ours to start: --no-services, or the instance has none), -ENOMEM. */
+/** End the service `name` ("rpcd", "confd", "mond", or "all" for those that run) and start it
+ * again: SIGTERM, SIGKILL after a second. Asynchronous. Returns 0, -ENOENT (no such service),
+ * -ENOTSUP (services are not ours to start: --no-services, or the instance has none), -ENOMEM. */
 int app_service_restart(const char *name);
 
 #endif

@@ -33,6 +33,13 @@ struct spdk_subsystem_depend *subsystem_depend_next(const struct spdk_subsystem 
 /** The one whose init or fini is under way, NULL for none. */
 struct spdk_subsystem *subsystem_current(void);
 
+/** The one that ended the last spdk_subsystem_init() with an error, NULL for none. */
+struct spdk_subsystem *subsystem_failed(void);
+
+/** Stop a spdk_subsystem_init() that is under way as soon as the subsystem in progress is done: its
+ *  caller gets -ECANCELED. */
+void subsystem_init_cancel(void);
+
 /** What to tell the state file before each init and fini; NULL to tell nobody. */
 void subsystem_set_observer(void (*fn)(const char *name, bool init));
 

@@ -6,16 +6,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "calandria/instance.h"
 #include "calandria/state.h"
 
 #define NAME_OF(names_, i_) ((i_) < sizeof(names_) / sizeof((names_)[0]) ? (names_)[i_] : "unknown")
-#define TERMINATE(text_)    ((text_)[sizeof(text_) - 1] = '\0')
+/* How long a writer in the middle of a write is waited for. */
+#define COPY_PATIENCE_NS (10u * 1000 * 1000)
+#define TERMINATE(text_) ((text_)[sizeof(text_) - 1] = '\0')
 
 const char *
 cal_run_state_name(uint32_t state)
@@ -47,15 +51,24 @@ cal_service_state_name(uint32_t state)
 	return NAME_OF(names, state);
 }
 
-/* Copy a block under its sequence lock. A writer is done in well under a microsecond; one that died
- * in the middle never is, and then the copy is taken as it is. */
+static uint64_t
+clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* Copy a block under its sequence lock. A writer is done in well under a microsecond, unless it is
+ * not on a CPU; one that died in the middle never is, and then the copy is taken as it is. */
 static void
 block_copy(const uint32_t *seq, void *dst, const void *src, size_t size)
 {
+	uint64_t until = clock_ns() + COPY_PATIENCE_NS;
 	uint32_t before, after;
-	int tries;
 
-	for (tries = 0; tries < 1000; tries++) {
+	do {
 		/* Pairs with the release store that ends a write in core/app/state.c. */
 		before = __atomic_load_n(seq, __ATOMIC_ACQUIRE);
 		memcpy(dst, src, size);
@@ -64,7 +77,8 @@ block_copy(const uint32_t *seq, void *dst, const void *src, size_t size)
 		if (before == after && (before & 1) == 0) {
 			return;
 		}
-	}
+		sched_yield();
+	} while (clock_ns() < until);
 }
 
 static void

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+#include "core/app/app_opts.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "spdk/event.h"
+#include "spdk/log.h"
+
+static struct app_args g_args;
+
+struct app_args *
+app_args(void)
+{
+	return &g_args;
+}
+
+static void
+opts_default(struct spdk_app_opts *opts)
+{
+	memset(opts, 0, sizeof(*opts));
+	opts->opts_size = sizeof(*opts);
+	opts->rpc_addr = SPDK_DEFAULT_RPC_ADDR;
+	opts->shm_id = -1;
+	opts->enable_coredump = true;
+	opts->mem_channel = -1;
+	opts->main_core = -1;
+	opts->mem_size = -1;
+	opts->print_level = SPDK_LOG_INFO;
+	opts->base_virtaddr = 0x200000000000ull;
+	opts->rpc_log_level = SPDK_LOG_DISABLED;
+}
+
+/* A caller built against an older header has a shorter structure: what lies beyond its end is left
+ * alone. A longer one holds options that we do not know; they are not looked at. */
+void
+spdk_app_opts_init(struct spdk_app_opts *opts, size_t opts_size)
+{
+	struct spdk_app_opts defaults;
+
+	if (opts == NULL || opts_size == 0) {
+		SPDK_ERRLOG("spdk_app_opts_init() needs a structure and its size\n");
+		return;
+	}
+	opts_default(&defaults);
+	memset(opts, 0, opts_size);
+	memcpy(opts, &defaults, opts_size < sizeof(defaults) ? opts_size : sizeof(defaults));
+	/* Too short to hold its own size is too short for anything: spdk_app_start() refuses it. */
+	if (opts_size >= offsetof(struct spdk_app_opts, opts_size) + sizeof(opts->opts_size)) {
+		opts->opts_size = opts_size;
+	}
+}
+
+static int
+check_names(const struct spdk_app_opts *opts, char *err, size_t err_size)
+{
+	if (opts->name == NULL || opts->name[0] == '\0') {
+		snprintf(err, err_size, "the application has no name: set opts.name");
+		return -EINVAL;
+	}
+	if (opts->shm_id < -1) {
+		snprintf(err, err_size, "instance id %d is negative: use 0 or more", opts->shm_id);
+		return -EINVAL;
+	}
+	if (opts->rpc_addr != NULL &&
+	    strlen(opts->rpc_addr) >= sizeof(((struct sockaddr_un *)NULL)->sun_path)) {
+		snprintf(err, err_size,
+			 "the RPC socket's path has %zu bytes, and a socket address holds %zu: use "
+			 "a "
+			 "shorter one (-r)",
+			 strlen(opts->rpc_addr),
+			 sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1);
+		return -ENAMETOOLONG;
+	}
+	return 0;
+}
+
+static int
+check_combinations(const struct spdk_app_opts *opts, char *err, size_t err_size)
+{
+	const char *why = NULL;
+
+	if (opts->json_config_file != NULL && opts->json_data != NULL) {
+		why = "a configuration file and configuration data were both given: use one";
+	} else if (opts->reactor_mask != NULL && opts->lcore_map != NULL) {
+		why = "a core mask and an lcore map were both given: use one";
+	} else if (opts->json_data != NULL && opts->json_data_size == 0) {
+		why = "configuration data of no length was given: set json_data_size";
+	} else if (opts->delay_subsystem_init && opts->rpc_addr == NULL) {
+		why = "--wait-for-rpc waits for an RPC, and --no-rpc-server allows none: drop one "
+		      "of them";
+	} else if (opts->num_pci_addr > 0 && opts->pci_allowed != NULL &&
+		   opts->pci_blocked != NULL) {
+		why = "PCI addresses are both allowed (-A) and blocked (-B): use one of them";
+	} else if (opts->interrupt_mode) {
+		why = "--interrupt-mode is not available in this version: reactors poll; start "
+		      "without "
+		      "it";
+	} else if (opts->tpoint_group_mask != NULL) {
+		why = "tracepoint groups (-e) are not available in this version: start without it";
+	} else if (opts->mem_size == 0 || opts->mem_size < -1) {
+		why = "the memory size is not a positive number of megabytes: use -s 256, for "
+		      "example";
+	}
+	if (why != NULL) {
+		snprintf(err, err_size, "%s", why);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int
+app_opts_take(struct spdk_app_opts *opts, const struct spdk_app_opts *user, char *err,
+	      size_t err_size)
+{
+	size_t size;
+	int rc;
+
+	if (user == NULL) {
+		snprintf(err, err_size, "spdk_app_start() was called without options");
+		return -EINVAL;
+	}
+	size = user->opts_size;
+	if (size == 0) {
+		snprintf(err, err_size,
+			 "opts_size is 0: call spdk_app_opts_init(&opts, sizeof(opts)) first");
+		return -EINVAL;
+	}
+	if (size < offsetof(struct spdk_app_opts, opts_size) + sizeof(user->opts_size)) {
+		snprintf(err, err_size,
+			 "opts_size is %zu, less than any version of the structure ever had", size);
+		return -EINVAL;
+	}
+	opts_default(opts);
+	memcpy(opts, user, size < sizeof(*opts) ? size : sizeof(*opts));
+	opts->opts_size = sizeof(*opts);
+
+	rc = check_names(opts, err, err_size);
+	if (rc == 0) {
+		rc = check_combinations(opts, err, err_size);
+	}
+	if (rc != 0) {
+		return rc;
+	}
+	if (opts->mem_size == -1) {
+		opts->mem_size = APP_DEFAULT_MEM_MB;
+	}
+	if (opts->rpc_addr == NULL || opts->rpc_addr[0] == '\0') {
+		opts->rpc_addr = NULL;
+	}
+	if (opts->reactor_mask == NULL && opts->lcore_map == NULL) {
+		opts->reactor_mask = "0x1";
+	}
+	return 0;
+}

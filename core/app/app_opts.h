@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* What spdk_app_start() works with: its caller's options, checked and completed. */
+
+#ifndef CAL_CORE_APP_OPTS_H
+#define CAL_CORE_APP_OPTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct spdk_app_opts;
+
+/** How much memory an application gets that does not say (megabytes). Growing on demand, SPDK's
+ *  default, is what would make every attached process take part in an allocation. */
+#define APP_DEFAULT_MEM_MB 256
+
+/** Copy what the caller's structure holds of `user` (its opts_size) over the defaults, and check
+ *  everything that can be checked without building anything. `err` gets one sentence. Returns 0 or
+ *  a negative errno. */
+int app_opts_take(struct spdk_app_opts *opts, const struct spdk_app_opts *user, char *err,
+		  size_t err_size);
+
+/** What SPDK's structure has no room for; set by spdk_app_parse_args(), used by the next
+ *  spdk_app_start(). */
+struct app_args {
+	bool no_services; /* --no-services: systemd, or a person, starts the services */
+};
+struct app_args *app_args(void);
+
+#endif

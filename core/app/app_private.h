@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* What the files behind spdk_app_start() share.
+ *
+ *   app.c         main thread: builds everything in order, blocks in the reactors, takes it down
+ *   app_boot.c    control pthread: gate, services, signals; hands what happens to whoever is awake
+ *   app_run.c     app thread: start-up states, stop
+ *   config_rpc.c  app thread: the configuration service's side of the start
+ *
+ * A thing that happens on the control pthread (a service reports, a signal came) is a note. Until
+ * the app thread exists, notes are kept for the main thread, which waits for them (app_boot.c);
+ * afterwards each is a message to the app thread. No reactor ever takes the lock. */
+
+#ifndef CAL_CORE_APP_PRIVATE_H
+#define CAL_CORE_APP_PRIVATE_H
+
+#include "spdk/stdinc.h"
+#include "spdk/event.h"
+#include "spdk/thread.h"
+
+#include "core/app/service.h"
+
+#define APP_REASON_LEN 512
+
+enum app_note_kind {
+	APP_NOTE_SIGNAL,
+	APP_NOTE_CHECKED,       /* confd can read the configuration */
+	APP_NOTE_RPC_READY,     /* rpcd listens */
+	APP_NOTE_RPC_FAILED,    /* rpcd cannot be had; text says why */
+	APP_NOTE_CONFIG_FAILED, /* confd, likewise */
+};
+
+struct app {
+	struct spdk_app_opts opts;
+	int id;       /* of the instance */
+	int lock_fd;  /* the instance's, -1 without */
+	bool by_hand; /* --no-services */
+	bool has_config;
+	char *config_path; /* what confd reads */
+	spdk_msg_fn start_fn;
+	void *start_ctx;
+
+	struct spdk_thread *thread;
+	int rc;                      /* what spdk_app_start() returns */
+	char reason[APP_REASON_LEN]; /* why it failed; app thread while that runs */
+};
+extern struct app g_app;
+
+/* --- app_boot.c ---------------------------------------------------------------------------------
+ */
+
+/** Control pthread, gate, services. Main thread. Returns 0 or a negative errno, then with a
+ * sentence in g_app.reason and nothing left running. */
+int app_boot(void);
+/** Wait until the configuration is known to be readable, or that it is not, or a signal. Main
+ *  thread. Returns 0 or a negative errno with a sentence (-ECANCELED: a signal). */
+int app_boot_wait_checked(void);
+/** Whether a signal came. Main thread, before app_boot_handover(). */
+bool app_boot_is_interrupted(void);
+/** From now on notes go to g_app.thread; those so far are sent there at once. Main thread. */
+void app_boot_handover(void);
+/** Notes go nowhere any more: the app thread is about to end. Any thread. */
+void app_boot_mute(void);
+/** Close the gate, end the services; app thread. `fn` is called on the app thread as soon as no
+ * link will be granted any more; the services may take longer. */
+void app_boot_close(const char *reason, void (*fn)(void *ctx), void *ctx);
+/** Wait until app_boot_close() is through with the services, and take the gate down; does the whole
+ *  of it if nobody closed before. Main thread, no reactor runs. */
+void app_boot_finish(void);
+/** End the control pthread. Main thread. */
+void app_boot_fini(void);
+
+/* --- app_run.c ----------------------------------------------------------------------------------
+ */
+
+/** First message of the app thread. */
+void app_run_begin(void *ctx);
+/** A note. App thread; frees it. */
+struct app_note;
+void app_run_note(void *note);
+/** confd is through: NULL, or why the start fails. App thread. */
+void app_run_config_done(const char *error);
+/** End the start with a reason. App thread. */
+void app_run_fail(int rc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+struct app_note {
+	enum app_note_kind kind;
+	char text[APP_REASON_LEN];
+};
+
+/* --- config_rpc.c -------------------------------------------------------------------------------
+ */
+
+/** Forget an earlier start's progress. */
+void config_progress_reset(void);
+
+#endif

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+#include "core/app/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "calandria/instance.h"
+#include "calandria/version.h"
+#include "core/app/app_internal.h"
+
+static struct cal_state_file g_private;
+static struct cal_state_file *g_file = &g_private;
+
+static uint64_t
+realtime_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* Sequence lock, writer's half; the reader's is in cal_state_read() and state_copy_services(). The
+ * release fence after the odd store keeps what follows from being seen before it; the release store
+ * of the even number keeps what precedes from being seen after it. */
+static void
+seq_begin(uint32_t *seq)
+{
+	__atomic_store_n(seq, *seq + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
+static void
+seq_end(uint32_t *seq)
+{
+	__atomic_store_n(seq, *seq + 1, __ATOMIC_RELEASE);
+}
+
+int
+state_create(int id, const char *app_name)
+{
+	char path[CAL_PATH_MAX];
+	struct cal_state_file *file;
+	int fd, rc;
+
+	rc = cal_instance_path(path, sizeof(path), id, CAL_STATE_NAME);
+	if (rc != 0) {
+		return rc;
+	}
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		return -errno;
+	}
+	if (ftruncate(fd, sizeof(*file)) != 0) {
+		rc = -errno;
+		close(fd);
+		return rc;
+	}
+	file = mmap(NULL, sizeof(*file), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	rc = file == MAP_FAILED ? -errno : 0;
+	close(fd);
+	if (rc != 0) {
+		return rc;
+	}
+	file->version = CAL_STATE_VERSION;
+	file->size = sizeof(*file);
+	file->main.pid = getpid();
+	file->main.started_ns = realtime_ns();
+	snprintf(file->main.app_name, sizeof(file->main.app_name), "%s", app_name);
+	snprintf(file->main.version, sizeof(file->main.version), "%s", CAL_VERSION_STRING);
+	/* The magic last: until it stands there, a reader takes the file for nobody's. */
+	__atomic_store_n(&file->magic, CAL_STATE_MAGIC, __ATOMIC_RELEASE);
+	g_file = file;
+	return 0;
+}
+
+void
+state_destroy(void)
+{
+	if (g_file != &g_private) {
+		munmap(g_file, sizeof(*g_file));
+	}
+	memset(&g_private, 0, sizeof(g_private));
+	g_file = &g_private;
+}
+
+void
+state_enter(enum cal_run_state state)
+{
+	struct cal_state_main *m = &g_file->main;
+
+	seq_begin(&g_file->main_seq);
+	m->since_ns = realtime_ns();
+	m->entered_ns[state] = m->since_ns;
+	m->doing[0] = '\0';
+	__atomic_store_n(&m->state, state, __ATOMIC_RELAXED);
+	seq_end(&g_file->main_seq);
+}
+
+enum cal_run_state
+state_now(void)
+{
+	return __atomic_load_n(&g_file->main.state, __ATOMIC_RELAXED);
+}
+
+enum cal_run_state
+app_state(void)
+{
+	return state_now();
+}
+
+void
+state_set_rpc_socket(const char *path)
+{
+	seq_begin(&g_file->main_seq);
+	snprintf(g_file->main.rpc_socket, sizeof(g_file->main.rpc_socket), "%s",
+		 path != NULL ? path : "");
+	seq_end(&g_file->main_seq);
+}
+
+void
+state_set_doing(const char *fmt, va_list args)
+{
+	seq_begin(&g_file->main_seq);
+	vsnprintf(g_file->main.doing, sizeof(g_file->main.doing), fmt, args);
+	seq_end(&g_file->main_seq);
+}
+
+void
+state_set_reason(const char *text)
+{
+	seq_begin(&g_file->main_seq);
+	snprintf(g_file->main.reason, sizeof(g_file->main.reason), "%s", text);
+	seq_end(&g_file->main_seq);
+}
+
+void
+app_state_doing(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	state_set_doing(fmt, args);
+	va_end(args);
+}
+
+void
+app_state_error(const char *fmt, ...)
+{
+	char text[sizeof(g_file->main.reason)];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	state_set_reason(text);
+}
+
+void
+state_publish_services(const struct cal_state_service *services, uint32_t n)
+{
+	if (n > CAL_STATE_MAX_SERVICES) {
+		n = CAL_STATE_MAX_SERVICES;
+	}
+	seq_begin(&g_file->services_seq);
+	memcpy(g_file->services, services, n * sizeof(*services));
+	g_file->num_services = n;
+	seq_end(&g_file->services_seq);
+}
+
+uint32_t
+state_copy_services(struct cal_state_service *out, uint32_t max)
+{
+	struct cal_state_service copy[CAL_STATE_MAX_SERVICES];
+	uint32_t before, after, n;
+	int tries;
+
+	/* The control pthread may be scheduled away in the middle of a write; a reactor does not
+	 * wait for it. A mixed copy is then still made of whole, terminated entries. */
+	for (tries = 0; tries < 100; tries++) {
+		before = __atomic_load_n(&g_file->services_seq, __ATOMIC_ACQUIRE);
+		n = g_file->num_services;
+		memcpy(copy, g_file->services, sizeof(copy));
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		after = __atomic_load_n(&g_file->services_seq, __ATOMIC_RELAXED);
+		if (before == after && (before & 1) == 0) {
+			break;
+		}
+	}
+	if (n > max) {
+		n = max;
+	}
+	memcpy(out, copy, n * sizeof(*out));
+	return n;
+}
