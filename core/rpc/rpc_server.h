@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ipc/gate/gate_proto.h"
+
 struct link;
 
 /** Start serving: registers the poller. App thread. Returns 0 or a negative errno. */
@@ -32,9 +34,20 @@ void rpc_server_resume(void);
 void rpc_server_link_up(void *ctx, struct link *link);
 void rpc_server_link_down(void *ctx, struct link *link);
 
+#define RPC_ROLE(role) (1u << (role))
+#define RPC_ROLES_ALL \
+	(RPC_ROLE(GATE_ROLE_ADMIN) | RPC_ROLE(GATE_ROLE_SERVICE) | RPC_ROLE(GATE_ROLE_MONITOR))
+
 /** Methods that only `roles` (a mask of 1 << enum gate_role) may call; without it every role but
  *  the monitor may. Constructor time. */
 void rpc_method_set_roles(const char *method, uint32_t roles);
+
+/** Beside SPDK_RPC_REGISTER(): this method only looks, monitors may call it too. */
+#define RPC_OPEN_TO_MONITOR(method)                                            \
+	static void __attribute__((constructor(1002))) rpc_open_##method(void) \
+	{                                                                      \
+		rpc_method_set_roles(#method, RPC_ROLES_ALL);                  \
+	}
 
 /** `--rpcs-allowed`: NULL-terminated list, copied; NULL for all. Main thread, before start. */
 int rpc_server_set_allowlist(const char *const *methods);

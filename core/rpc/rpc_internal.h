@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* The three parts of the RPC server and what they ask of one another: the method table
+ * (rpc_method.c), requests and their answers (rpc_request.c), links and the poller (rpc_server.c).
+ */
+
+#ifndef CAL_CORE_RPC_INTERNAL_H
+#define CAL_CORE_RPC_INTERNAL_H
+
+#include "spdk/queue.h"
+#include "spdk/rpc.h"
+
+#include "core/rpc/json_internal.h"
+#include "core/rpc/rpc_server.h"
+
+/* SPDK's limit on the values in one request: it bounds what one request costs the reactor. */
+#define RPC_MAX_VALUES 8192
+/* SPDK's limit on one reply. */
+#define RPC_MAX_REPLY (32u << 20)
+/* Requests of one link that are under way; the rest wait in its ring. */
+#define RPC_MAX_OUTSTANDING 1024
+
+/* --- rpc_method.c
+ * ----------------------------------------------------------------------------------- */
+
+struct rpc_method {
+	const char *name;
+	spdk_rpc_method_handler func; /* NULL: only its roles are known so far */
+	struct rpc_method *target;    /* of an alias */
+	uint32_t state_mask;
+	uint32_t roles;
+	bool warned; /* that the alias is deprecated */
+	SLIST_ENTRY(rpc_method) bucket;
+	SLIST_ENTRY(rpc_method) all;
+};
+
+/* Who asks, as far as it matters to what they may. */
+struct rpc_caller {
+	enum gate_role role;
+	bool config;  /* the config service: the allow-list is for what is in the file, not for what
+		       * it needs itself */
+	bool monitor; /* the monitor service: no user speaks through it */
+};
+
+/** The method of that name that exists for the caller, NULL if there is none. */
+struct rpc_method *rpc_method_find(const struct rpc_caller *caller, const char *name, size_t len);
+
+/** Whether the caller may call it now. Returns NULL, or why not. */
+const char *rpc_method_refused(const struct rpc_caller *caller, const struct rpc_method *method);
+
+/** All methods, newest first; aliases and the ones that are hidden included. NULL at the end. */
+struct rpc_method *rpc_method_first(void);
+struct rpc_method *rpc_method_next(struct rpc_method *method);
+/** Whether the allow-list lets users see it. */
+bool rpc_method_visible(const struct rpc_method *method);
+
+/* --- rpc_request.c
+ * ------------------------------------------------------------------------------------ */
+
+struct spdk_jsonrpc_server_conn {
+	struct link *link; /* NULL: it has ended */
+	struct rpc_caller caller;
+	char name[32];
+	pid_t pid;
+	bool refused;         /* it broke the protocol; its end is on the way */
+	unsigned refs;        /* the server's and one a request */
+	unsigned outstanding; /* requests under way */
+	spdk_jsonrpc_conn_closed_fn close_cb;
+	void *close_ctx;
+	TAILQ_ENTRY(spdk_jsonrpc_server_conn) tailq;
+};
+
+struct spdk_jsonrpc_request {
+	struct spdk_jsonrpc_server_conn *conn;
+	const struct rpc_method *method;
+	uint32_t id;
+	bool notification;
+	struct codec_buf buf;
+	struct json_msgpack_writer writer;
+	struct spdk_json_val values[]; /* and behind them the text they point to */
+};
+
+/** Take a message apart and have its method called. The message is not needed afterwards. Returns
+ * 0, or -EBADMSG when it is no request: the link has to go. */
+int rpc_request_handle(struct spdk_jsonrpc_server_conn *conn, const void *msg, size_t len);
+
+void rpc_conn_unref(struct spdk_jsonrpc_server_conn *conn);
+
+/* --- rpc_server.c
+ * --------------------------------------------------------------------------------------- */
+
+/** Queue a reply, or let it go when nobody waits for it any more. Takes `msg`. */
+void rpc_conn_send(struct spdk_jsonrpc_server_conn *conn, void *msg, size_t len);
+/** End a link that broke the protocol. */
+void rpc_conn_refuse(struct spdk_jsonrpc_server_conn *conn, const char *reason);
+
+#endif

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* One request from its bytes to its answer. Everything that a handler may keep until it answers
+ * (params and their text) is copied into the request's one allocation: the message itself is gone
+ * when the next one is received. */
+
+#include <stdarg.h>
+
+#include "spdk/log.h"
+
+#include "core/rpc/rpc_internal.h"
+
+static const char g_unknown[] = "(unknown method)";
+
+void
+rpc_conn_unref(struct spdk_jsonrpc_server_conn *conn)
+{
+	if (--conn->refs == 0) {
+		free(conn);
+	}
+}
+
+/* --- from bytes to a handler
+ * ------------------------------------------------------------------------ */
+
+static struct spdk_jsonrpc_request *
+request_create(struct spdk_jsonrpc_server_conn *conn, const struct codec_envelope *env,
+	       const struct json_values_size *size)
+{
+	struct spdk_jsonrpc_request *req;
+
+	req = malloc(sizeof(*req) + size->num_values * sizeof(req->values[0]) + size->text);
+	if (req == NULL) {
+		return NULL;
+	}
+	req->conn = conn;
+	req->method = NULL;
+	req->id = env->id;
+	req->notification = env->type == CODEC_NOTIFICATION;
+	codec_buf_init(&req->buf);
+	conn->refs++;
+	conn->outstanding++;
+	return req;
+}
+
+static void
+request_free(struct spdk_jsonrpc_request *req)
+{
+	struct spdk_jsonrpc_server_conn *conn = req->conn;
+
+	codec_buf_free(&req->buf);
+	free(req);
+	conn->outstanding--;
+	rpc_conn_unref(conn);
+}
+
+static void
+dispatch(struct spdk_jsonrpc_request *req, const struct codec_envelope *env)
+{
+	const struct rpc_caller *caller = &req->conn->caller;
+	bool with_params = env->params.data[0] != 0xc0;
+	struct rpc_method *m;
+	const char *refused;
+
+	m = rpc_method_find(caller, (const char *)env->method.data, env->method.len);
+	if (m == NULL) {
+		spdk_jsonrpc_send_error_response(req, SPDK_JSONRPC_ERROR_METHOD_NOT_FOUND,
+						 "Method not found");
+		return;
+	}
+	req->method = m;
+	if (m->target != NULL && !m->warned) {
+		m->warned = true;
+		SPDK_WARNLOG("RPC method %s is deprecated: use %s\n", m->name, m->target->name);
+	}
+	refused = rpc_method_refused(caller, m);
+	if (refused != NULL) {
+		spdk_jsonrpc_send_error_response(req, SPDK_JSONRPC_ERROR_INVALID_STATE, refused);
+		return;
+	}
+	/* What a decoder refuses in this handler goes into this request's error. */
+	json_note_collect(true);
+	m->func(req, with_params ? req->values : NULL);
+	json_note_collect(false);
+}
+
+/* Whether params are what JSON-RPC allows: nothing, an object or an array. */
+static bool
+params_are_structured(const struct codec_span *params)
+{
+	struct codec_cursor cur;
+	enum codec_kind kind;
+
+	codec_cursor_init(&cur, params->data, params->len);
+	kind = codec_next(&cur).kind;
+	return kind == CODEC_NIL || kind == CODEC_MAP || kind == CODEC_ARRAY;
+}
+
+/* An answer for which there is no request object. */
+static void
+answer_error(struct spdk_jsonrpc_server_conn *conn, const struct codec_envelope *env, int code,
+	     const char *message)
+{
+	struct codec_buf buf;
+	size_t len;
+	void *msg;
+
+	SPDK_ERRLOG("RPC request %.*s of %s (pid %d) refused: %s\n",
+		    env->method.len > 64 ? 64 : (int)env->method.len,
+		    (const char *)env->method.data, conn->name, (int)conn->pid, message);
+	if (env->type == CODEC_NOTIFICATION) {
+		return;
+	}
+	codec_buf_init(&buf);
+	codec_put_error(&buf, env->id, code, message);
+	msg = codec_buf_take(&buf, &len);
+	if (msg == NULL) {
+		rpc_conn_refuse(conn, "there is no memory to answer its request");
+		return;
+	}
+	rpc_conn_send(conn, msg, len);
+}
+
+int
+rpc_request_handle(struct spdk_jsonrpc_server_conn *conn, const void *msg, size_t len)
+{
+	struct json_values_size size = { 0, 0 };
+	struct spdk_jsonrpc_request *req;
+	struct codec_envelope env;
+	const char *why;
+	char *text;
+
+	if (codec_parse(msg, len, &env) != 0 || env.type == CODEC_RESPONSE) {
+		return -EBADMSG;
+	}
+	if (!params_are_structured(&env.params)) {
+		answer_error(conn, &env, SPDK_JSONRPC_ERROR_INVALID_REQUEST, "Invalid request");
+		return 0;
+	}
+	if (json_values_measure(env.params.data, env.params.len, RPC_MAX_VALUES, &size, &why) !=
+	    0) {
+		answer_error(conn, &env, SPDK_JSONRPC_ERROR_INVALID_REQUEST, why);
+		return 0;
+	}
+	req = request_create(conn, &env, &size);
+	if (req == NULL) {
+		answer_error(conn, &env, SPDK_JSONRPC_ERROR_INTERNAL_ERROR, "Out of memory");
+		return 0;
+	}
+	text = (char *)&req->values[size.num_values];
+	json_values_fill(env.params.data, env.params.len, req->values, text);
+	dispatch(req, &env);
+	return 0;
+}
+
+/* --- answers
+ * ------------------------------------------------------------------------------------------ */
+
+static const char *
+method_name(const struct spdk_jsonrpc_request *req)
+{
+	return req->method != NULL ? req->method->name : g_unknown;
+}
+
+static void
+request_send(struct spdk_jsonrpc_request *req)
+{
+	struct spdk_jsonrpc_server_conn *conn = req->conn;
+	size_t len;
+	void *msg;
+
+	if (!req->notification) {
+		msg = codec_buf_take(&req->buf, &len);
+		if (msg != NULL) {
+			rpc_conn_send(conn, msg, len);
+		} else {
+			SPDK_ERRLOG("%s: no memory for the answer\n", method_name(req));
+			rpc_conn_refuse(conn, "there is no memory to answer its request");
+		}
+	}
+	request_free(req);
+}
+
+struct spdk_json_write_ctx *
+spdk_jsonrpc_begin_result(struct spdk_jsonrpc_request *req)
+{
+	codec_begin_result(&req->buf, req->id);
+	json_msgpack_writer_init(&req->writer, &req->buf);
+	return &req->writer.base;
+}
+
+void
+spdk_jsonrpc_end_result(struct spdk_jsonrpc_request *req, struct spdk_json_write_ctx *w)
+{
+	if (!json_msgpack_writer_done(&req->writer)) {
+		SPDK_ERRLOG("%s: what it wrote is not one whole value\n", method_name(req));
+		spdk_jsonrpc_send_error_response(req, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
+						 "The result could not be written");
+		return;
+	}
+	if (req->buf.len > RPC_MAX_REPLY) {
+		spdk_jsonrpc_send_error_response_fmt(req, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
+						     "The result is larger than %u MiB",
+						     RPC_MAX_REPLY >> 20);
+		return;
+	}
+	request_send(req);
+}
+
+void
+spdk_jsonrpc_send_bool_response(struct spdk_jsonrpc_request *req, bool value)
+{
+	struct spdk_json_write_ctx *w = spdk_jsonrpc_begin_result(req);
+
+	spdk_json_write_bool(w, value);
+	spdk_jsonrpc_end_result(req, w);
+}
+
+void
+spdk_jsonrpc_send_error_response(struct spdk_jsonrpc_request *req, int error_code, const char *msg)
+{
+	char note[320], whole[768];
+
+	if ((error_code == SPDK_JSONRPC_ERROR_INVALID_PARAMS ||
+	     error_code == SPDK_JSONRPC_ERROR_INTERNAL_ERROR) &&
+	    json_note_text(note, sizeof(note))) {
+		json_note_clear();
+		SPDK_ERRLOG("%s: %s\n", method_name(req), note);
+		if (snprintf(whole, sizeof(whole), "%s: %s", msg, note) < (int)sizeof(whole)) {
+			msg = whole;
+		}
+	} else if (req->notification) {
+		SPDK_ERRLOG("%s: %s\n", method_name(req), msg);
+	}
+	codec_buf_free(&req->buf); /* what begin_result() and the handler may have written */
+	codec_put_error(&req->buf, req->id, error_code, msg);
+	request_send(req);
+}
+
+void
+spdk_jsonrpc_send_error_response_fmt(struct spdk_jsonrpc_request *req, int error_code,
+				     const char *fmt, ...)
+{
+	char msg[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(msg, sizeof(msg), fmt, args);
+	va_end(args);
+	spdk_jsonrpc_send_error_response(req, error_code, msg);
+}
+
+/* --- the connection of a request
+ * ------------------------------------------------------------------- */
+
+struct spdk_jsonrpc_server_conn *
+spdk_jsonrpc_get_conn(struct spdk_jsonrpc_request *req)
+{
+	return req->conn->link != NULL ? req->conn : NULL;
+}
+
+int
+spdk_jsonrpc_conn_add_close_cb(struct spdk_jsonrpc_server_conn *conn,
+			       spdk_jsonrpc_conn_closed_fn cb, void *ctx)
+{
+	if (conn == NULL || conn->link == NULL) {
+		return -ENOTCONN;
+	}
+	if (conn->close_cb != NULL) {
+		return conn->close_cb == cb && conn->close_ctx == ctx ? -EEXIST : -ENOSPC;
+	}
+	conn->close_cb = cb;
+	conn->close_ctx = ctx;
+	return 0;
+}
+
+int
+spdk_jsonrpc_conn_del_close_cb(struct spdk_jsonrpc_server_conn *conn,
+			       spdk_jsonrpc_conn_closed_fn cb, void *ctx)
+{
+	if (conn == NULL || conn->close_cb == NULL || conn->close_cb != cb ||
+	    conn->close_ctx != ctx) {
+		return -ENOENT;
+	}
+	conn->close_cb = NULL;
+	return 0;
+}

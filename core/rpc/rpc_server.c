@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* Links, and the poller that serves them: one request of each in turn, until nobody has one or the
+ * budget of this poll is spent. A link is ours from link_up() until we say gate_link_done();
+ * requests that are under way then keep only the connection object, and their answers go nowhere.
+ */
+
+#include "spdk/env.h"
+#include "spdk/log.h"
+#include "spdk/thread.h"
+
+#include "calandria/stats.h"
+#include "core/rpc/rpc_internal.h"
+#include "ipc/gate/gate.h"
+#include "ipc/link/link.h"
+
+/* One poll: so many requests, or so long. A request that is under way is not interrupted. */
+#define POLL_MAX_REQUESTS 32
+#define POLL_MAX_US       50
+/* Fragments of a waiting reply that one poll writes to one link: 16 slots' worth of memcpy(). */
+#define POLL_MAX_FLUSH 16
+/* Fragments that an ending server still tries to deliver. */
+#define STOP_MAX_FLUSH 64
+
+static struct {
+	bool running;
+	bool paused;
+	struct spdk_poller *poller;
+	uint64_t budget_ticks;
+	unsigned num_conns;
+	TAILQ_HEAD(, spdk_jsonrpc_server_conn) conns;
+	void (*done)(void *ctx);
+	void *done_ctx;
+} g_server = {
+	.conns = TAILQ_HEAD_INITIALIZER(g_server.conns),
+};
+
+/* --- one link
+ * --------------------------------------------------------------------------------------- */
+
+void
+rpc_conn_refuse(struct spdk_jsonrpc_server_conn *conn, const char *reason)
+{
+	if (conn->link != NULL && !conn->refused) {
+		conn->refused = true;
+		gate_link_kill(conn->link, reason);
+	}
+}
+
+void
+rpc_conn_send(struct spdk_jsonrpc_server_conn *conn, void *msg, size_t len)
+{
+	if (conn->link == NULL || conn->refused) {
+		free(msg);
+		return;
+	}
+	if (link_send(conn->link, msg, len) != 0) {
+		rpc_conn_refuse(conn, "it does not read its responses");
+	}
+}
+
+/* Take one request. Returns 1 if there was one. */
+static int
+conn_serve(struct spdk_jsonrpc_server_conn *conn)
+{
+	const void *msg;
+	size_t len;
+	int rc;
+
+	rc = link_recv(conn->link, &msg, &len);
+	if (rc == 0) {
+		return 0;
+	}
+	if (rc < 0) {
+		rpc_conn_refuse(conn, rc == -EMSGSIZE ? "its request is too large"
+						      : "it broke the layout of its ring");
+		return 1;
+	}
+	cal_stats_links()->requests++;
+	if (rpc_request_handle(conn, msg, len) != 0) {
+		rpc_conn_refuse(conn, "what it sent is no request");
+	}
+	return 1;
+}
+
+static bool
+conn_may_ask(const struct spdk_jsonrpc_server_conn *conn)
+{
+	return (!g_server.paused || conn->caller.config) && conn->outstanding < RPC_MAX_OUTSTANDING;
+}
+
+static int
+conn_poll(struct spdk_jsonrpc_server_conn *conn, unsigned *served)
+{
+	int busy = 0;
+
+	if (conn->refused) {
+		return 0;
+	}
+	if (link_has_backlog(conn->link)) {
+		busy = link_flush(conn->link, POLL_MAX_FLUSH) > 0;
+	}
+	if (conn_may_ask(conn) && conn_serve(conn) > 0) {
+		(*served)++;
+		busy = 1;
+	}
+	return busy;
+}
+
+static int
+rpc_server_poll(void *arg)
+{
+	unsigned served = 0, before, quiet = 0;
+	uint64_t end = 0;
+	int busy = 0;
+
+	/* The list is turned as it is served, so the next poll goes on where this one stopped. A
+	 * handler may stop the server. */
+	while (g_server.running && quiet < g_server.num_conns && served < POLL_MAX_REQUESTS) {
+		struct spdk_jsonrpc_server_conn *conn = TAILQ_FIRST(&g_server.conns);
+
+		TAILQ_REMOVE(&g_server.conns, conn, tailq);
+		TAILQ_INSERT_TAIL(&g_server.conns, conn, tailq);
+		before = served;
+		busy |= conn_poll(conn, &served);
+		if (served == before) {
+			quiet++;
+			continue;
+		}
+		quiet = 0;
+		if (end == 0) {
+			end = spdk_get_ticks() + g_server.budget_ticks;
+		} else if (spdk_get_ticks() >= end) {
+			break;
+		}
+	}
+	return busy ? SPDK_POLLER_BUSY : SPDK_POLLER_IDLE;
+}
+
+/* --- links come and go
+ * -------------------------------------------------------------------------------- */
+
+/* Let go of the link. The connection object lives on while requests need it. */
+static void
+conn_end(struct spdk_jsonrpc_server_conn *conn)
+{
+	spdk_jsonrpc_conn_closed_fn cb = conn->close_cb;
+	struct link *link = conn->link;
+
+	TAILQ_REMOVE(&g_server.conns, conn, tailq);
+	g_server.num_conns--;
+	conn->link = NULL;
+	conn->close_cb = NULL;
+	gate_link_done(link);
+	if (cb != NULL) {
+		cb(conn, conn->close_ctx);
+	}
+	rpc_conn_unref(conn);
+}
+
+static void
+link_up_on_app(void *ctx)
+{
+	struct spdk_jsonrpc_server_conn *conn = ctx;
+
+	if (!g_server.running) {
+		gate_link_done(conn->link);
+		free(conn);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&g_server.conns, conn, tailq);
+	g_server.num_conns++;
+}
+
+static void
+link_down_on_app(void *ctx)
+{
+	struct spdk_jsonrpc_server_conn *conn;
+
+	/* `ctx` is only compared: a stop may have let go of the link already. */
+	TAILQ_FOREACH (conn, &g_server.conns, tailq) {
+		if (conn->link == ctx) {
+			conn_end(conn);
+			return;
+		}
+	}
+}
+
+void
+rpc_server_link_up(void *ctx, struct link *link)
+{
+	struct spdk_thread *app = spdk_thread_get_app_thread();
+	struct spdk_jsonrpc_server_conn *conn = calloc(1, sizeof(*conn));
+	const char *name = link_peer_name(link);
+	bool service = link_role(link) == GATE_ROLE_SERVICE;
+
+	if (conn != NULL) {
+		conn->link = link;
+		conn->refs = 1;
+		conn->caller.role = link_role(link);
+		conn->caller.config =
+			conn->caller.role != GATE_ROLE_MONITOR && strcmp(name, "confd") == 0;
+		conn->caller.monitor = service && strcmp(name, "mond") == 0;
+		conn->pid = link_peer_pid(link);
+		snprintf(conn->name, sizeof(conn->name), "%s", name);
+		if (app != NULL && spdk_thread_send_msg(app, link_up_on_app, conn) == 0) {
+			return;
+		}
+		free(conn);
+	}
+	gate_link_kill(link, "the RPC server does not run");
+	gate_link_done(link);
+}
+
+void
+rpc_server_link_down(void *ctx, struct link *link)
+{
+	struct spdk_thread *app = spdk_thread_get_app_thread();
+
+	/* Without an app thread the server has stopped and has let go of every link. */
+	if (app != NULL) {
+		spdk_thread_send_msg(app, link_down_on_app, link);
+	}
+}
+
+/* --- the server
+ * --------------------------------------------------------------------------------------- */
+
+int
+rpc_server_start(void)
+{
+	if (g_server.running) {
+		return -EALREADY;
+	}
+	if (!spdk_rpc_verify_methods()) {
+		return -EINVAL;
+	}
+	g_server.poller = SPDK_POLLER_REGISTER(rpc_server_poll, NULL, 0);
+	if (g_server.poller == NULL) {
+		return -ENOMEM;
+	}
+	g_server.budget_ticks = spdk_get_ticks_hz() / 1000000 * POLL_MAX_US;
+	g_server.paused = false;
+	g_server.running = true;
+	return 0;
+}
+
+static void
+stop_done(void *ctx)
+{
+	g_server.done(g_server.done_ctx);
+}
+
+void
+rpc_server_stop(void (*done)(void *ctx), void *ctx)
+{
+	struct spdk_jsonrpc_server_conn *conn;
+
+	g_server.running = false;
+	spdk_poller_unregister(&g_server.poller);
+	while ((conn = TAILQ_FIRST(&g_server.conns)) != NULL) {
+		/* The answer to what asked us to stop may still be on its way out. */
+		if (!conn->refused && link_has_backlog(conn->link)) {
+			link_flush(conn->link, STOP_MAX_FLUSH);
+		}
+		conn_end(conn);
+	}
+	/* By message: the caller may be a handler, which is to return first. */
+	g_server.done = done;
+	g_server.done_ctx = ctx;
+	spdk_thread_send_msg(spdk_get_thread(), stop_done, NULL);
+}
+
+void
+rpc_server_pause(void)
+{
+	g_server.paused = true;
+}
+
+void
+rpc_server_resume(void)
+{
+	g_server.paused = false;
+}
