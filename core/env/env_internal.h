@@ -18,6 +18,10 @@ struct spdk_env_opts;
  *  Returns 0 or a negative errno. */
 int env_primary_check(const struct spdk_env_opts *opts, char *err, size_t err_size);
 
+/** The CPUs that reactors started with these options will run on; `cpus` is a cpu_set_t of `size`
+ *  bytes. Needs no EAL. Returns 0, or -EINVAL for what env_primary_check() refuses. */
+int env_primary_cpus(const struct spdk_env_opts *opts, void *cpus, size_t size);
+
 /** Write the empty snapshot of our EAL runtime files to instance `id`'s template folder. After
  *  spdk_env_init() and all memzones, before the reactors run and before the first attach. Main
  *  thread. Returns 0 or a negative errno. */

@@ -374,3 +374,21 @@ env_primary_check(const struct spdk_env_opts *opts, char *err, size_t err_size)
 	env_opts_copy(&copy, opts);
 	return env_plan_make(&copy, &plan, err, err_size);
 }
+
+int
+env_primary_cpus(const struct spdk_env_opts *opts, void *cpus, size_t size)
+{
+	struct spdk_env_opts copy;
+	struct env_plan plan;
+	char err[256];
+	int rc;
+
+	env_opts_copy(&copy, opts);
+	memset(&plan, 0, sizeof(plan));
+	rc = cores_plan(&copy, &plan, err, sizeof(err));
+	if (rc == 0) {
+		memset(cpus, 0, size);
+		memcpy(cpus, &plan.cpus, size < sizeof(plan.cpus) ? size : sizeof(plan.cpus));
+	}
+	return rc;
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* The supervisor with its real control pthread and gate; the services are shell scripts. */
+
+#include "core/app/service.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "calandria/instance.h"
+#include "core/app/app_internal.h"
+#include "ipc/gate/control.h"
+#include "ipc/gate/gate.h"
+#include "spdk/log.h"
+#include "tests/unit/test.h"
+
+#define ID 1
+
+static char g_root[] = "/tmp/cal-service-XXXXXX";
+static char g_libexec[64];
+static int g_lock_fd;
+static int g_events[8];
+static char g_text[512];
+
+static int
+setup(void)
+{
+	if (mkdtemp(g_root) == NULL) {
+		return 1;
+	}
+	snprintf(g_libexec, sizeof(g_libexec), "%s/libexec", g_root);
+	setenv("CALANDRIA_RUN_ROOT", g_root, 1);
+	setenv("CALANDRIA_LIBEXEC", g_libexec, 1);
+	spdk_log_set_print_level(SPDK_LOG_DISABLED);
+	return mkdir(g_libexec, 0700);
+}
+
+static int
+teardown(void)
+{
+	char path[PATH_MAX];
+	static const char *const names[] = { "cal-rpcd", "cal-confd", "cal-mond" };
+
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s/%s", g_libexec, names[i]);
+		(void)unlink(path);
+	}
+	return rmdir(g_libexec) == 0 && rmdir(g_root) == 0 ? 0 : 1;
+}
+
+static void
+script(const char *name, const char *text)
+{
+	char path[PATH_MAX];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", g_libexec, name);
+	(void)unlink(path);
+	if (text == NULL) {
+		return;
+	}
+	f = fopen(path, "we");
+	REQUIRE(f != NULL);
+	fprintf(f, "#!/bin/sh\n%s\n", text);
+	fchmod(fileno(f), 0755);
+	fclose(f);
+}
+
+static void
+on_event(enum service_event event, const char *name, const char *text)
+{
+	snprintf(g_text, sizeof(g_text), "%s", text);
+	__atomic_fetch_add(&g_events[event], 1, __ATOMIC_RELEASE);
+}
+
+static int
+event_count(enum service_event event)
+{
+	return __atomic_load_n(&g_events[event], __ATOMIC_ACQUIRE);
+}
+
+static void
+no_link(void *ctx, struct link *link)
+{
+}
+
+static void
+on_report(void *ctx, const char *name, pid_t pid, enum gate_report_code code, const char *text)
+{
+	service_report(name, pid, code, text);
+}
+
+static void
+on_peer(void *ctx, const char *name, pid_t pid, bool connected)
+{
+	service_peer(name, pid, connected);
+}
+
+static const struct gate_ops g_ops = {
+	.link_up = no_link,
+	.link_down = no_link,
+	.report = on_report,
+	.peer = on_peer,
+};
+
+static int
+up_on_control(void *arg)
+{
+	int rc = gate_listen(ID, &g_ops, NULL);
+
+	if (rc == 0) {
+		service_start_all();
+	}
+	return rc;
+}
+
+static void
+up(const char *rpc_socket)
+{
+	struct service_opts opts = {
+		.instance = ID,
+		.rpc_socket = rpc_socket,
+		.event = on_event,
+	};
+	pid_t owner;
+
+	memset(g_events, 0, sizeof(g_events));
+	g_lock_fd = cal_instance_claim(ID, &owner);
+	REQUIRE(g_lock_fd >= 0);
+	REQUIRE(service_init(&opts) == 0);
+	REQUIRE(control_start() == 0);
+	REQUIRE(control_call(up_on_control, NULL) == 0);
+}
+
+static volatile int g_gone;
+
+static void
+on_gone(void *ctx)
+{
+	g_gone = 1;
+}
+
+static int
+stop_on_control(void *arg)
+{
+	gate_close("the test ends");
+	service_stop_all(on_gone, NULL);
+	return 0;
+}
+
+static int
+fini_on_control(void *arg)
+{
+	gate_fini();
+	return 0;
+}
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+#define WAIT_FOR(cond_)                                 \
+	do {                                            \
+		uint64_t until_ = now_ms() + 5000;      \
+		while (!(cond_) && now_ms() < until_) { \
+			usleep(1000);                   \
+		}                                       \
+		CHECK(cond_);                           \
+	} while (0)
+
+static void
+down(void)
+{
+	g_gone = 0;
+	CHECK_EQ(control_call(stop_on_control, NULL), 0);
+	WAIT_FOR(g_gone);
+	CHECK_EQ(control_call(fini_on_control, NULL), 0);
+	control_stop();
+	service_fini();
+	cal_instance_release(ID, g_lock_fd);
+}
+
+static struct cal_state_service
+shown(int i)
+{
+	struct cal_state_service all[CAL_STATE_MAX_SERVICES] = {};
+
+	app_service_list(all, CAL_STATE_MAX_SERVICES);
+	return all[i];
+}
+
+#define RPCD 0
+
+static bool
+log_has(const char *service, const char *text)
+{
+	char rel[32], path[CAL_PATH_MAX], content[8192] = "";
+	ssize_t n;
+	int fd;
+
+	snprintf(rel, sizeof(rel), "log/%s.log", service);
+	if (cal_instance_path(path, sizeof(path), ID, rel) != 0) {
+		return false;
+	}
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		return false;
+	}
+	n = read(fd, content, sizeof(content) - 1);
+	close(fd);
+	return n > 0 && strstr(content, text) != NULL;
+}
+
+static void
+backoff_doubles_to_its_limit(void)
+{
+	CHECK_EQ(service_backoff_ms(0), 0);
+	CHECK_EQ(service_backoff_ms(1), 0);
+	CHECK_EQ(service_backoff_ms(2), 100);
+	CHECK_EQ(service_backoff_ms(3), 200);
+	CHECK_EQ(service_backoff_ms(7), 3200);
+	CHECK_EQ(service_backoff_ms(8), 5000);
+	CHECK_EQ(service_backoff_ms(4000000000u), 5000);
+}
+
+/* Only descriptors 0 to 3, no blocked or ignored signal, the two variables, the log. */
+static void
+nothing_of_ours_reaches_a_service(void)
+{
+	sigset_t blocked;
+	int leak;
+
+	leak = dup2(STDERR_FILENO, 20); /* on purpose not close-on-exec */
+	REQUIRE(leak == 20);
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
+	script("cal-rpcd", "for f in /proc/$$/fd/*; do printf 'fd=%s ' ${f##*/}; done\n"
+			   "grep -E '^Sig(Blk|Ign)' /proc/$$/status\n"
+			   "echo service_fd=$CAL_SERVICE_FD instance=$CAL_INSTANCE args=\"$*\"\n"
+			   "echo to-stderr >&2\n"
+			   "exec sleep 100");
+	up("/tmp/some.sock");
+	WAIT_FOR(log_has("rpcd", "to-stderr"));
+	CHECK(log_has("rpcd", "fd=0 fd=1 "));
+	CHECK(log_has("rpcd", "fd=3 "));
+	/* (The shell may keep its script open.) */
+	CHECK(!log_has("rpcd", "fd=4 ") && !log_has("rpcd", "fd=20 "));
+	CHECK(log_has("rpcd", "SigBlk:\t0000000000000000"));
+	CHECK(log_has("rpcd", "SigIgn:\t0000000000000000"));
+	CHECK(log_has("rpcd", "service_fd=3 instance=1 args=-i 1 -r /tmp/some.sock"));
+	down();
+	sigprocmask(SIG_UNBLOCK, &blocked, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	close(leak);
+}
+
+static void
+one_that_is_killed_comes_back_at_once(void)
+{
+	struct cal_state_service before, after;
+	uint64_t begin;
+
+	script("cal-rpcd", "exec sleep 100");
+	up("/tmp/some.sock");
+	WAIT_FOR(shown(RPCD).pid > 0);
+	before = shown(RPCD);
+	CHECK_STR(before.name, "rpcd");
+	CHECK_EQ(before.state, CAL_SERVICE_STARTING);
+	CHECK_EQ(before.restarts, 0);
+	begin = now_ms();
+	kill(before.pid, SIGKILL);
+	WAIT_FOR(shown(RPCD).pid > 0 && shown(RPCD).pid != before.pid);
+	CHECK(now_ms() - begin < 90);
+	after = shown(RPCD);
+	CHECK_EQ(after.restarts, 1);
+	CHECK(WIFSIGNALED(after.last_status) && WTERMSIG(after.last_status) == SIGKILL);
+	down();
+	CHECK(kill(after.pid, 0) != 0);
+}
+
+static void
+a_crash_loop_is_put_off_and_told(void)
+{
+	script("cal-rpcd", "exit 3");
+	up("/tmp/some.sock");
+	/* 0 + 100 + 200 + 400 ms */
+	WAIT_FOR(event_count(SERVICE_EVENT_LOOP) == 1);
+	CHECK(strstr(g_text, "cal-rpcd") != NULL && strstr(g_text, "exit status 3") != NULL);
+	CHECK_EQ(shown(RPCD).state, CAL_SERVICE_BACKOFF);
+	CHECK_EQ(shown(RPCD).pid, 0);
+	CHECK_EQ(shown(RPCD).restarts, 4);
+	/* Asked for, it starts at once, whatever the back-off. */
+	script("cal-rpcd", "exec sleep 100");
+	CHECK_EQ(app_service_restart("rpcd"), 0);
+	WAIT_FOR(shown(RPCD).pid > 0);
+	down();
+}
+
+static void
+one_that_does_not_listen_is_killed(void)
+{
+	struct cal_state_service before;
+	uint64_t begin;
+
+	script("cal-rpcd", "trap '' TERM\necho ready\nwhile :; do sleep 100; done");
+	up("/tmp/some.sock");
+	WAIT_FOR(log_has("rpcd", "ready"));
+	before = shown(RPCD);
+	begin = now_ms();
+	CHECK_EQ(app_service_restart("rpcd"), 0);
+	WAIT_FOR(shown(RPCD).state == CAL_SERVICE_STOPPING);
+	WAIT_FOR(shown(RPCD).pid > 0 && shown(RPCD).pid != before.pid);
+	CHECK(now_ms() - begin >= SERVICE_RESTART_GRACE - 10);
+	CHECK(now_ms() - begin < SERVICE_RESTART_GRACE + 500);
+	CHECK_EQ(shown(RPCD).restarts, 1);
+	usleep(50000); /* until it has set its trap again */
+	begin = now_ms();
+	down();
+	CHECK(now_ms() - begin >= SERVICE_STOP_GRACE - 10);
+	CHECK(now_ms() - begin < SERVICE_STOP_GRACE + 500);
+}
+
+static void
+a_missing_program_is_told(void)
+{
+	script("cal-rpcd", NULL);
+	up("/tmp/some.sock");
+	WAIT_FOR(event_count(SERVICE_EVENT_NO_BINARY) == 1);
+	CHECK(strstr(g_text, "cal-rpcd") != NULL && strstr(g_text, g_libexec) != NULL);
+	CHECK_EQ(shown(RPCD).state, CAL_SERVICE_OFF);
+	down();
+}
+
+static void
+restart_names_are_checked(void)
+{
+	script("cal-rpcd", "exec sleep 100");
+	up(NULL);
+	CHECK_EQ(app_service_restart("nobody"), -ENOENT);
+	CHECK_EQ(app_service_restart("rpcd"), -ENOTSUP);
+	CHECK_EQ(shown(RPCD).state, CAL_SERVICE_OFF);
+	down();
+}
+
+static const struct test_case cases[] = {
+	TEST(backoff_doubles_to_its_limit),
+	TEST(nothing_of_ours_reaches_a_service),
+	TEST(one_that_is_killed_comes_back_at_once),
+	TEST(a_crash_loop_is_put_off_and_told),
+	TEST(one_that_does_not_listen_is_killed),
+	TEST(a_missing_program_is_told),
+	TEST(restart_names_are_checked),
+};
+TEST_MAIN_WITH("service", cases, setup, teardown)
