@@ -51,11 +51,15 @@ int cal_client_open(const struct cal_client_opts *opts, struct cal_client **out,
 		    size_t err_size);
 
 /** Detach and free. Responses that are still to come never do; their callbacks are called with
- *  status -ECANCELED. NULL is allowed. */
+ *  status -ECANCELED. Not from inside a callback. NULL is allowed. */
 void cal_client_close(struct cal_client *client);
 
 /** The role the primary gave us. */
 enum gate_role cal_client_role(const struct cal_client *client);
+
+/** A read-only descriptor of the primary's stats segment (the client's, do not close), or -ENOENT
+ *  before the attach or when it has none. */
+int cal_client_stats_fd(const struct cal_client *client);
 
 /* A response. `status` is 0, or -ECONNRESET (primary gone) or -ECANCELED, and then there is nothing
  * else. Otherwise either `error` is set (MessagePack of [code, message]) or `result` is. The bytes
@@ -79,16 +83,17 @@ int cal_client_send(struct cal_client *client, const char *method, const void *p
 int cal_client_fd(const struct cal_client *client);
 
 /** Deliver what has arrived and send what waited. Returns how many responses were delivered, or
- *  -ECONNRESET when the primary is gone (all callbacks were called), or -ESHUTDOWN when it asked us
- *  to stop (an orderly stop; end the process). */
+ *  -ECONNRESET when the primary is gone, or -ESHUTDOWN when it asked us to stop (an orderly stop;
+ *  end the process). In both cases what had still arrived was delivered, and then all other
+ *  callbacks were called with status -ECONNRESET. Not from inside a callback. */
 int cal_client_process(struct cal_client *client);
 
 /** Before sleeping on cal_client_fd(): ask to be woken. Returns 1 when something has arrived
  *  meanwhile (process again), 0 when it is safe to sleep. */
 int cal_client_arm(struct cal_client *client);
 
-/** Wait until something has arrived: spin briefly, arm, sleep. Returns 0, -ETIMEDOUT, or as
- *  cal_client_process(). */
+/** Wait until something has arrived (spin briefly, arm, sleep; -1: for ever) and deliver it. Returns
+ *  0, -ETIMEDOUT, or a negative errno as cal_client_process(). */
 int cal_client_wait(struct cal_client *client, int timeout_ms);
 
 /** Call and wait. *response points into the client, valid until the next call of it. Returns 0 (a

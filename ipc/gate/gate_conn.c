@@ -83,12 +83,13 @@ gate_conn_link_done(struct gate_conn *conn)
 }
 
 void
-gate_conn_refuse(struct gate_conn *conn, const char *fmt, ...)
+gate_conn_refuse(struct gate_conn *conn, int error, const char *fmt, ...)
 {
 	struct gate_msg msg;
 	va_list args;
 
 	gate_packet_init(&msg, GATE_REFUSED);
+	msg.code = (uint32_t)error;
 	msg.instance = (uint32_t)g_gate.id;
 	va_start(args, fmt);
 	vsnprintf(msg.text, sizeof(msg.text), fmt, args);
@@ -197,7 +198,7 @@ on_hello(struct gate_conn *conn, const struct gate_packet *packet)
 	}
 	conn->role = role_of_peer(conn);
 	if (conn->role == GATE_ROLE_NONE) {
-		gate_conn_refuse(conn,
+		gate_conn_refuse(conn, EACCES,
 				 "user %u may not attach: run as root or as user %u, or join group "
 				 "%u to watch",
 				 conn->uid, geteuid(), getegid());
@@ -209,7 +210,7 @@ on_hello(struct gate_conn *conn, const struct gate_packet *packet)
 		return;
 	}
 	if (rc < 0) {
-		gate_conn_refuse(conn, "its process cannot be watched: %s", strerror(-rc));
+		gate_conn_refuse(conn, -rc, "its process cannot be watched: %s", strerror(-rc));
 		return;
 	}
 	control_timer_cancel(conn->hello_timer);
@@ -230,7 +231,7 @@ static void
 on_attach(struct gate_conn *conn)
 {
 	if (g_gate.closed) {
-		gate_conn_refuse(conn, "%s", g_gate.close_reason);
+		gate_conn_refuse(conn, ESHUTDOWN, "%s", g_gate.close_reason);
 	} else if (g_gate.open) {
 		gate_grant(conn);
 	} else {
@@ -260,7 +261,7 @@ on_packet(struct gate_conn *conn, const struct gate_packet *packet)
 
 	if (rc == -EPROTONOSUPPORT) {
 		take_name(conn, &packet->msg);
-		gate_conn_refuse(conn,
+		gate_conn_refuse(conn, EPROTONOSUPPORT,
 				 "it speaks version %u of the protocol, this primary (Calandria "
 				 "%s) version %u: use programs of the same release",
 				 packet->msg.abi, CAL_VERSION_STRING, CAL_ABI_VERSION);
@@ -385,7 +386,7 @@ gate_conn_start(int fd, const char *service)
 		conn->hello_timer =
 			control_timer_start(g_gate.hello_timeout_ms, on_hello_timeout, conn);
 		if (g_gate.num_conns > GATE_MAX_CONNECTIONS) {
-			gate_conn_refuse(conn, "%u connections are open already",
+			gate_conn_refuse(conn, EUSERS, "%u connections are open already",
 					 GATE_MAX_CONNECTIONS);
 		}
 	}

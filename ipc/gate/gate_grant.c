@@ -105,7 +105,7 @@ gate_grant(struct gate_conn *conn)
 
 	rc = private_dir_create(conn, id);
 	if (rc < 0) {
-		gate_conn_refuse(conn, "its folder link/%" PRIu64 " cannot be created: %s", id,
+		gate_conn_refuse(conn, -rc, "its folder link/%" PRIu64 " cannot be created: %s", id,
 				 strerror(-rc));
 		return;
 	}
@@ -113,13 +113,13 @@ gate_grant(struct gate_conn *conn)
 	if (rc < 0) {
 		conn->link = NULL;
 		gate_grant_undo(conn);
-		gate_conn_refuse(conn, "its link cannot be created: %s", strerror(-rc));
+		gate_conn_refuse(conn, -rc, "its link cannot be created: %s", strerror(-rc));
 		return;
 	}
 	rc = grant_send(conn);
 	if (rc < 0) {
 		gate_grant_undo(conn);
-		gate_conn_refuse(conn, "its grant cannot be sent: %s", strerror(-rc));
+		gate_conn_refuse(conn, -rc, "its grant cannot be sent: %s", strerror(-rc));
 		return;
 	}
 	conn->state = GATE_CONN_LINKED;

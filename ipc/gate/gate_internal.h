@@ -73,9 +73,9 @@ int gate_conn_start(int fd, const char *service);
 /** Its end, for whatever reason: nothing is read any more, link_down() is called if it has a link,
  *  and it is freed unless it has. */
 void gate_conn_end(struct gate_conn *conn);
-/** Send REFUSED with a sentence, log it, end. */
-void gate_conn_refuse(struct gate_conn *conn, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+/** Send REFUSED with an errno and a sentence, log it, end. */
+void gate_conn_refuse(struct gate_conn *conn, int error, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 /** The app thread has let go of its link. */
 void gate_conn_link_done(struct gate_conn *conn);
 

@@ -64,7 +64,7 @@ struct gate_msg {
 	uint16_t abi;
 	uint16_t type;
 	uint32_t size; /* of this packet */
-	uint32_t code; /* role (WELCOME), report code (REPORT), otherwise 0 */
+	uint32_t code; /* role (WELCOME), report code (REPORT), errno (REFUSED), otherwise 0 */
 	int32_t pid;   /* sender's; the primary believes SO_PEERCRED, not this */
 	uint32_t instance;
 	char name[32];    /* HELLO: who it is ("rpcd", "calctl") */

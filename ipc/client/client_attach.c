@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "core/env/env_internal.h"
+#include "ipc/client/client_internal.h"
+
+/* Map what was granted, after a look at whether it is what the packet says. */
+static int
+map_grant(struct cal_client *client, struct gate_packet *packet, char *err, size_t err_size)
+{
+	const struct gate_geometry *geometry = &packet->msg.geometry;
+	struct stat st;
+	void *memory;
+
+	if (packet->num_fds < 1 || fstat(packet->fds[0], &st) < 0 ||
+	    (uint64_t)st.st_size < geometry->link_size || geometry->link_size == 0) {
+		return client_explain(err, err_size, -EPROTO,
+				      "the primary with id %d granted a link without its memory",
+				      client->instance);
+	}
+	memory = mmap(NULL, geometry->link_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+		      packet->fds[0], 0);
+	if (memory == MAP_FAILED) {
+		return client_explain(err, err_size, -errno, "cannot map the link's memory: %s",
+				      strerror(errno));
+	}
+	if (client_ring_init(&client->ring, memory, geometry->link_size, geometry) < 0) {
+		munmap(memory, geometry->link_size);
+		return client_explain(err, err_size, -EPROTO,
+				      "the primary with id %d granted a link of an unknown layout",
+				      client->instance);
+	}
+	client->memory = memory;
+	client->memory_size = geometry->link_size;
+	if (packet->num_fds > 1) {
+		client->stats_fd = packet->fds[1];
+		packet->fds[1] = -1;
+	}
+	return 0;
+}
+
+/* Wait for GRANT. Returns 0 or a negative errno. */
+static int
+take_grant(struct cal_client *client, int timeout_ms, struct gate_packet *packet, char *err,
+	   size_t err_size)
+{
+	int64_t deadline = client_deadline(timeout_ms);
+	char state[192];
+	int rc;
+
+	for (;;) {
+		rc = client_next_packet(client, deadline, packet);
+		if (rc == -ETIMEDOUT) {
+			client_primary_state(client->instance, state, sizeof(state));
+			return client_explain(
+				err, err_size, rc,
+				"the primary with id %d is not ready to be attached to "
+				"after %d ms (%s)",
+				client->instance, timeout_ms, state);
+		}
+		if (rc <= 0) {
+			client->status = -ECONNRESET;
+			client_primary_state(client->instance, state, sizeof(state));
+			return client_explain(err, err_size, -ECONNRESET,
+					      "the primary with id %d ended the connection (%s)",
+					      client->instance, state);
+		}
+		rc = gate_packet_check(packet);
+		if (rc < 0) {
+			gate_packet_close_fds(packet);
+			return client_explain(err, err_size, rc,
+					      "the primary with id %d sent a malformed packet",
+					      client->instance);
+		}
+		switch (packet->msg.type) {
+		case GATE_GRANT:
+			return 0;
+		case GATE_REFUSED:
+			gate_packet_close_fds(packet);
+			rc = packet->msg.code != 0 && packet->msg.code < 4096
+				     ? -(int)packet->msg.code
+				     : -EACCES;
+			return client_explain(err, err_size, rc,
+					      "the primary with id %d refuses: %s",
+					      client->instance, packet->msg.text);
+		case GATE_STOP:
+			gate_packet_close_fds(packet);
+			client->status = -ESHUTDOWN;
+			return client_explain(err, err_size, -ESHUTDOWN,
+					      "the primary with id %d is stopping: %s",
+					      client->instance, packet->msg.text);
+		default:
+			gate_packet_close_fds(packet);
+			break;
+		}
+	}
+}
+
+int
+cal_client_attach(struct cal_client *client, int timeout_ms, char *err, size_t err_size)
+{
+	struct gate_packet packet;
+	struct gate_msg msg;
+	int rc;
+
+	if (client->attached || client->memory != NULL) {
+		return client_explain(err, err_size, -EALREADY, "attached already");
+	}
+	gate_packet_init(&msg, GATE_ATTACH);
+	msg.instance = (uint32_t)client->instance;
+	rc = gate_packet_send(client->fd, &msg, NULL, 0);
+	if (rc < 0 && rc != -EPIPE) {
+		return client_explain(err, err_size, rc,
+				      "cannot ask the primary with id %d for a link: %s",
+				      client->instance, strerror(-rc));
+	}
+	rc = take_grant(client, timeout_ms, &packet, err, err_size);
+	if (rc < 0) {
+		return rc;
+	}
+	rc = map_grant(client, &packet, err, err_size);
+	gate_packet_close_fds(&packet);
+	if (rc < 0) {
+		return rc;
+	}
+	rc = env_secondary_init(packet.msg.template_dir, packet.msg.text, err, err_size);
+	if (rc < 0) {
+		return rc;
+	}
+	client->attached = true;
+	return 0;
+}
