@@ -4,7 +4,7 @@
 
 #include "spdk/log.h"
 
-#include "log_internal.h"
+#include "core/util/log_internal.h"
 #include "spdk/util.h"
 
 #define TIME_MAX 32

@@ -7,7 +7,7 @@
  * filled for the get at p when it is p + 1. A putter that is preempted in the middle holds up the
  * getter, never another putter. */
 
-#include "log_internal.h"
+#include "core/util/log_internal.h"
 
 #include "spdk/stdinc.h"
 

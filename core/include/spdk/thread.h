@@ -127,8 +127,8 @@ struct spdk_cpuset *spdk_thread_get_cpumask(struct spdk_thread *thread);
 int spdk_thread_set_cpumask(struct spdk_cpuset *cpumask);
 
 /** One turn: at most `max_msgs` messages (0: 8), every active poller, the timed pollers that are
- *  due. `now` is the time in ticks, 0: read it. Returns 1 if anything was done, 0 if not. By who
- *  polls it. */
+ *  due. `now` is the time in ticks, 0: read it. Returns 1 if anything was done, 0 if not; 0 too
+ *  for an exited thread, and from within its own turn. By who polls it. */
 int spdk_thread_poll(struct spdk_thread *thread, uint32_t max_msgs, uint64_t now);
 
 /** When its next timed poller is due: ticks from now (0: none, or it is due already). By who polls
@@ -188,8 +188,8 @@ void spdk_for_each_thread(spdk_msg_fn fn, void *ctx, spdk_msg_fn cpl);
 
 /* --- pollers ---------------------------------------------------------------------------------- */
 
-/** Have `fn(arg)` called on the current thread every so many microseconds, 0: every turn. NULL off
- *  any thread, on an exited one, or without memory. */
+/** Have `fn(arg)` called on the current thread every so many microseconds, 0: every turn. NULL on
+ *  an exited thread or without memory. On a thread. */
 struct spdk_poller *spdk_poller_register(spdk_poller_fn fn, void *arg,
 					 uint64_t period_microseconds);
 /** With a name, which is copied. */

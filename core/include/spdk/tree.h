@@ -11,4 +11,12 @@
 #include <stdint.h>
 #include <bsd/sys/tree.h>
 
+/* libbsd's own use a word that it does not define. */
+#undef RB_PROTOTYPE_STATIC
+#undef RB_GENERATE_STATIC
+#define RB_PROTOTYPE_STATIC(name, type, field, cmp) \
+	RB_PROTOTYPE_INTERNAL(name, type, field, cmp, __attribute__((unused)) static)
+#define RB_GENERATE_STATIC(name, type, field, cmp) \
+	RB_GENERATE_INTERNAL(name, type, field, cmp, __attribute__((unused)) static)
+
 #endif

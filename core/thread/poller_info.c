@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* Looking at pollers and channels: spdk_internal/thread.h. */
+
+#include "core/thread/thread_internal.h"
+
+#include "spdk_internal/thread.h"
+
+const char *
+spdk_poller_get_name(struct spdk_poller *poller)
+{
+	return poller->name;
+}
+
+uint64_t
+spdk_poller_get_id(struct spdk_poller *poller)
+{
+	return poller->id;
+}
+
+const char *
+spdk_poller_get_state_str(struct spdk_poller *poller)
+{
+	switch (poller->state) {
+	case POLLER_WAITING:
+		return "waiting";
+	case POLLER_RUNNING:
+		return "running";
+	case POLLER_UNREGISTERED:
+		return "unregistered";
+	case POLLER_PAUSING:
+		return "pausing";
+	case POLLER_PAUSED:
+		return "paused";
+	}
+	return NULL;
+}
+
+uint64_t
+spdk_poller_get_period_ticks(struct spdk_poller *poller)
+{
+	return poller->period;
+}
+
+void
+spdk_poller_get_stats(struct spdk_poller *poller, struct spdk_poller_stats *stats)
+{
+	stats->run_count = poller->run_count;
+	stats->busy_count = poller->busy_count;
+}
+
+struct spdk_poller *
+spdk_thread_get_first_active_poller(struct spdk_thread *thread)
+{
+	return TAILQ_FIRST(&thread->active);
+}
+
+struct spdk_poller *
+spdk_thread_get_next_active_poller(struct spdk_poller *prev)
+{
+	return TAILQ_NEXT(prev, link);
+}
+
+struct spdk_poller *
+spdk_thread_get_first_timed_poller(struct spdk_thread *thread)
+{
+	return thread->timed.count > 0 ? thread->timed.entries[0].poller : NULL;
+}
+
+struct spdk_poller *
+spdk_thread_get_next_timed_poller(struct spdk_poller *prev)
+{
+	const struct poller_heap *heap = &prev->thread->timed;
+	uint32_t next = prev->heap_index + 1;
+
+	return next < heap->count ? heap->entries[next].poller : NULL;
+}
+
+struct spdk_poller *
+spdk_thread_get_first_paused_poller(struct spdk_thread *thread)
+{
+	return TAILQ_FIRST(&thread->paused);
+}
+
+struct spdk_poller *
+spdk_thread_get_next_paused_poller(struct spdk_poller *prev)
+{
+	return TAILQ_NEXT(prev, link);
+}

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* Life of a thread: created, polled, asked to exit, exited, destroyed. */
+
+#include "core/thread/thread_internal.h"
+
+#include "spdk/log.h"
+#include "core/util/log_internal.h"
+
+struct thread_list g_threads = TAILQ_HEAD_INITIALIZER(g_threads);
+__thread struct thread_tls t_thread;
+
+static pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct spdk_thread *g_app_thread;
+static uint32_t g_num_threads;
+static uint64_t g_next_id = 1;
+static bool g_initialized;
+static size_t g_ctx_size;
+static spdk_new_thread_fn g_new_thread_fn;
+static spdk_thread_op_fn g_op_fn;
+static spdk_thread_op_supported_fn g_op_supported_fn;
+
+void
+thread_lib_lock(void)
+{
+	pthread_mutex_lock(&g_lock);
+}
+
+void
+thread_lib_unlock(void)
+{
+	pthread_mutex_unlock(&g_lock);
+}
+
+static int
+lib_init(spdk_new_thread_fn new_thread_fn, spdk_thread_op_fn op_fn,
+	 spdk_thread_op_supported_fn op_supported_fn, size_t ctx_size)
+{
+	if (g_initialized) {
+		SPDK_ERRLOG("the threading library is initialized already\n");
+		return -EALREADY;
+	}
+	g_new_thread_fn = new_thread_fn;
+	g_op_fn = op_fn;
+	g_op_supported_fn = op_supported_fn;
+	g_ctx_size = ctx_size;
+	g_initialized = true;
+	return 0;
+}
+
+int
+spdk_thread_lib_init(spdk_new_thread_fn new_thread_fn, size_t ctx_sz)
+{
+	return lib_init(new_thread_fn, NULL, NULL, ctx_sz);
+}
+
+int
+spdk_thread_lib_init_ext(spdk_thread_op_fn thread_op_fn,
+			 spdk_thread_op_supported_fn thread_op_supported_fn, size_t ctx_sz,
+			 size_t msg_mempool_size)
+{
+	if ((thread_op_fn == NULL) != (thread_op_supported_fn == NULL)) {
+		SPDK_ERRLOG("the two functions for thread operations must be given together\n");
+		return -EINVAL;
+	}
+	return lib_init(NULL, thread_op_fn, thread_op_supported_fn, ctx_sz);
+}
+
+void
+spdk_thread_lib_fini(void)
+{
+	struct spdk_thread *thread;
+
+	thread_lib_lock();
+	TAILQ_FOREACH (thread, &g_threads, link) {
+		SPDK_ERRLOG("thread %s was not destroyed before the library's end\n", thread->name);
+	}
+	thread_lib_unlock();
+	io_device_report_left();
+	g_app_thread = NULL;
+	g_new_thread_fn = NULL;
+	g_op_fn = NULL;
+	g_op_supported_fn = NULL;
+	g_ctx_size = 0;
+	g_initialized = false;
+}
+
+static bool
+op_supported(enum spdk_thread_op op)
+{
+	return g_op_supported_fn != NULL && g_op_supported_fn(op);
+}
+
+static void
+thread_free(struct spdk_thread *thread)
+{
+	uint32_t channels, msgs;
+
+	thread_lib_lock();
+	TAILQ_REMOVE(&g_threads, thread, link);
+	g_num_threads--;
+	if (g_app_thread == thread) {
+		g_app_thread = NULL;
+	}
+	thread_lib_unlock();
+	thread_free_pollers(thread);
+	channels = io_channel_free_all(thread);
+	msgs = msg_queue_fini(&thread->msgs);
+	if (channels > 0 || msgs > 0) {
+		SPDK_ERRLOG("thread %s ended with %u channels and %u messages left\n", thread->name,
+			    channels, msgs);
+	}
+	free(thread);
+}
+
+static struct spdk_thread *
+thread_alloc(const char *name, const struct spdk_cpuset *cpumask)
+{
+	size_t size = SPDK_ALIGN_CEIL(sizeof(struct spdk_thread) + g_ctx_size,
+				      (size_t)SPDK_CACHE_LINE_SIZE);
+	struct spdk_thread *thread = aligned_alloc(SPDK_CACHE_LINE_SIZE, size);
+
+	if (thread == NULL) {
+		return NULL;
+	}
+	memset(thread, 0, size);
+	if (msg_queue_init(&thread->msgs, sizeof(struct thread_msg), THREAD_RING_SIZE) != 0) {
+		free(thread);
+		return NULL;
+	}
+	TAILQ_INIT(&thread->active);
+	TAILQ_INIT(&thread->paused);
+	TAILQ_INIT(&thread->unregistered);
+	RB_INIT(&thread->channels);
+	thread->next_poller_id = 1;
+	thread->last_tsc = spdk_get_ticks();
+	if (cpumask != NULL) {
+		spdk_cpuset_copy(&thread->cpumask, cpumask);
+	} else {
+		spdk_cpuset_negate(&thread->cpumask);
+	}
+	if (name != NULL) {
+		snprintf(thread->name, sizeof(thread->name), "%s", name);
+	} else {
+		snprintf(thread->name, sizeof(thread->name), "%p", (void *)thread);
+	}
+	return thread;
+}
+
+struct spdk_thread *
+spdk_thread_create(const char *name, const struct spdk_cpuset *cpumask)
+{
+	struct spdk_thread *thread = thread_alloc(name, cpumask);
+	bool first = false;
+	int rc = 0;
+
+	if (thread == NULL) {
+		SPDK_ERRLOG("no memory for thread %s\n", name != NULL ? name : "");
+		return NULL;
+	}
+	thread_lib_lock();
+	thread->id = g_next_id++;
+	TAILQ_INSERT_TAIL(&g_threads, thread, link);
+	g_num_threads++;
+	if (g_app_thread == NULL) {
+		__atomic_store_n(&g_app_thread, thread, __ATOMIC_RELEASE);
+		first = true;
+	}
+	thread_lib_unlock();
+
+	if (g_new_thread_fn != NULL) {
+		rc = g_new_thread_fn(thread);
+	} else if (op_supported(SPDK_THREAD_OP_NEW)) {
+		rc = g_op_fn(thread, SPDK_THREAD_OP_NEW);
+	}
+	if (rc != 0) {
+		SPDK_ERRLOG("thread %s could not be placed on a core: %d%s\n", thread->name, rc,
+			    first ? "; it would have been the app thread" : "");
+		thread_free(thread);
+		return NULL;
+	}
+	return thread;
+}
+
+struct spdk_thread *
+spdk_thread_get_app_thread(void)
+{
+	return __atomic_load_n(&g_app_thread, __ATOMIC_ACQUIRE);
+}
+
+bool
+spdk_thread_is_app_thread(struct spdk_thread *thread)
+{
+	if (thread == NULL) {
+		thread = t_thread.current;
+	}
+	return thread != NULL && thread == spdk_thread_get_app_thread();
+}
+
+void
+spdk_set_thread(struct spdk_thread *thread)
+{
+	t_thread.current = thread;
+}
+
+struct spdk_thread *
+spdk_get_thread(void)
+{
+	return t_thread.current;
+}
+
+int
+spdk_thread_exit(struct spdk_thread *thread)
+{
+	thread_check(__func__, "thread", thread->name, thread, thread);
+	if (thread_state_get(thread) != THREAD_RUNNING) {
+		SPDK_INFOLOG(thread, "thread %s was asked to exit before\n", thread->name);
+		return 0;
+	}
+	thread->exit_deadline = spdk_get_ticks() + spdk_get_ticks_hz() * THREAD_EXIT_TIMEOUT_S;
+	__atomic_store_n(&thread->state, THREAD_EXITING, __ATOMIC_RELAXED);
+	return 0;
+}
+
+bool
+spdk_thread_is_running(struct spdk_thread *thread)
+{
+	return thread_state_get(thread) == THREAD_RUNNING;
+}
+
+bool
+thread_is_exiting(const struct spdk_thread *thread)
+{
+	return thread_state_get(thread) == THREAD_EXITING;
+}
+
+bool
+spdk_thread_is_exited(struct spdk_thread *thread)
+{
+	return thread_state_get(thread) == THREAD_EXITED;
+}
+
+/* Is an exiting thread done? Too late it is done in any case. */
+static void
+thread_exit_step(struct spdk_thread *thread, uint64_t now)
+{
+	bool channels, pollers = spdk_thread_has_pollers(thread);
+
+	thread_lib_lock();
+	channels = !RB_EMPTY(&thread->channels);
+	thread_lib_unlock();
+	if (pollers || channels || thread->for_each_count > 0 || thread->unregister_pending > 0 ||
+	    !msg_queue_is_empty(&thread->msgs)) {
+		if (now < thread->exit_deadline) {
+			return;
+		}
+		SPDK_ERRLOG("thread %s did not finish within %d s of spdk_thread_exit() and ends "
+			    "now:%s%s%s%s left\n",
+			    thread->name, THREAD_EXIT_TIMEOUT_S, pollers ? " pollers" : "",
+			    channels ? " channels" : "",
+			    thread->for_each_count > 0 ? " for_each" : "",
+			    thread->unregister_pending > 0 ? " device unregistration" : "");
+	}
+	__atomic_store_n(&thread->state, THREAD_EXITED, __ATOMIC_RELAXED);
+}
+
+void
+spdk_thread_destroy(struct spdk_thread *thread)
+{
+	if (thread_state_get(thread) != THREAD_EXITED) {
+		SPDK_ERRLOG("thread %s cannot be destroyed: it has not exited\n", thread->name);
+		return;
+	}
+	if (t_thread.current == thread) {
+		t_thread.current = NULL;
+	}
+	thread_free(thread);
+}
+
+static bool
+thread_run_critical(struct spdk_thread *thread, struct cal_stats_reactor *slot)
+{
+	spdk_msg_fn fn;
+
+	if (spdk_likely(__atomic_load_n(&thread->critical, __ATOMIC_RELAXED) == NULL)) {
+		return false;
+	}
+	/* Partner of the release in spdk_thread_send_critical_msg(). */
+	fn = __atomic_exchange_n(&thread->critical, NULL, __ATOMIC_ACQUIRE);
+	slot_begin(slot, CAL_RUNNING_MESSAGE, (uintptr_t)fn, 0);
+	fn(NULL);
+	slot_end(slot);
+	return true;
+}
+
+int
+spdk_thread_poll(struct spdk_thread *thread, uint32_t max_msgs, uint64_t now)
+{
+	struct spdk_thread *before = t_thread.current;
+	struct cal_stats_reactor *slot = t_thread.slot;
+	bool busy, ran;
+
+	if (spdk_unlikely(thread_state_get(thread) == THREAD_EXITED || thread->in_poll)) {
+		return 0;
+	}
+	if (spdk_unlikely(slot == NULL)) {
+		thread_stats_slot_set(NULL);
+		slot = t_thread.slot;
+	}
+	if (now == 0) {
+		now = spdk_get_ticks();
+	}
+	t_thread.current = thread;
+	thread->in_poll = true;
+	SLOT_SET(slot, running_thread, thread->id);
+
+	busy = thread_run_critical(thread, slot);
+	busy |= thread_run_messages(thread, slot, max_msgs != 0 ? max_msgs : THREAD_MSG_BATCH) > 0;
+	ran = busy;
+	busy |= thread_run_active(thread, slot, &ran);
+	busy |= thread_run_timed(thread, slot, now, &ran);
+	thread_reap_pollers(thread);
+	if (spdk_unlikely(thread_state_get(thread) == THREAD_EXITING)) {
+		thread_exit_step(thread, now);
+	}
+
+	/* Reading the clock is the dearest part of an empty turn, and nothing has happened in it.
+	 */
+	thread->last_tsc = ran ? spdk_get_ticks() : now;
+	if (busy) {
+		thread->stats.busy_tsc += thread->last_tsc - now;
+	} else {
+		thread->stats.idle_tsc += thread->last_tsc - now;
+	}
+	SLOT_SET(slot, running_thread, 0);
+	thread->in_poll = false;
+	t_thread.current = before;
+	return busy;
+}
+
+void
+thread_take(struct spdk_thread *thread)
+{
+	msg_queue_take(&thread->msgs, thread_token());
+}
+
+void
+thread_release(struct spdk_thread *thread)
+{
+	msg_queue_release(&thread->msgs);
+}
+
+uint32_t
+spdk_thread_get_count(void)
+{
+	uint32_t count;
+
+	thread_lib_lock();
+	count = g_num_threads;
+	thread_lib_unlock();
+	return count;
+}
+
+struct spdk_thread *
+spdk_thread_get_by_id(uint64_t id)
+{
+	struct spdk_thread *thread;
+
+	thread_lib_lock();
+	TAILQ_FOREACH (thread, &g_threads, link) {
+		if (thread->id == id) {
+			break;
+		}
+	}
+	thread_lib_unlock();
+	return thread;
+}
+
+int
+spdk_thread_set_cpumask(struct spdk_cpuset *cpumask)
+{
+	struct spdk_thread *thread = t_thread.current;
+
+	if (thread == NULL || spdk_cpuset_count(cpumask) == 0) {
+		SPDK_ERRLOG(
+			"a thread's CPU mask can be set on that thread only, and not be empty\n");
+		return -EINVAL;
+	}
+	if (!op_supported(SPDK_THREAD_OP_RESCHED)) {
+		return -ENOTSUP;
+	}
+	spdk_cpuset_copy(&thread->cpumask, cpumask);
+	return g_op_fn(thread, SPDK_THREAD_OP_RESCHED);
+}
+
+SPDK_LOG_REGISTER_COMPONENT(thread)

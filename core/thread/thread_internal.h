@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* What the files of this room share, and what the reactor needs of it. */
+
+#ifndef CAL_CORE_THREAD_INTERNAL_H
+#define CAL_CORE_THREAD_INTERNAL_H
+
+#include "calandria/stats.h"
+#include "core/thread/msg_queue.h"
+#include "spdk/thread.h"
+#include "spdk/tree.h"
+
+#define THREAD_NAME_MAX       256
+#define THREAD_RING_SIZE      4096u
+#define THREAD_MSG_BATCH      8u
+#define THREAD_EXIT_TIMEOUT_S 5
+#define THREAD_POST_MAX       4
+
+struct thread_msg {
+	spdk_msg_fn fn;
+	void *arg;
+};
+SPDK_STATIC_ASSERT(sizeof(struct thread_msg) == 16, "a message is 16 bytes");
+
+enum poller_state {
+	POLLER_WAITING = 0,
+	POLLER_RUNNING,
+	POLLER_UNREGISTERED, /* will be freed; not called any more */
+	POLLER_PAUSING,      /* by itself: it is paused once it returns */
+	POLLER_PAUSED,
+};
+
+struct spdk_poller {
+	/* In the active or paused list, or among those to be freed. */
+	TAILQ_ENTRY(spdk_poller) link;
+	struct spdk_thread *thread;
+	spdk_poller_fn fn;
+	void *arg;
+	enum poller_state state;
+	uint32_t heap_index; /* of a timed poller that is neither paused nor unregistered */
+	uint64_t period;     /* ticks, 0: active */
+	uint64_t next_run;   /* ticks */
+	uint64_t id;
+	uint64_t run_count;
+	uint64_t busy_count;
+	spdk_poller_set_interrupt_mode_cb intr_cb;
+	void *intr_arg;
+	char name[];
+};
+TAILQ_HEAD(poller_list, spdk_poller);
+
+/* A heap with four children a node: a third of the cache lines of a binary one. The keys stand in
+ * the array. */
+struct poller_heap_entry {
+	uint64_t next_run;
+	struct spdk_poller *poller;
+};
+
+struct poller_heap {
+	struct poller_heap_entry *entries;
+	uint32_t count;
+	uint32_t room;
+};
+
+struct spdk_io_channel {
+	struct spdk_thread *thread;
+	struct io_device *dev;
+	uint32_t ref;
+	uint32_t destroy_ref; /* messages under way that will look whether to destroy it */
+	spdk_io_channel_destroy_cb destroy_cb;
+	RB_ENTRY(spdk_io_channel) node;
+	/* The context buffer follows at SPDK_IO_CHANNEL_STRUCT_SIZE. */
+};
+SPDK_STATIC_ASSERT(sizeof(struct spdk_io_channel) <= SPDK_IO_CHANNEL_STRUCT_SIZE, "ABI");
+RB_HEAD(io_channel_tree, spdk_io_channel);
+
+enum thread_state {
+	THREAD_RUNNING,
+	THREAD_EXITING, /* asked to; still polled */
+	THREAD_EXITED,
+};
+
+struct thread_post {
+	spdk_post_poller_fn fn;
+	void *arg;
+};
+
+struct spdk_thread {
+	struct msg_queue msgs;
+
+	/* Everything up to the next remark belongs to who polls. */
+	uint64_t last_tsc;
+	struct spdk_thread_stats stats;
+	struct poller_list
+		active; /* run from the tail, so that a new one waits for the next turn */
+	struct spdk_poller *next_active; /* while the list is walked */
+	struct poller_heap timed;
+	struct poller_list paused;
+	struct poller_list unregistered;
+	struct spdk_poller *running;
+	bool in_poll;
+	uint32_t num_posts;
+	struct thread_post posts[THREAD_POST_MAX];
+	uint32_t lock_count; /* spinlocks held */
+	uint64_t next_poller_id;
+	uint64_t exit_deadline;
+	uint32_t for_each_count;     /* walks begun here that have not come back */
+	uint32_t unregister_pending; /* devices whose unregister callback is owed here */
+
+	/* Read by others: relaxed atomics. */
+	int state; /* enum thread_state */
+	bool bound;
+	spdk_msg_fn critical; /* also set by signal handlers */
+
+	/* Changed under the library's lock. */
+	TAILQ_ENTRY(spdk_thread) link;
+	struct io_channel_tree channels;
+
+	/* Never changes. */
+	uint64_t id;
+	struct spdk_cpuset cpumask; /* by the thread itself */
+	char name[THREAD_NAME_MAX];
+	uint8_t ctx[] __attribute__((aligned(SPDK_CACHE_LINE_SIZE)));
+};
+TAILQ_HEAD(thread_list, spdk_thread);
+
+/* --- per OS thread --------------------------------------------------------------------------- */
+
+struct thread_tls {
+	struct spdk_thread *current;
+	struct cal_stats_reactor *slot; /* where to leave what runs; never NULL once polled */
+};
+
+/* The library is linked statically: the fast way to reach it is always possible. */
+extern __thread struct thread_tls t_thread __attribute__((tls_model("initial-exec")));
+
+/** Identifies the calling OS thread as the owner of queues. */
+static inline const void *
+thread_token(void)
+{
+	return &t_thread;
+}
+
+/** Where the calling OS thread leaves what it runs. NULL: memory of its own. By the reactor. */
+void thread_stats_slot_set(struct cal_stats_reactor *slot);
+
+/* Others read the slot at any time: single stores, in any order. */
+#define SLOT_SET(slot, field, value) __atomic_store_n(&(slot)->field, (value), __ATOMIC_RELAXED)
+
+static inline void
+slot_begin(struct cal_stats_reactor *slot, uint32_t what, uintptr_t fn, uint32_t poller)
+{
+	SLOT_SET(slot, running_fn, (uint64_t)fn);
+	SLOT_SET(slot, running_poller, poller);
+	SLOT_SET(slot, running_what, what);
+}
+
+static inline void
+slot_end(struct cal_stats_reactor *slot)
+{
+	SLOT_SET(slot, running_what, CAL_RUNNING_NOTHING);
+}
+
+/* --- checks ---------------------------------------------------------------------------------- */
+
+/** Log, flush the log, abort. */
+void thread_fatal(const char *func, const char *format, ...)
+	__attribute__((noreturn, format(printf, 2, 3)));
+
+/** End the process unless the caller is on `expected`; `kind` and `name` say what object it is. */
+void thread_wrong(const char *func, const char *kind, const char *name, const void *object,
+		  const struct spdk_thread *expected) __attribute__((noreturn));
+
+static inline void
+thread_check(const char *func, const char *kind, const char *name, const void *object,
+	     const struct spdk_thread *expected)
+{
+	if (spdk_unlikely(t_thread.current != expected)) {
+		thread_wrong(func, kind, name, object, expected);
+	}
+}
+
+/** The current thread; off any thread the process ends. */
+struct spdk_thread *thread_required(const char *func, const char *what);
+
+/** After a message or poller: no spinlock may be held. */
+void thread_locks_held(struct spdk_thread *thread, const char *what, uintptr_t fn)
+	__attribute__((noreturn));
+
+static inline int
+thread_state_get(const struct spdk_thread *thread)
+{
+	return __atomic_load_n(&thread->state, __ATOMIC_RELAXED);
+}
+
+/* --- the library's lock: threads, devices, channels ------------------------------------------ */
+
+void thread_lib_lock(void);
+void thread_lib_unlock(void);
+/** Under the lock. */
+extern struct thread_list g_threads;
+
+/* --- the parts of a turn --------------------------------------------------------------------- */
+
+/** Run what waits, at most `max`. Returns how many ran. */
+uint32_t thread_run_messages(struct spdk_thread *thread, struct cal_stats_reactor *slot,
+			     uint32_t max);
+/** Run active pollers, and timed ones that are due at `now`. Return whether one was busy; *ran
+ *  becomes true if any was called. */
+bool thread_run_active(struct spdk_thread *thread, struct cal_stats_reactor *slot, bool *ran);
+bool thread_run_timed(struct spdk_thread *thread, struct cal_stats_reactor *slot, uint64_t now,
+		      bool *ran);
+/** Free the pollers that were unregistered. */
+void thread_reap_pollers(struct spdk_thread *thread);
+/** Free all of them, whatever their state: the thread ends. */
+void thread_free_pollers(struct spdk_thread *thread);
+
+int poller_heap_insert(struct poller_heap *heap, struct spdk_poller *poller);
+void poller_heap_remove(struct poller_heap *heap, struct spdk_poller *poller);
+/** The poller's next_run has changed. */
+void poller_heap_update(struct poller_heap *heap, struct spdk_poller *poller);
+
+/** Log devices that nobody unregistered; under no lock, at the library's end. */
+void io_device_report_left(void);
+/** Free the channels of a thread that ends with some left. Returns how many. */
+uint32_t io_channel_free_all(struct spdk_thread *thread);
+
+/* --- for the reactor ------------------------------------------------------------------------- */
+
+/** Become, and cease to be, the OS thread that polls it. */
+void thread_take(struct spdk_thread *thread);
+void thread_release(struct spdk_thread *thread);
+/** Messages that wait. By who polls it. */
+uint32_t thread_msg_depth(const struct spdk_thread *thread);
+/** Messages that did not fit its ring, since it was created. */
+uint64_t thread_msg_spilled(const struct spdk_thread *thread);
+/** Whether it was asked to exit and has not finished. */
+bool thread_is_exiting(const struct spdk_thread *thread);
+
+#endif
