@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* `stop` */
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "calandria/instance.h"
+#include "ctl/call.h"
+#include "ctl/ctl.h"
+#include "ctl/instance.h"
+#include "ctl/json.h"
+#include "ctl/latency.h"
+#include "ctl/term.h"
+#include "ctl/units.h"
+
+#define KILL_METHOD "spdk_kill_instance"
+#define SLICE_MS    100
+/* JSON-RPC code of a method that may not be called in the present state. */
+#define WRONG_STATE (-1)
+
+static struct {
+	uint64_t timeout_ms;
+} opts = { .timeout_ms = 30000 };
+
+/* A pidfd means this process and no later one of the same pid. Returns it or a negative errno. */
+static int
+open_process(const struct ctl *ctl, pid_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	if (fd < 0) {
+		return -errno;
+	}
+	if (cal_instance_owner(ctl->instance) != pid) {
+		close(fd);
+		return -ESRCH;
+	}
+	return fd;
+}
+
+/* Returns an exit status. */
+static int
+ask(struct ctl *ctl, int pidfd)
+{
+	struct json_object *params = json_object_new_object();
+	struct ctl_reply reply;
+	int rc;
+
+	ctl_json_put_str(params, "sig_name", "SIGTERM");
+	rc = ctl_call_reply(ctl, KILL_METHOD, params, opts.timeout_ms, &reply);
+	json_object_put(params);
+	ctl_detach(ctl);
+	/* It may be gone before its answer has left. */
+	if (rc == -ECONNRESET || rc == -ESHUTDOWN || rc == -ECANCELED) {
+		return CTL_OK;
+	}
+	/* The method is for the running state; the signal does the same in any. */
+	if (rc == 0 && reply.is_error && reply.code == WRONG_STATE &&
+	    syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0) == 0) {
+		return CTL_OK;
+	}
+	json_object_put(reply.result);
+	return ctl_call_explain(ctl, KILL_METHOD, rc, &reply, opts.timeout_ms);
+}
+
+static int
+wait_gone(const struct ctl *ctl, int pidfd, pid_t pid, uint64_t begin)
+{
+	struct pollfd pfd = { .fd = pidfd, .events = POLLIN };
+	struct cal_state_file state;
+	uint64_t passed_ms = 0;
+	bool alive;
+	char err[256];
+
+	while (poll(&pfd, 1, SLICE_MS) <= 0) {
+		passed_ms = (ctl_now_ns() - begin) / 1000000u;
+		if (passed_ms >= opts.timeout_ms) {
+			ctl_progress_end();
+			ctl_error(
+				"the primary (pid %d) has not stopped after %.3g s; `calctl -i %d "
+				"status` shows where it is, `kill -9 %d` ends it",
+				pid, (double)opts.timeout_ms / 1000, ctl->instance, pid);
+			return CTL_FAILED;
+		}
+		if (passed_ms >= 1000 && !ctl->json &&
+		    ctl_instance_read(ctl, &state, &alive, err, sizeof(err)) == 0) {
+			ctl_progress("%s%s%s, %.1f s", cal_run_state_name(state.main.state),
+				     state.main.doing[0] != '\0' ? ": " : "", state.main.doing,
+				     (double)passed_ms / 1000);
+		}
+	}
+	ctl_progress_end();
+	if (ctl_instance_read(ctl, &state, &alive, err, sizeof(err)) == 0 && !alive &&
+	    state.main.pid == pid && state.main.state != CAL_RUN_STOPPED) {
+		ctl_error("the primary (pid %d) ended, but not in order: it was %s%s%s", pid,
+			  cal_run_state_name(state.main.state),
+			  state.main.doing[0] != '\0' ? ", in " : "", state.main.doing);
+		return CTL_FAILED;
+	}
+	return CTL_OK;
+}
+
+static void
+report(const struct ctl *ctl, pid_t pid, double ms)
+{
+	struct json_object *root;
+
+	if (!ctl->json) {
+		printf("instance %d (pid %d) stopped in %s\n", ctl->instance, pid,
+		       ctl_units_latency(ms * 1000).s);
+		return;
+	}
+	root = json_object_new_object();
+	ctl_json_put(root, "instance", json_object_new_int(ctl->instance));
+	ctl_json_put(root, "pid", json_object_new_int(pid));
+	ctl_json_put(root, "took_ms", ctl_json_new_double(ms, 3));
+	ctl_json_print_line(stdout, root);
+	json_object_put(root);
+}
+
+static int
+run(struct ctl *ctl, int argc, char **argv)
+{
+	uint64_t begin;
+	pid_t pid;
+	int pidfd, rc;
+
+	rc = ctl_attach(ctl);
+	if (rc != CTL_OK) {
+		return rc;
+	}
+	pid = cal_instance_owner(ctl->instance);
+	pidfd = pid > 0 ? open_process(ctl, pid) : -ESRCH;
+	if (pidfd < 0) {
+		ctl_error("the primary of instance %d cannot be watched: %s", ctl->instance,
+			  strerror(-pidfd));
+		return CTL_NO_PRIMARY;
+	}
+	begin = ctl_now_ns();
+	rc = ask(ctl, pidfd);
+	if (rc == CTL_OK) {
+		rc = wait_gone(ctl, pidfd, pid, begin);
+	}
+	if (rc == CTL_OK) {
+		report(ctl, pid, (double)(ctl_now_ns() - begin) / 1e6);
+	}
+	close(pidfd);
+	return rc;
+}
+
+static const struct ctl_option options[] = {
+	{ "timeout", 0, CTL_OPT_SECONDS, &opts.timeout_ms, "S", "wait so long (default 30)" },
+	{ 0 },
+};
+
+static struct ctl_command command = {
+	.name = "stop",
+	.summary = "stop an instance in order and wait until it is gone",
+	.group = CTL_GROUP_INSTANCE,
+	.options = options,
+	.run = run,
+};
+CTL_COMMAND_REGISTER(command)
