@@ -2,6 +2,7 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
+#include "core/env/env_internal.h"
 #include "core/env/env_private.h"
 
 #include <rte_eal.h>
@@ -132,29 +133,40 @@ eal_start(const struct spdk_env_opts *opts, char *err, size_t err_size)
 }
 
 int
-spdk_env_init(const struct spdk_env_opts *opts)
+env_primary_init(const struct spdk_env_opts *opts, char *err, size_t err_size)
 {
-	char err[512];
 	int rc;
 
 	if (g_env.in_use || (opts == NULL) != g_env.eal_started) {
-		SPDK_ERRLOG(
-			"the environment is %s\n",
-			g_env.in_use || opts != NULL
-				? "started already: start it again with no options after its end"
-				: "not started yet: give it options");
-		return g_env.in_use ? -EALREADY : -EINVAL;
+		return env_fail(err, err_size, g_env.in_use ? -EALREADY : -EINVAL,
+				"the environment is %s",
+				g_env.in_use || opts != NULL
+					? "started already: start it again with no options after "
+					  "its end"
+					: "not started yet: give it options");
 	}
 	if (opts != NULL) {
-		rc = eal_start(opts, err, sizeof(err));
+		rc = eal_start(opts, err, err_size);
 		if (rc != 0) {
 			own_dir_remove();
-			SPDK_ERRLOG("%s\n", err);
 			return rc;
 		}
 	}
 	g_env.in_use = true;
 	return 0;
+}
+
+int
+spdk_env_init(const struct spdk_env_opts *opts)
+{
+	char err[512];
+	int rc;
+
+	rc = env_primary_init(opts, err, sizeof(err));
+	if (rc != 0) {
+		SPDK_ERRLOG("%s\n", err);
+	}
+	return rc;
 }
 
 void

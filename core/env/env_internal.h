@@ -22,6 +22,9 @@ int env_primary_check(const struct spdk_env_opts *opts, char *err, size_t err_si
  *  bytes. Needs no EAL. Returns 0, or -EINVAL for what env_primary_check() refuses. */
 int env_primary_cpus(const struct spdk_env_opts *opts, void *cpus, size_t size);
 
+/** spdk_env_init() with its sentence in `err` in place of the log. Main thread. */
+int env_primary_init(const struct spdk_env_opts *opts, char *err, size_t err_size);
+
 /** Write the empty snapshot of our EAL runtime files to instance `id`'s template folder. After
  *  spdk_env_init() and all memzones, before the reactors run and before the first attach. Main
  *  thread. Returns 0 or a negative errno. */
