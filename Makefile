@@ -42,12 +42,14 @@ DPDK_PRIMARY_LIBS := -Wl,--whole-archive $(DPDK_EAL) -l:librte_mempool.a -l:libr
                      -l:librte_pci.a -l:librte_bus_pci.a -Wl,--no-whole-archive
 DPDK_CLIENT_LIBS  := -Wl,--whole-archive $(DPDK_EAL) -Wl,--no-whole-archive
 SYS_LIBS     := -lbsd -lnuma -luuid -ldl -lm -lpthread
+# EAL looks for cores with 5,000 system calls; core/env/env_eal_cpus.c does it with a few.
+EAL_WRAP     := -Wl,--wrap=eal_cpu_detected -Wl,--wrap=eal_cpu_socket_id -Wl,-u,__wrap_eal_cpu_detected
 # A primary's EAL gets the TSC's rate from core/env/env_time.c; its own measurement sleeps for 100 ms.
-PRIMARY_WRAP := -Wl,--wrap=get_tsc_freq_arch
+PRIMARY_WRAP := $(EAL_WRAP) -Wl,--wrap=get_tsc_freq_arch
 PRIMARY_LIBS := $(PRIMARY_WRAP) -Wl,--whole-archive $(B)/lib/libcalandria.a -Wl,--no-whole-archive $(DPDK_PRIMARY_LIBS) -luring $(SYS_LIBS)
 # A secondary's EAL must not allocate its service cores from the primary's heap.
 CLIENT_WRAP  := -Wl,--wrap=rte_service_init -Wl,--wrap=rte_service_start_with_defaults -Wl,--wrap=rte_service_finalize \
-                -Wl,-u,__wrap_rte_service_init
+                -Wl,-u,__wrap_rte_service_init $(EAL_WRAP)
 CLIENT_LIBS  := $(CLIENT_WRAP) $(B)/lib/libcalandria-client.a $(B)/lib/libcalandria.a $(DPDK_CLIENT_LIBS) -lmsgpackc -ljson-c $(SYS_LIBS)
 
 # --- what is built -------------------------------------------------------------------------------

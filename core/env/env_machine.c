@@ -51,16 +51,24 @@ env_machine_cpus(const char *which, cpu_set_t *out)
 	return rc != 0 ? rc : env_cpu_list_parse(text, out);
 }
 
+int
+env_machine_node_cpus(unsigned node, cpu_set_t *out)
+{
+	char text[1024];
+	int rc =
+		text_read(text, sizeof(text), "%s/devices/system/node/node%u/cpulist", g_sys, node);
+
+	return rc != 0 ? rc : env_cpu_list_parse(text, out);
+}
+
 unsigned
 env_machine_node_of(unsigned cpu)
 {
-	char path[512];
+	cpu_set_t cpus;
 	unsigned node;
 
 	for (node = 0; node < ENV_MAX_NODES; node++) {
-		snprintf(path, sizeof(path), "%s/devices/system/node/node%u/cpu%u", g_sys, node,
-			 cpu);
-		if (access(path, F_OK) == 0) {
+		if (env_machine_node_cpus(node, &cpus) == 0 && CPU_ISSET(cpu, &cpus)) {
 			return node;
 		}
 	}

@@ -49,6 +49,8 @@ void env_machine_set_roots(const char *sys, const char *proc);
 int env_machine_cpus(const char *which, cpu_set_t *out);
 /** The NUMA node of a CPU, 0 where the machine does not say. */
 unsigned env_machine_node_of(unsigned cpu);
+/** The CPUs of a NUMA node. Returns 0, or a negative errno when there is no such node. */
+int env_machine_node_cpus(unsigned node, cpu_set_t *out);
 /** The hardware siblings of a CPU, itself included. Returns 0 or a negative errno. */
 int env_machine_siblings(unsigned cpu, cpu_set_t *out);
 /** The mounted hugetlbfs folders, at most `max`. Returns their number or a negative errno. */
