@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+#include "services/rpcd/rpcd.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One request on its way through the primary. */
+struct call {
+	struct reply *reply;
+	bool notification;
+	size_t id_len;
+	char id[]; /* its text, "null" when there is none */
+};
+
+/* --- notes --------------------------------------------------------------------------------------
+ */
+
+void
+frame_notes_reset(struct frame_notes *notes)
+{
+	notes->count = 0;
+	notes->failed = notes->is_array = notes->is_object = notes->in_id = false;
+}
+
+static struct request_note *
+note_add(struct frame_notes *notes)
+{
+	struct request_note *grown;
+	size_t cap;
+
+	if (notes->count == notes->cap) {
+		cap = notes->cap == 0 ? 16 : notes->cap * 2;
+		grown = realloc(notes->notes, cap * sizeof(*grown));
+		if (grown == NULL) {
+			notes->failed = true;
+			return NULL;
+		}
+		notes->notes = grown;
+		notes->cap = cap;
+	}
+	memset(&notes->notes[notes->count], 0, sizeof(notes->notes[0]));
+	return &notes->notes[notes->count++];
+}
+
+void
+frame_note(void *ctx, const struct cal_json_event *event)
+{
+	struct frame_notes *notes = ctx;
+	struct request_note *note;
+	unsigned level;
+
+	if (event->kind == CAL_JSON_END || notes->failed) {
+		return;
+	}
+	if (event->depth == 0) {
+		notes->is_array = event->kind == CAL_JSON_ARRAY;
+		notes->is_object = event->kind == CAL_JSON_OBJECT;
+	}
+	/* The depth of a request: 0, or 1 in a batch. */
+	level = notes->is_array ? 1 : 0;
+	if (event->depth < level) {
+		return;
+	}
+	if (event->depth == level) {
+		note_add(notes);
+		return;
+	}
+	note = &notes->notes[notes->count - 1];
+	if (event->kind == CAL_JSON_NAME) {
+		notes->in_id = event->depth == level + 1 && event->end - event->start == 4 &&
+			       memcmp(notes->text + event->start, "\"id\"", 4) == 0;
+		if (event->repeated) {
+			note->repeated |= event->depth == level + 1;
+			note->spoilt = true;
+		}
+	} else if (event->kind == CAL_JSON_SCALAR) {
+		if (notes->in_id && event->depth == level + 1) {
+			note->id_start = event->start;
+			note->id_end = event->end;
+		} else {
+			note->spoilt |= event->out_of_range;
+		}
+	}
+}
+
+/* --- replies ------------------------------------------------------------------------------------
+ */
+
+static struct reply *
+reply_new(struct conn *conn, bool batch)
+{
+	struct reply *reply = calloc(1, sizeof(*reply));
+
+	if (reply != NULL) {
+		reply->conn = conn;
+		reply->server = conn->server;
+		reply->batch = batch;
+		reply->open = 1; /* ours, until the whole value has been looked at */
+		TAILQ_INSERT_TAIL(&conn->replies, reply, link);
+		conn->num_replies++;
+	}
+	return reply;
+}
+
+void
+reply_free(struct reply *reply)
+{
+	if (reply->conn != NULL) {
+		TAILQ_REMOVE(&reply->conn->replies, reply, link);
+		reply->conn->num_replies--;
+	}
+	cal_text_free(&reply->text);
+	free(reply);
+}
+
+static int
+text_move(struct cal_text *to, struct cal_text *from)
+{
+	int rc;
+
+	if (to->len > 0) {
+		rc = cal_text_append(to, from->data, from->len);
+	} else {
+		cal_text_free(to);
+		*to = *from;
+		memset(from, 0, sizeof(*from));
+		rc = 0;
+	}
+	return rc;
+}
+
+/* One of its parts is done; the last one sends it off. */
+static void
+reply_part_done(struct reply *reply)
+{
+	struct conn *conn = reply->conn;
+	int rc = 0;
+
+	if (--reply->open > 0) {
+		return;
+	}
+	if (conn != NULL) {
+		if (reply->text.len > 0) {
+			if (reply->batch) {
+				rc = cal_text_append(&reply->text, "]", 1);
+			}
+			if (rc == 0) {
+				rc = cal_text_append(&reply->text, "\n", 1);
+			}
+			if (rc == 0) {
+				rc = text_move(&conn->out, &reply->text);
+			}
+			if (rc != 0) {
+				conn->refused = true; /* out of memory: it gets no further */
+			}
+		}
+		server_mark_dirty(conn);
+	}
+	reply_free(reply);
+}
+
+static int
+reply_begin_object(struct reply *reply, const char *id, size_t id_len)
+{
+	int rc = 0;
+
+	if (reply->batch) {
+		rc = cal_text_append(&reply->text, reply->text.len == 0 ? "[" : ",", 1);
+	}
+	if (rc == 0) {
+		rc = cal_text_append_cstr(&reply->text, "{\"jsonrpc\":\"2.0\",\"id\":");
+	}
+	return rc == 0 ? cal_text_append(&reply->text, id, id_len) : rc;
+}
+
+static void
+reply_truncate(struct reply *reply, size_t len)
+{
+	reply->text.len = len;
+}
+
+static int
+reply_error(struct reply *reply, const char *id, size_t id_len, int code, const char *message,
+	    size_t message_len)
+{
+	size_t before = reply->text.len;
+	char head[64];
+	int rc;
+
+	snprintf(head, sizeof(head), ",\"error\":{\"code\":%d,\"message\":", code);
+	rc = reply_begin_object(reply, id, id_len);
+	if (rc == 0) {
+		rc = cal_text_append_cstr(&reply->text, head);
+	}
+	if (rc == 0) {
+		rc = cal_json_print_string(&reply->text, message, message_len);
+	}
+	if (rc == 0) {
+		rc = cal_text_append(&reply->text, "}}", 2);
+	}
+	if (rc != 0) {
+		reply_truncate(reply, before);
+	}
+	return rc;
+}
+
+static int
+reply_result(struct reply *reply, const char *id, size_t id_len, const void *result, size_t len)
+{
+	static const char unreadable[] = "The primary's answer could not be read";
+	size_t before = reply->text.len;
+	int rc = reply_begin_object(reply, id, id_len);
+
+	if (rc == 0) {
+		rc = cal_text_append_cstr(&reply->text, ",\"result\":");
+	}
+	if (rc == 0) {
+		rc = cal_json_print(&reply->text, result, len);
+	}
+	if (rc == 0) {
+		rc = cal_text_append(&reply->text, "}", 1);
+	}
+	if (rc != 0) {
+		reply_truncate(reply, before);
+		rc = reply_error(reply, id, id_len, RPC_INTERNAL_ERROR, unreadable,
+				 sizeof(unreadable) - 1);
+	}
+	return rc;
+}
+
+/* --- calls --------------------------------------------------------------------------------------
+ */
+
+static void
+call_error(struct call *call, int code, const char *message)
+{
+	if (call->reply->conn != NULL &&
+	    reply_error(call->reply, call->id, call->id_len, code, message, strlen(message)) != 0) {
+		call->reply->conn->refused = true;
+	}
+}
+
+static void
+call_response(struct call *call, const struct cal_response *response)
+{
+	struct codec_span message;
+	int code, rc = 0;
+
+	if (response->status != 0) {
+		call_error(
+			call, RPC_INTERNAL_ERROR,
+			response->status == -ECONNRESET
+				? "The primary process has ended; the outcome of this request is "
+				  "unknown"
+				: "The RPC service is stopping; the outcome of this request is "
+				  "unknown");
+	} else if (response->error_len > 0) {
+		if (codec_parse_error(response->error, response->error_len, &code, &message) != 0) {
+			call_error(call, RPC_INTERNAL_ERROR,
+				   "The primary's error could not be read");
+		} else {
+			rc = reply_error(call->reply, call->id, call->id_len, code,
+					 (const char *)message.data, message.len);
+		}
+	} else if (!call->notification) {
+		rc = reply_result(call->reply, call->id, call->id_len, response->result,
+				  response->result_len);
+	}
+	if (rc != 0) {
+		call->reply->conn->refused = true;
+	}
+}
+
+static void
+call_done(void *ctx, const struct cal_response *response)
+{
+	struct call *call = ctx;
+
+	call->reply->server->in_flight--;
+	if (call->reply->conn != NULL) {
+		call_response(call, response);
+	}
+	reply_part_done(call->reply);
+	free(call);
+}
+
+static struct call *
+call_new(struct reply *reply, const char *id, size_t id_len, bool notification)
+{
+	struct call *call = malloc(sizeof(*call) + id_len);
+
+	if (call != NULL) {
+		call->reply = reply;
+		call->notification = notification;
+		call->id_len = id_len;
+		memcpy(call->id, id, id_len);
+		reply->open++;
+	}
+	return call;
+}
+
+static void
+call_send(struct call *call, const char *method, const void *params, size_t params_len)
+{
+	struct server *server = call->reply->server;
+	int rc;
+
+	rc = cal_client_send(server->client, method, params, params_len, call_done, call);
+	if (rc == 0) {
+		server->in_flight++;
+		server->spin_until = uv_hrtime() + RPCD_SPIN_NS;
+		return;
+	}
+	call_error(call, RPC_INTERNAL_ERROR,
+		   rc == -ENOTCONN   ? "The primary process has ended"
+		   : rc == -ENOBUFS  ? "Too many requests wait for the primary"
+		   : rc == -EMSGSIZE ? "The request is too long for the primary"
+				     : "The request could not be sent to the primary");
+	reply_part_done(call->reply);
+	free(call);
+}
+
+/* --- requests -----------------------------------------------------------------------------------
+ */
+
+struct request {
+	struct json_object *jsonrpc, *method, *params, *id;
+	bool has_jsonrpc, has_method, has_id;
+	bool unknown; /* has a member that no request has */
+};
+
+static void
+request_read(struct json_object *object, struct request *req)
+{
+	memset(req, 0, sizeof(*req));
+	json_object_object_foreach(object, key, value)
+	{
+		if (strcmp(key, "jsonrpc") == 0) {
+			req->jsonrpc = value;
+			req->has_jsonrpc = true;
+		} else if (strcmp(key, "method") == 0) {
+			req->method = value;
+			req->has_method = true;
+		} else if (strcmp(key, "params") == 0) {
+			req->params = value;
+		} else if (strcmp(key, "id") == 0) {
+			req->id = value;
+			req->has_id = true;
+		} else {
+			req->unknown = true;
+		}
+	}
+}
+
+static bool
+id_is_valid(struct json_object *id)
+{
+	switch (json_object_get_type(id)) {
+	case json_type_null:
+	case json_type_int:
+	case json_type_double:
+	case json_type_string:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool
+string_is(struct json_object *value, const char *expected)
+{
+	return json_object_is_type(value, json_type_string) &&
+	       (size_t)json_object_get_string_len(value) == strlen(expected) &&
+	       strcmp(json_object_get_string(value), expected) == 0;
+}
+
+static bool
+request_is_valid(const struct request *req)
+{
+	enum json_type params = json_object_get_type(req->params);
+
+	return (!req->has_jsonrpc || string_is(req->jsonrpc, "2.0")) &&
+	       json_object_is_type(req->method, json_type_string) &&
+	       (params == json_type_null || params == json_type_object ||
+		params == json_type_array);
+}
+
+/* The method decides what it says to params that it cannot take, and its decoder refuses a name
+ * that stands there twice. json-c has dropped such names and clamped integers that do not fit:
+ * where it did, the decoder is given a repeated name in their stead. */
+static void
+pack_spoilt(struct codec_buf *buf, struct json_object *params)
+{
+	bool first = true;
+
+	codec_put_map(buf, (uint32_t)json_object_object_length(params) + 1);
+	json_object_object_foreach(params, key, value)
+	{
+		codec_put_cstr(buf, key);
+		buf->failed |= cal_json_pack(buf, value) != 0;
+		if (first) {
+			codec_put_cstr(buf, key);
+			codec_put_nil(buf);
+			first = false;
+		}
+	}
+}
+
+static int
+request_send(struct call *call, const struct request *req, bool spoilt)
+{
+	const char *method = json_object_get_string(req->method);
+	struct codec_buf buf;
+	int rc = 0;
+
+	if (strlen(method) != (size_t)json_object_get_string_len(req->method)) {
+		call_error(call, RPC_METHOD_NOT_FOUND, "Method not found");
+		reply_part_done(call->reply);
+		free(call);
+		return 0;
+	}
+	codec_buf_init(&buf);
+	if (spoilt && json_object_is_type(req->params, json_type_object)) {
+		pack_spoilt(&buf, req->params);
+		rc = buf.failed ? -ENOMEM : 0;
+	} else if (req->params != NULL) {
+		rc = cal_json_pack(&buf, req->params);
+	}
+	if (rc == 0) {
+		call_send(call, method, buf.len > 0 ? buf.data : NULL, buf.len);
+	} else {
+		call_error(call, RPC_INTERNAL_ERROR, "Out of memory");
+		reply_part_done(call->reply);
+		free(call);
+	}
+	codec_buf_free(&buf);
+	return 0;
+}
+
+static int
+request_handle(struct reply *reply, struct json_object *object, const struct request_note *note,
+	       const char *text)
+{
+	static const char invalid[] = "Invalid request";
+	struct request req;
+	struct call *call;
+	const char *id = "null";
+	size_t id_len = 4;
+
+	if (!json_object_is_type(object, json_type_object)) {
+		return reply_error(reply, id, id_len, RPC_INVALID_REQUEST, invalid,
+				   sizeof(invalid) - 1);
+	}
+	request_read(object, &req);
+	if (req.unknown || note->repeated || !req.has_method || !id_is_valid(req.id)) {
+		return reply_error(reply, id, id_len, RPC_INVALID_REQUEST, invalid,
+				   sizeof(invalid) - 1);
+	}
+	if (req.id != NULL && note->id_end > note->id_start) {
+		id = text + note->id_start;
+		id_len = note->id_end - note->id_start;
+	} else if (req.id != NULL) { /* its name is spelt with escapes */
+		id = json_object_to_json_string_ext(req.id, JSON_C_TO_STRING_PLAIN);
+		id_len = strlen(id);
+	}
+	if (!request_is_valid(&req)) {
+		return reply_error(reply, id, id_len, RPC_INVALID_REQUEST, invalid,
+				   sizeof(invalid) - 1);
+	}
+	call = call_new(reply, id, id_len, req.id == NULL);
+	return call == NULL ? -ENOMEM : request_send(call, &req, note->spoilt);
+}
+
+static int
+value_handle(struct reply *reply, struct json_object *value, const struct frame_notes *notes,
+	     const char *text)
+{
+	size_t i, count;
+	int rc = 0;
+
+	if (!reply->batch) {
+		return request_handle(reply, value, &notes->notes[0], text);
+	}
+	count = json_object_array_length(value);
+	for (i = 0; rc == 0 && i < count; i++) {
+		rc = request_handle(reply, json_object_array_get_idx(value, i), &notes->notes[i],
+				    text);
+	}
+	return rc;
+}
+
+int
+frame_handle(struct conn *conn, const char *text, size_t len)
+{
+	const struct frame_notes *notes = &conn->notes;
+	struct json_tokener *tokener;
+	struct json_object *value;
+	struct reply *reply;
+	int rc;
+
+	if (notes->failed) {
+		return -ENOMEM;
+	}
+	if (!notes->is_object && (!notes->is_array || notes->count == 0)) {
+		return frame_refuse(conn, RPC_INVALID_REQUEST, "Invalid request");
+	}
+	tokener = json_tokener_new_ex(CAL_JSON_MAX_DEPTH + 1);
+	if (tokener == NULL) {
+		return -ENOMEM;
+	}
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	value = json_tokener_parse_ex(tokener, text, (int)len);
+	json_tokener_free(tokener);
+	if (value == NULL) {
+		return -EBADMSG;
+	}
+	reply = reply_new(conn, notes->is_array);
+	rc = reply == NULL ? -ENOMEM : value_handle(reply, value, notes, text);
+	if (reply != NULL) {
+		reply_part_done(reply);
+	}
+	json_object_put(value);
+	return rc;
+}
+
+int
+frame_refuse(struct conn *conn, int code, const char *message)
+{
+	struct reply *reply = reply_new(conn, false);
+	int rc;
+
+	if (reply == NULL) {
+		return -ENOMEM;
+	}
+	rc = reply_error(reply, "null", 4, code, message, strlen(message));
+	reply_part_done(reply);
+	return rc;
+}

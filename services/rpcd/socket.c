@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+#include "services/rpcd/rpcd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* A lock on a file that was unlinked meanwhile protects nothing. */
+static bool
+still_there(int fd, const char *path)
+{
+	struct stat here, there;
+
+	return fstat(fd, &here) == 0 && stat(path, &there) == 0 && here.st_ino == there.st_ino &&
+	       here.st_dev == there.st_dev;
+}
+
+int
+rpc_socket_claim(struct rpc_socket *sock, const char *path, char *err, size_t err_size)
+{
+	int rc;
+
+	memset(sock, 0, sizeof(*sock));
+	sock->lock_fd = -1;
+	if (path[0] == '\0' || strlen(path) >= sizeof(sock->path)) {
+		snprintf(err, err_size, "the socket's path must have 1 to %zu bytes: '%s'",
+			 sizeof(sock->path) - 1, path);
+		return -ENAMETOOLONG;
+	}
+	strcpy(sock->path, path);
+	snprintf(sock->lock_path, sizeof(sock->lock_path), "%s.lock", path);
+	for (;;) {
+		sock->lock_fd =
+			open(sock->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (sock->lock_fd < 0) {
+			rc = -errno;
+			snprintf(err, err_size,
+				 "cannot open %s: %s; choose another socket with -r or repair that",
+				 sock->lock_path, strerror(-rc));
+			return rc;
+		}
+		if (flock(sock->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+			rc = errno == EWOULDBLOCK ? -EBUSY : -errno;
+			snprintf(err, err_size,
+				 "another process serves %s (it holds %s); stop it or choose "
+				 "another socket with -r",
+				 path, sock->lock_path);
+			close(sock->lock_fd);
+			sock->lock_fd = -1;
+			return rc;
+		}
+		if (still_there(sock->lock_fd, sock->lock_path)) {
+			return 0;
+		}
+		close(sock->lock_fd);
+	}
+}
+
+int
+rpc_socket_bind(struct rpc_socket *sock, char *err, size_t err_size)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct stat st;
+	mode_t mask;
+	int fd, rc;
+
+	if (lstat(sock->path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+		snprintf(
+			err, err_size,
+			"%s exists and is not a socket; remove it or choose another socket with -r",
+			sock->path);
+		return -EEXIST;
+	}
+	unlink(sock->path);
+	memcpy(addr.sun_path, sock->path, sizeof(addr.sun_path));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	rc = fd < 0 ? -errno : 0;
+	if (rc == 0) {
+		mask = umask(0177);
+		rc = bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 ? 0 : -errno;
+		umask(mask);
+	}
+	if (rc != 0) {
+		snprintf(err, err_size, "cannot make the socket %s: %s", sock->path, strerror(-rc));
+		if (fd >= 0) {
+			close(fd);
+		}
+		return rc;
+	}
+	sock->bound = true;
+	return fd;
+}
+
+void
+rpc_socket_unlink(struct rpc_socket *sock)
+{
+	if (sock->bound) {
+		unlink(sock->path);
+		sock->bound = false;
+	}
+}
+
+void
+rpc_socket_release(struct rpc_socket *sock)
+{
+	rpc_socket_unlink(sock);
+	if (sock->lock_fd >= 0) {
+		unlink(sock->lock_path);
+		close(sock->lock_fd);
+		sock->lock_fd = -1;
+	}
+}
