@@ -136,6 +136,28 @@ last_end(int status)
 	return text;
 }
 
+static void
+add_service(struct ctl_table *table, const struct cal_state_service *s, bool alive)
+{
+	uint32_t state = alive ? s->state : CAL_SERVICE_OFF;
+	enum ctl_colour colour = state == CAL_SERVICE_RUNNING   ? CTL_GREEN
+				 : state == CAL_SERVICE_BACKOFF ? CTL_RED
+								: CTL_YELLOW;
+	struct timespec now;
+	double age;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	age = (double)now.tv_sec + (double)now.tv_nsec / 1e9 - (double)s->since_ns / 1e9;
+	ctl_table_add(table, CTL_PLAIN, "%s", s->name);
+	ctl_table_add(table, colour, "%s", cal_service_state_name(state));
+	ctl_table_add(table, CTL_PLAIN, alive && s->pid > 0 ? "%d" : "-", s->pid);
+	ctl_table_add(table, CTL_PLAIN, "%s",
+		      alive && s->since_ns != 0 && age >= 0 ? ctl_units_duration(age).s : "-");
+	ctl_table_add(table, CTL_PLAIN, "%u", s->restarts);
+	ctl_table_add(table, CTL_PLAIN, "%s", last_end(s->last_status).s);
+	ctl_table_add(table, CTL_PLAIN, "%s", alive && s->metrics[0] != '\0' ? s->metrics : "-");
+}
+
 int
 ctl_services_print(FILE *out, const struct ctl_term *term, const struct cal_state_file *state,
 		   bool alive)
@@ -150,32 +172,12 @@ ctl_services_print(FILE *out, const struct ctl_term *term, const struct cal_stat
 		{ "METRICS", .elastic = true },
 	};
 	struct ctl_table table;
-	struct timespec now;
 	unsigned i;
 	int rc;
 
-	clock_gettime(CLOCK_REALTIME, &now);
 	ctl_table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
 	for (i = 0; i < ctl_instance_num_services(state); i++) {
-		const struct cal_state_service *s = &state->services[i];
-		uint32_t what = alive ? s->state : CAL_SERVICE_OFF;
-		double age =
-			(double)now.tv_sec + (double)now.tv_nsec / 1e9 - (double)s->since_ns / 1e9;
-
-		ctl_table_add(&table, CTL_PLAIN, "%s", s->name);
-		ctl_table_add(&table,
-			      what == CAL_SERVICE_RUNNING   ? CTL_GREEN
-			      : what == CAL_SERVICE_BACKOFF ? CTL_RED
-							    : CTL_YELLOW,
-			      "%s", cal_service_state_name(what));
-		ctl_table_add(&table, CTL_PLAIN, alive && s->pid > 0 ? "%d" : "-", s->pid);
-		ctl_table_add(&table, CTL_PLAIN, "%s",
-			      alive && s->since_ns != 0 && age >= 0 ? ctl_units_duration(age).s
-								    : "-");
-		ctl_table_add(&table, CTL_PLAIN, "%u", s->restarts);
-		ctl_table_add(&table, CTL_PLAIN, "%s", last_end(s->last_status).s);
-		ctl_table_add(&table, CTL_PLAIN, "%s",
-			      alive && s->metrics[0] != '\0' ? s->metrics : "-");
+		add_service(&table, &state->services[i], alive);
 	}
 	rc = ctl_table_print(&table, out, term, 0);
 	ctl_table_free(&table);

@@ -192,15 +192,11 @@ memory_json(const struct picture *p)
 	return memory;
 }
 
-/* A primary that died without saying so is what `failed` means to a script. */
 static void
-describe_death(const struct picture *p, char *text, size_t size)
+describe_death(const struct cal_state_main *m, char *text, size_t size)
 {
-	const struct cal_state_main *m = &p->state.main;
-
-	snprintf(text, size, "the primary (pid %d) died in state %s%s%s without an orderly stop",
-		 m->pid, cal_run_state_name(m->state), m->doing[0] != '\0' ? ", in " : "",
-		 m->doing);
+	snprintf(text, size, "it was %s%s%s", cal_run_state_name(m->state),
+		 m->doing[0] != '\0' ? ", in " : "", m->doing);
 }
 
 static void
@@ -210,16 +206,19 @@ print_json(const struct picture *p)
 	struct json_object *root = json_object_new_object();
 	bool crashed = !p->alive && m->state != CAL_RUN_FAILED && m->state != CAL_RUN_STOPPED &&
 		       m->state != CAL_RUN_NONE;
-	char death[512];
+	char death[256], reason[512];
 
+	/* A primary that died without saying so is what `failed` means to a script. */
 	ctl_json_put_str(root, "state", crashed ? "failed" : cal_run_state_name(m->state));
 	ctl_json_put(root, "since",
 		     m->since_ns == 0
 			     ? NULL
 			     : json_object_new_string(ctl_units_time(m->since_ns, true).s));
 	if (crashed) {
-		describe_death(p, death, sizeof(death));
-		ctl_json_put_str(root, "reason", death);
+		describe_death(m, death, sizeof(death));
+		snprintf(reason, sizeof(reason),
+			 "the primary (pid %d) died without an orderly stop; %s", m->pid, death);
+		ctl_json_put_str(root, "reason", reason);
 		ctl_json_put_str(root, "last_state", cal_run_state_name(m->state));
 	} else if (m->reason[0] != '\0') {
 		ctl_json_put_str(root, "reason", m->reason);
@@ -267,7 +266,7 @@ print_head(const struct picture *p, const struct ctl_term *term)
 	const struct cal_state_main *m = &p->state.main;
 	enum ctl_colour colour = p->alive ? state_colour(m->state) : CTL_RED;
 	double in_state = seconds_since(m->since_ns);
-	char death[512];
+	char death[256];
 
 	printf("Instance %d: %s%s%s", p->instance, ctl_term_begin(term, colour),
 	       p->alive ? cal_run_state_name(m->state) : "dead", ctl_term_end(term, colour));
@@ -275,7 +274,7 @@ print_head(const struct picture *p, const struct ctl_term *term)
 		printf(" for %s (since %s)\n", ctl_units_duration(in_state).s,
 		       ctl_units_time(m->since_ns, false).s);
 	} else {
-		describe_death(p, death, sizeof(death));
+		describe_death(m, death, sizeof(death));
 		printf(", %s\n", death);
 	}
 	printf("  process   %s %s, pid %d%s\n", m->app_name, m->version, m->pid,
@@ -332,8 +331,8 @@ add_reactor(struct ctl_table *table, const struct picture *p, const struct cal_s
 	if (r->running_what == CAL_RUNNING_NOTHING) {
 		ctl_table_add(table, CTL_PLAIN, "-");
 	} else {
-		ctl_table_add(table, CTL_PLAIN, "%s 0x%" PRIx64 " of thread %" PRIu64,
-			      running_name(r->running_what), r->running_fn, r->running_thread);
+		ctl_table_add(table, CTL_PLAIN, "%s of thread %" PRIu64 ", 0x%" PRIx64,
+			      running_name(r->running_what), r->running_thread, r->running_fn);
 	}
 }
 

@@ -208,7 +208,7 @@ a_hung_reactor_is_stale_and_says_in_what(void)
 	fake.reactors[2].running_thread = 5;
 	CHECK_EQ(status(false), CTL_OK);
 	CHECK(strstr(output, "STALE") != NULL);
-	CHECK(strstr(output, "poller 0xabc of thread 5") != NULL);
+	CHECK(strstr(output, "poller of thread 5, 0xabc") != NULL);
 	root = status_json(CTL_OK);
 	r = ctl_json_at(ctl_json_get(root, "reactors"), 0);
 	CHECK(ctl_json_bool(r, "stale"));
@@ -246,7 +246,7 @@ a_crashed_one_is_failed_and_exits_3(void)
 	strcpy(fake.state.main.doing, "bdev_uring_create");
 	CHECK_EQ(status(false), CTL_NO_PRIMARY);
 	CHECK(strstr(output, "dead") != NULL);
-	CHECK(strstr(output, "died in state running, in bdev_uring_create") != NULL);
+	CHECK(strstr(output, "dead, it was running, in bdev_uring_create\n") != NULL);
 	root = status_json(CTL_NO_PRIMARY);
 	CHECK_STR(ctl_json_str(root, "state"), "failed");
 	CHECK_STR(ctl_json_str(root, "last_state"), "running");
