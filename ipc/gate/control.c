@@ -17,7 +17,8 @@
 
 #include "ipc/gate/control.h"
 
-#define MAX_EVENTS 32
+#define MAX_EVENTS      32
+#define MAX_LAST_ROUNDS 16
 
 struct post {
 	struct post *next;
@@ -156,11 +157,12 @@ control_call(int (*fn)(void *arg), void *arg)
 	return rc;
 }
 
-/* Run what was posted up to now. Returns whether there was anything. */
+/* Run what was posted up to now, and leave `instead` in its place. Returns whether there was any.
+ */
 static bool
-posts_run(void)
+posts_run(struct post *instead)
 {
-	struct post *post = __atomic_exchange_n(&g_posts, NULL, __ATOMIC_ACQUIRE);
+	struct post *post = __atomic_exchange_n(&g_posts, instead, __ATOMIC_ACQUIRE);
 	struct post *oldest = NULL, *next;
 	bool any = post != NULL;
 
@@ -175,16 +177,6 @@ posts_run(void)
 		free(post);
 	}
 	return any;
-}
-
-/* Take no more posts, unless some came first. */
-static bool
-posts_close(void)
-{
-	struct post *expected = NULL;
-
-	return __atomic_compare_exchange_n(&g_posts, &expected, &g_closed, false, __ATOMIC_ACQ_REL,
-					   __ATOMIC_RELAXED);
 }
 
 static void
@@ -249,24 +241,24 @@ control_loop(void *arg)
 	int i, n;
 
 	t_is_control = true;
-	do {
-		while (!g_control.stopping) {
-			n = epoll_wait(g_control.epfd, events, MAX_EVENTS, next_timeout());
-			for (i = 0; i < n; i++) {
-				struct control_fd *cfd = events[i].data.ptr;
+	while (!g_control.stopping) {
+		n = epoll_wait(g_control.epfd, events, MAX_EVENTS, next_timeout());
+		for (i = 0; i < n; i++) {
+			struct control_fd *cfd = events[i].data.ptr;
 
-				/* NULL: deleted by a callback of this batch. */
-				if (cfd->fn != NULL) {
-					cfd->fn(cfd->arg, events[i].events);
-				}
+			/* NULL: deleted by a callback of this batch. */
+			if (cfd->fn != NULL) {
+				cfd->fn(cfd->arg, events[i].events);
 			}
-			deleted_free();
-			timers_run();
-			posts_run();
 		}
-		while (posts_run()) {
-		}
-	} while (!posts_close());
+		deleted_free();
+		timers_run();
+		posts_run(NULL);
+	}
+	/* What the last posts post runs too, but nobody keeps us by posting for ever. */
+	for (i = 0; i < MAX_LAST_ROUNDS && posts_run(NULL); i++) {
+	}
+	posts_run(&g_closed);
 	deleted_free();
 	return NULL;
 }

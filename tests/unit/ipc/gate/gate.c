@@ -1,0 +1,947 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* The gate with its real control pthread and real sockets; the peers are this test or its children,
+ * the app thread is a list of links. */
+/* links: client */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "calandria/instance.h"
+#include "calandria/stats.h"
+#include "core/util/folder.h"
+#include "ipc/client/client_ring.h"
+#include "ipc/gate/control.h"
+#include "ipc/gate/gate.h"
+#include "ipc/gate/gate_internal.h"
+#include "ipc/gate/gate_packet.h"
+#include "ipc/link/link.h"
+#include "spdk/log.h"
+#include "tests/unit/test.h"
+
+#define ID 5
+
+static char g_root[] = "/tmp/cal-gate-XXXXXX";
+
+/* --- what the gate tells --------------------------------------------------------------------- */
+
+static pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
+static char g_log[8192];
+
+static struct {
+	struct link *link; /* the last one that came up */
+	unsigned ups, downs, wakes, peers_up, peers_down, reports;
+	bool hold; /* do not answer link_down() */
+	char name[32];
+	pid_t pid;
+	int code;
+	char text[512];
+} g_seen;
+
+static void
+log_line(int level, const char *file, const int line, const char *func, const char *format,
+	 va_list args)
+{
+	pthread_mutex_lock(&g_lock);
+	size_t len = strlen(g_log);
+
+	vsnprintf(g_log + len, sizeof(g_log) - len, format, args);
+	pthread_mutex_unlock(&g_lock);
+}
+
+static bool
+logged(const char *text)
+{
+	bool found;
+
+	pthread_mutex_lock(&g_lock);
+	found = strstr(g_log, text) != NULL;
+	pthread_mutex_unlock(&g_lock);
+	return found;
+}
+
+static unsigned
+logged_lines(void)
+{
+	unsigned n = 0;
+
+	pthread_mutex_lock(&g_lock);
+	for (const char *p = g_log; *p != '\0'; p++) {
+		n += *p == '\n';
+	}
+	pthread_mutex_unlock(&g_lock);
+	return n;
+}
+
+static void
+on_link_up(void *ctx, struct link *link)
+{
+	pthread_mutex_lock(&g_lock);
+	g_seen.link = link;
+	g_seen.ups++;
+	pthread_mutex_unlock(&g_lock);
+}
+
+static void
+on_link_down(void *ctx, struct link *link)
+{
+	bool hold;
+
+	pthread_mutex_lock(&g_lock);
+	g_seen.downs++;
+	hold = g_seen.hold;
+	pthread_mutex_unlock(&g_lock);
+	if (!hold) {
+		gate_link_done(link);
+	}
+}
+
+static void
+on_link_wake(void *ctx, struct link *link)
+{
+	pthread_mutex_lock(&g_lock);
+	g_seen.wakes += link == g_seen.link;
+	pthread_mutex_unlock(&g_lock);
+}
+
+static void
+on_report(void *ctx, const char *name, pid_t pid, enum gate_report_code code, const char *text)
+{
+	pthread_mutex_lock(&g_lock);
+	g_seen.reports++;
+	g_seen.code = code;
+	snprintf(g_seen.text, sizeof(g_seen.text), "%s", text);
+	pthread_mutex_unlock(&g_lock);
+}
+
+static void
+on_peer(void *ctx, const char *name, pid_t pid, bool connected)
+{
+	pthread_mutex_lock(&g_lock);
+	if (connected) {
+		g_seen.peers_up++;
+	} else {
+		g_seen.peers_down++;
+	}
+	snprintf(g_seen.name, sizeof(g_seen.name), "%s", name);
+	g_seen.pid = pid;
+	pthread_mutex_unlock(&g_lock);
+}
+
+static const struct gate_ops g_ops = {
+	.link_up = on_link_up,
+	.link_down = on_link_down,
+	.link_wake = on_link_wake,
+	.report = on_report,
+	.peer = on_peer,
+};
+
+static unsigned
+seen(const unsigned *counter)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&g_lock);
+	n = *counter;
+	pthread_mutex_unlock(&g_lock);
+	return n;
+}
+
+static uint64_t
+now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/* Whether the counter reaches `n` within two seconds. */
+static bool
+comes_to(const unsigned *counter, unsigned n)
+{
+	uint64_t end = now_us() + 2000000;
+
+	while (seen(counter) != n && now_us() < end) {
+		poll(NULL, 0, 1);
+	}
+	return seen(counter) == n;
+}
+
+static unsigned
+open_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	while (readdir(dir) != NULL) {
+		n++;
+	}
+	closedir(dir);
+	return n;
+}
+
+static unsigned
+link_folders(void)
+{
+	char path[CAL_PATH_MAX];
+	struct dirent *entry;
+	unsigned n = 0;
+	DIR *dir;
+
+	cal_instance_path(path, sizeof(path), ID, CAL_LINK_DIR);
+	dir = opendir(path);
+	if (dir == NULL) {
+		return 0;
+	}
+	while ((entry = readdir(dir)) != NULL) {
+		n += entry->d_name[0] != '.';
+	}
+	closedir(dir);
+	return n;
+}
+
+/* --- the gate's side ------------------------------------------------------------------------- */
+
+static int
+do_listen(void *arg)
+{
+	return gate_listen(ID, &g_ops, NULL);
+}
+
+static int
+do_open(void *arg)
+{
+	return gate_open();
+}
+
+static int
+do_close(void *arg)
+{
+	gate_close(arg);
+	return 0;
+}
+
+static int
+do_fini(void *arg)
+{
+	gate_fini();
+	return 0;
+}
+
+static int
+do_num_links(void *arg)
+{
+	return (int)gate_num_links();
+}
+
+static int
+do_pair(void *arg)
+{
+	return gate_service_pair("rpcd", arg);
+}
+
+static unsigned
+num_links(void)
+{
+	return (unsigned)control_call(do_num_links, NULL);
+}
+
+static bool
+links_come_to(unsigned n)
+{
+	uint64_t end = now_us() + 2000000;
+
+	while (num_links() != n && now_us() < end) {
+		poll(NULL, 0, 1);
+	}
+	return num_links() == n;
+}
+
+static void
+begin(bool open)
+{
+	memset(&g_seen, 0, sizeof(g_seen));
+	g_log[0] = '\0';
+	REQUIRE(control_start() == 0);
+	REQUIRE(control_call(do_listen, NULL) == 0);
+	if (open) {
+		REQUIRE(control_call(do_open, NULL) == 0);
+	}
+}
+
+static void
+end(void)
+{
+	char path[CAL_PATH_MAX];
+
+	control_call(do_close, (void *)(uintptr_t) "test over");
+	CHECK(links_come_to(0));
+	control_call(do_fini, NULL);
+	control_stop();
+	cal_instance_path(path, sizeof(path), ID, CAL_GATE_NAME);
+	CHECK(access(path, F_OK) < 0);
+	CHECK_EQ(link_folders(), 0);
+}
+
+/* --- the peers' side ------------------------------------------------------------------------- */
+
+static int
+knock(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	cal_instance_path(addr.sun_path, sizeof(addr.sun_path), ID, CAL_GATE_NAME);
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int
+take(int fd, struct gate_packet *packet, int timeout_ms)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+	return poll(&pfd, 1, timeout_ms) == 1 ? gate_packet_recv(fd, packet) : -ETIMEDOUT;
+}
+
+static int
+say(int fd, enum gate_msg_type type, const char *name)
+{
+	struct gate_msg msg;
+
+	gate_packet_init(&msg, type);
+	snprintf(msg.name, sizeof(msg.name), "%s", name);
+	return gate_packet_send(fd, &msg, NULL, 0);
+}
+
+/* Connect and say hello; -1 when that is not answered with WELCOME. */
+static int
+enter(const char *name)
+{
+	struct gate_packet packet;
+	int fd = knock();
+
+	if (fd >= 0 && (say(fd, GATE_HELLO, name) < 0 || take(fd, &packet, 2000) != 1 ||
+			packet.msg.type != GATE_WELCOME)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int
+enter_and_attach(struct gate_packet *grant)
+{
+	int fd = enter("tester");
+
+	if (fd >= 0 && (say(fd, GATE_ATTACH, "") < 0 || take(fd, grant, 2000) != 1 ||
+			grant->msg.type != GATE_GRANT)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static bool
+is_ended(int fd)
+{
+	struct gate_packet packet;
+	int rc = take(fd, &packet, 2000);
+
+	return rc == 0 || rc == -ECONNRESET;
+}
+
+/* --- cases ----------------------------------------------------------------------------------- */
+
+static void
+hello(void)
+{
+	struct gate_packet packet;
+	char path[CAL_PATH_MAX];
+	struct stat st;
+	int fd;
+
+	begin(false);
+	cal_instance_path(path, sizeof(path), ID, CAL_GATE_NAME);
+	CHECK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600 && S_ISSOCK(st.st_mode));
+	CHECK_EQ(control_call(do_listen, NULL), -EALREADY);
+	fd = knock();
+	REQUIRE(fd >= 0);
+	CHECK_EQ(say(fd, GATE_HELLO,
+		     "che\x01"
+		     "ck"),
+		 0);
+	REQUIRE(take(fd, &packet, 2000) == 1);
+	CHECK_EQ(gate_packet_check(&packet), 0);
+	CHECK_EQ(packet.msg.type, GATE_WELCOME);
+	CHECK_EQ(packet.msg.code, GATE_ROLE_ADMIN);
+	CHECK_EQ(packet.msg.instance, ID);
+	CHECK_EQ(packet.msg.pid, getpid());
+	CHECK_STR(packet.msg.version, CAL_VERSION_STRING);
+	CHECK(comes_to(&g_seen.peers_up, 1));
+	CHECK_STR(g_seen.name, "che?ck");
+	CHECK_EQ(g_seen.pid, getpid());
+	close(fd);
+	CHECK(comes_to(&g_seen.peers_down, 1));
+	CHECK_EQ(logged_lines(), 0);
+	end();
+}
+
+/* HELLOs of another version, shorter and longer than ours: both versions are told. */
+static void
+other_versions(void)
+{
+	static const size_t lengths[] = { 12, 100, sizeof(struct gate_msg), 3000 };
+
+	begin(true);
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		struct gate_msg *msg = calloc(1, 3000);
+		struct gate_packet packet;
+		char want[64];
+		int fd = knock();
+
+		gate_packet_init(msg, GATE_HELLO);
+		msg->abi = 77;
+		msg->size = (uint32_t)lengths[i];
+		memcpy(msg->name, "old", 4);
+		CHECK_EQ(send(fd, msg, lengths[i], 0), lengths[i]);
+		REQUIRE(take(fd, &packet, 2000) == 1);
+		CHECK_EQ(gate_packet_check(&packet), 0);
+		CHECK_EQ(packet.msg.type, GATE_REFUSED);
+		CHECK_EQ(packet.msg.code, EPROTONOSUPPORT);
+		CHECK(strstr(packet.msg.text, "version 77") != NULL);
+		snprintf(want, sizeof(want), "version %u", CAL_ABI_VERSION);
+		CHECK(strstr(packet.msg.text, want) != NULL);
+		CHECK(is_ended(fd));
+		close(fd);
+		free(msg);
+	}
+	CHECK_EQ(logged_lines(), 4);
+	CHECK(logged("old (pid "));
+	CHECK(logged("a process (pid "));
+	end();
+}
+
+struct odd {
+	const char *what;
+	size_t len;     /* 0: a whole packet */
+	uint32_t magic; /* 0: the right one */
+	uint16_t type;
+	uint32_t size; /* 0: the right one */
+	bool after_hello;
+	unsigned fds;
+};
+
+static bool
+send_odd(int fd, const struct odd *odd)
+{
+	union {
+		char bytes[CMSG_SPACE(50 * sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	char packet[4096] = { 0 };
+	struct gate_msg msg;
+	struct iovec iov = { .iov_base = packet };
+	struct msghdr hdr = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	gate_packet_init(&msg, odd->type);
+	iov.iov_len = odd->len != 0 ? odd->len : msg.size;
+	if (odd->magic != 0) {
+		msg.magic = odd->magic;
+	}
+	if (odd->size != 0) {
+		msg.size = odd->size;
+	}
+	memcpy(packet, &msg, sizeof(msg));
+	if (odd->fds > 0) {
+		struct cmsghdr *cmsg;
+
+		memset(&control, 0, sizeof(control));
+		hdr.msg_control = control.bytes;
+		hdr.msg_controllen = CMSG_SPACE(odd->fds * sizeof(int));
+		cmsg = CMSG_FIRSTHDR(&hdr);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(odd->fds * sizeof(int));
+		memset(CMSG_DATA(cmsg), 0, odd->fds * sizeof(int)); /* stdin, often */
+	}
+	return sendmsg(fd, &hdr, MSG_NOSIGNAL) >= 0;
+}
+
+static void
+odd_packets(void)
+{
+	static const struct odd odds[] = {
+		{ .what = "one byte", .len = 1, .type = GATE_HELLO },
+		{ .what = "eleven bytes", .len = 11, .type = GATE_HELLO },
+		{ .what = "half a packet", .len = 400, .type = GATE_HELLO },
+		{ .what = "too long", .len = sizeof(struct gate_msg) + 1, .type = GATE_HELLO },
+		{ .what = "much too long", .len = 4096, .type = GATE_HELLO },
+		{ .what = "wrong magic", .magic = 1, .type = GATE_HELLO },
+		{ .what = "wrong size", .size = 5, .type = GATE_HELLO },
+		{ .what = "no type", .type = 0 },
+		{ .what = "unknown type", .type = 999 },
+		{ .what = "attach before hello", .type = GATE_ATTACH },
+		{ .what = "report before hello", .type = GATE_REPORT },
+		{ .what = "bell before hello", .type = GATE_WAKE },
+		{ .what = "hello with a descriptor", .type = GATE_HELLO, .fds = 1 },
+		{ .what = "hello with three", .type = GATE_HELLO, .fds = 3 },
+		{ .what = "hello with fifty", .type = GATE_HELLO, .fds = 50 },
+		{ .what = "hello twice", .type = GATE_HELLO, .after_hello = true },
+		{ .what = "a grant", .type = GATE_GRANT, .after_hello = true },
+		{ .what = "a bell without a link", .type = GATE_WAKE, .after_hello = true },
+		{ .what = "attach with descriptors",
+		  .type = GATE_ATTACH,
+		  .after_hello = true,
+		  .fds = 2 },
+		{ .what = "long bell",
+		  .len = sizeof(struct gate_msg),
+		  .type = GATE_WAKE,
+		  .after_hello = true },
+	};
+	const unsigned n = sizeof(odds) / sizeof(odds[0]);
+	unsigned before;
+	int good;
+
+	begin(true);
+	good = enter("good");
+	REQUIRE(good >= 0);
+	before = open_fds();
+	for (unsigned i = 0; i < n; i++) {
+		int fd = odds[i].after_hello ? enter("odd") : knock();
+
+		REQUIRE(fd >= 0);
+		REQUIRE(send_odd(fd, &odds[i]));
+		if (!is_ended(fd)) {
+			CU_FAIL("not closed");
+			printf("(%s) ", odds[i].what);
+		}
+		close(fd);
+	}
+	/* An empty packet is an end like any other: no line about it. */
+	CHECK_EQ(logged_lines(), n);
+	CHECK_EQ(control_call(do_num_links, NULL), 0);
+	CHECK_EQ(open_fds(), before);
+	/* The others did not notice. */
+	CHECK_EQ(say(good, GATE_REPORT, ""), 0);
+	CHECK(comes_to(&g_seen.reports, 1));
+	close(good);
+	end();
+}
+
+static void
+attach(void)
+{
+	struct cal_stats_links before = *cal_stats_links();
+	struct gate_packet grant, packet;
+	struct client_ring ring;
+	unsigned fds_before, num;
+	char file[600];
+	const void *msg;
+	void *memory;
+	struct stat st;
+	size_t len;
+	int fd, n;
+
+	begin(false);
+	fds_before = open_fds();
+	fd = enter("tester");
+	REQUIRE(fd >= 0);
+	CHECK_EQ(say(fd, GATE_ATTACH, ""), 0);
+	/* It waits for the environment. */
+	CHECK_EQ(take(fd, &grant, 50), -ETIMEDOUT);
+	CHECK_EQ(num_links(), 0);
+	CHECK_EQ(control_call(do_open, NULL), 0);
+	REQUIRE(take(fd, &grant, 2000) == 1);
+	REQUIRE(grant.msg.type == GATE_GRANT && grant.num_fds == 2);
+	CHECK_EQ(num_links(), 1);
+	REQUIRE(comes_to(&g_seen.ups, 1));
+	CHECK_EQ(link_role(g_seen.link), GATE_ROLE_ADMIN);
+	CHECK_STR(link_peer_name(g_seen.link), "tester");
+	CHECK(strncmp(grant.msg.template_dir, g_root, strlen(g_root)) == 0);
+	CHECK(stat(grant.msg.text, &st) == 0 && S_ISDIR(st.st_mode) && (st.st_mode & 0777) == 0700);
+	CHECK_EQ(link_folders(), 1);
+
+	/* The link may be written, the stats may not; both go at exec. */
+	memory = mmap(NULL, grant.msg.geometry.link_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		      grant.fds[0], 0);
+	REQUIRE(memory != MAP_FAILED);
+	CHECK(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, grant.fds[1], 0) == MAP_FAILED);
+	CHECK(fcntl(grant.fds[0], F_GETFD) & fcntl(grant.fds[1], F_GETFD) & FD_CLOEXEC);
+	REQUIRE(client_ring_init(&ring, memory, grant.msg.geometry.link_size,
+				 &grant.msg.geometry) == 0);
+	CHECK_EQ(client_ring_push(&ring, "question", 8), 8);
+	CHECK_EQ(link_recv(g_seen.link, &msg, &len), 1);
+	CHECK_EQ(client_ring_arm(&ring, false), 0);
+	CHECK_EQ(link_send(g_seen.link, strdup("answer"), 6), 0);
+	CHECK_EQ(take(fd, &packet, 2000), 1);
+	CHECK_EQ(packet.msg.type, GATE_WAKE);
+	CHECK(client_ring_has_response(&ring));
+
+	/* The bell the other way. */
+	for (n = 0; n < 40; n++) {
+		CHECK_EQ(gate_packet_wake(fd), 0);
+	}
+	CHECK(comes_to(&g_seen.wakes, 40));
+
+	/* Whatever the client leaves in its folder goes with the link. */
+	snprintf(file, sizeof(file), "%s/a", grant.msg.text);
+	CHECK_EQ(mkdir(file, 0), 0);
+	snprintf(file, sizeof(file), "%s/passwd", grant.msg.text);
+	CHECK_EQ(symlink("/etc/passwd", file), 0);
+	munmap(memory, grant.msg.geometry.link_size);
+	gate_packet_close_fds(&grant);
+
+	/* The app thread takes its time: until then the link and the descriptor stay. */
+	g_seen.hold = true;
+	num = link_folders();
+	close(fd);
+	CHECK(comes_to(&g_seen.downs, 1));
+	CHECK_EQ(num_links(), 1);
+	CHECK_EQ(link_folders(), num);
+	CHECK_EQ(link_send(g_seen.link, strdup("into nothing"), 12), 0);
+	g_seen.hold = false;
+	gate_link_done(g_seen.link);
+	CHECK(links_come_to(0));
+	CHECK_EQ(link_folders(), 0);
+	CHECK_EQ(access("/etc/passwd", F_OK), 0);
+	CHECK_EQ(open_fds(), fds_before);
+	CHECK_EQ(cal_stats_links()->granted, before.granted + 1);
+	CHECK_EQ(cal_stats_links()->ended, before.ended + 1);
+	CHECK_EQ(cal_stats_links()->closed_for_fault, before.closed_for_fault);
+	end();
+}
+
+/* A client that is killed, fifty times. */
+static void
+killed_clients(void)
+{
+	unsigned fds_before;
+	uint64_t longest = 0;
+
+	begin(true);
+	fds_before = open_fds();
+	for (unsigned i = 1; i <= 50; i++) {
+		struct gate_packet grant;
+		uint64_t at;
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			(void)(enter_and_attach(&grant) >= 0);
+			for (;;) {
+				pause();
+			}
+		}
+		REQUIRE(comes_to(&g_seen.ups, i));
+		CHECK_EQ(link_peer_pid(g_seen.link), pid);
+		at = now_us();
+		kill(pid, SIGKILL);
+		while (num_links() != 0 && now_us() - at < 1000000) {
+		}
+		at = now_us() - at;
+		longest = at > longest ? at : longest;
+		CHECK(comes_to(&g_seen.downs, i));
+		waitpid(pid, NULL, 0);
+	}
+	printf("(longest %u us) ", (unsigned)longest);
+	CHECK(longest < 500000);
+	CHECK_EQ(open_fds(), fds_before);
+	CHECK_EQ(link_folders(), 0);
+	CHECK_EQ(logged_lines(), 0);
+	end();
+}
+
+/* The client dies, a child of it holds on to the connection. */
+static void
+child_keeps_connection(void)
+{
+	int pipe_fds[2];
+	pid_t pid, child = 0;
+
+	begin(true);
+	REQUIRE(pipe(pipe_fds) == 0);
+	pid = fork();
+	if (pid == 0) {
+		struct gate_packet grant;
+
+		(void)(enter_and_attach(&grant) >= 0);
+		child = fork();
+		if (child == 0) {
+			prctl(PR_SET_PDEATHSIG, 0);
+			for (;;) {
+				pause();
+			}
+		}
+		(void)(write(pipe_fds[1], &child, sizeof(child)) > 0);
+		for (;;) {
+			pause();
+		}
+	}
+	REQUIRE(read(pipe_fds[0], &child, sizeof(child)) == sizeof(child));
+	REQUIRE(comes_to(&g_seen.ups, 1));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	CHECK(comes_to(&g_seen.downs, 1));
+	CHECK_EQ(kill(child, 0), 0); /* it lives, and the link is gone */
+	CHECK(links_come_to(0));
+	kill(child, SIGKILL);
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+	end();
+}
+
+static void
+service(void)
+{
+	unsigned fds_before;
+	int child_fd = -1;
+	pid_t pid;
+
+	begin(true);
+	fds_before = open_fds();
+	REQUIRE(control_call(do_pair, &child_fd) == 0);
+	CHECK(fcntl(child_fd, F_GETFD) & FD_CLOEXEC);
+	pid = fork();
+	if (pid == 0) {
+		struct gate_packet packet;
+		struct gate_msg msg;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		say(child_fd, GATE_HELLO, "somebody-else");
+		if (take(child_fd, &packet, 2000) != 1 || packet.msg.code != GATE_ROLE_SERVICE) {
+			_exit(1);
+		}
+		gate_packet_init(&msg, GATE_REPORT);
+		msg.code = GATE_REPORT_FAILED;
+		snprintf(msg.text, sizeof(msg.text), "line 3, column 7:\na comma");
+		gate_packet_send(child_fd, &msg, NULL, 0);
+		say(child_fd, GATE_ATTACH, "");
+		for (;;) {
+			pause();
+		}
+	}
+	close(child_fd);
+	CHECK(comes_to(&g_seen.ups, 1));
+	/* Its name is the supervisor's word, its pid the kernel's. */
+	CHECK_STR(g_seen.name, "rpcd");
+	CHECK_EQ(g_seen.pid, pid);
+	CHECK_EQ(link_role(g_seen.link), GATE_ROLE_SERVICE);
+	CHECK_EQ(seen(&g_seen.reports), 1);
+	CHECK_EQ(g_seen.code, GATE_REPORT_FAILED);
+	CHECK_STR(g_seen.text, "line 3, column 7:?a comma");
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	CHECK(comes_to(&g_seen.peers_down, 1));
+	CHECK(links_come_to(0));
+	CHECK_EQ(open_fds(), fds_before);
+
+	/* One that never says a word. */
+	REQUIRE(control_call(do_pair, &child_fd) == 0);
+	close(child_fd);
+	CHECK_EQ(control_call(do_num_links, NULL), 0);
+	CHECK_EQ(open_fds(), fds_before);
+	end();
+}
+
+static void
+closing(void)
+{
+	struct gate_packet packet;
+	int greeted, waiting, linked, late;
+
+	begin(false);
+	waiting = enter("waiting");
+	CHECK_EQ(say(waiting, GATE_ATTACH, ""), 0);
+	greeted = enter("greeted");
+	control_call(do_close, (void *)(uintptr_t) "the disk is on fire");
+	REQUIRE(take(waiting, &packet, 2000) == 1);
+	CHECK_EQ(packet.msg.type, GATE_STOP);
+	CHECK_STR(packet.msg.text, "the disk is on fire");
+	CHECK(is_ended(waiting));
+	REQUIRE(take(greeted, &packet, 2000) == 1);
+	CHECK_EQ(packet.msg.type, GATE_STOP);
+	CHECK(is_ended(greeted));
+	/* Who comes late is told why. */
+	late = enter("late");
+	REQUIRE(late >= 0);
+	CHECK_EQ(say(late, GATE_ATTACH, ""), 0);
+	REQUIRE(take(late, &packet, 2000) == 1);
+	CHECK_EQ(packet.msg.type, GATE_REFUSED);
+	CHECK_EQ(packet.msg.code, ESHUTDOWN);
+	CHECK_STR(packet.msg.text, "the disk is on fire");
+	CHECK(is_ended(late));
+	close(waiting);
+	close(greeted);
+	close(late);
+	end();
+
+	begin(true);
+	linked = enter_and_attach(&packet);
+	REQUIRE(linked >= 0);
+	gate_packet_close_fds(&packet);
+	CHECK(comes_to(&g_seen.ups, 1));
+	/* A bell that nobody reads must not turn the STOP into a reset. */
+	g_seen.hold = true;
+	gate_packet_wake(linked);
+	control_call(do_close, (void *)(uintptr_t) "bye");
+	CHECK(comes_to(&g_seen.downs, 1));
+	gate_packet_wake(linked);
+	gate_link_done(g_seen.link);
+	CHECK(links_come_to(0));
+	REQUIRE(take(linked, &packet, 2000) == 1);
+	CHECK_EQ(packet.msg.type, GATE_STOP);
+	CHECK(is_ended(linked));
+	close(linked);
+	end();
+}
+
+static void
+killed_links(void)
+{
+	struct cal_stats_links before = *cal_stats_links();
+	struct gate_packet packet;
+	struct link *link;
+	int fd;
+
+	begin(true);
+	fd = enter_and_attach(&packet);
+	REQUIRE(fd >= 0);
+	gate_packet_close_fds(&packet);
+	CHECK(comes_to(&g_seen.ups, 1));
+	link = g_seen.link;
+	g_seen.hold = true;
+	/* However often it is said. */
+	gate_link_kill(link, "it does not read");
+	gate_link_kill(link, "it does not read");
+	CHECK(comes_to(&g_seen.downs, 1));
+	CHECK(is_ended(fd));
+	gate_link_kill(link, "it does not read");
+	gate_link_done(link);
+	CHECK(links_come_to(0));
+	CHECK_EQ(logged_lines(), 1);
+	CHECK(logged("tester (pid "));
+	CHECK(logged("it does not read"));
+	CHECK_EQ(cal_stats_links()->closed_for_fault, before.closed_for_fault + 1);
+	close(fd);
+
+	/* The app thread lets go first: no link_down() any more. */
+	g_seen.hold = false;
+	fd = enter_and_attach(&packet);
+	REQUIRE(fd >= 0);
+	gate_packet_close_fds(&packet);
+	CHECK(comes_to(&g_seen.ups, 2));
+	gate_link_done(g_seen.link);
+	CHECK(links_come_to(0));
+	CHECK(is_ended(fd));
+	CHECK_EQ(seen(&g_seen.downs), 1);
+	close(fd);
+	end();
+}
+
+static void
+crowds(void)
+{
+	int fds[GATE_MAX_CONNECTIONS], fd, i;
+	struct gate_packet packet;
+	unsigned fds_before;
+
+	begin(true);
+	fds_before = open_fds();
+	for (i = 0; i < GATE_MAX_CONNECTIONS; i++) {
+		fds[i] = enter("crowd");
+		REQUIRE(fds[i] >= 0);
+	}
+	fd = knock();
+	say(fd, GATE_HELLO, "one too many");
+	REQUIRE(take(fd, &packet, 2000) == 1);
+	CHECK_EQ(packet.msg.type, GATE_REFUSED);
+	CHECK(strstr(packet.msg.text, "64 connections") != NULL);
+	CHECK(is_ended(fd));
+	close(fd);
+	for (i = 0; i < GATE_MAX_CONNECTIONS; i++) {
+		close(fds[i]);
+	}
+	CHECK(comes_to(&g_seen.peers_down, GATE_MAX_CONNECTIONS));
+	CHECK_EQ(open_fds(), fds_before);
+	fd = enter("next");
+	CHECK(fd >= 0);
+	close(fd);
+	end();
+}
+
+static void
+silent_connections(void)
+{
+	int fd, talker;
+
+	g_gate.hello_timeout_ms = 50;
+	begin(true);
+	talker = enter("talker");
+	fd = knock();
+	CHECK(is_ended(fd));
+	CHECK(logged("did not say hello"));
+	close(fd);
+	/* Hello was in time. */
+	CHECK_EQ(say(talker, GATE_REPORT, ""), 0);
+	CHECK(comes_to(&g_seen.reports, 1));
+	close(talker);
+	end();
+	g_gate.hello_timeout_ms = GATE_HELLO_TIMEOUT_MS;
+}
+
+static int
+set_up(void)
+{
+	char path[CAL_PATH_MAX];
+
+	if (mkdtemp(g_root) == NULL || setenv("CALANDRIA_RUN_ROOT", g_root, 1) < 0) {
+		return -1;
+	}
+	cal_instance_path(path, sizeof(path), ID, "");
+	spdk_log_open(log_line);
+	return mkdir(path, 0700) < 0 || cal_stats_create(ID, 1000000000) < 0;
+}
+
+static int
+tear_down(void)
+{
+	cal_stats_destroy();
+	return folder_remove(g_root);
+}
+
+static const struct test_case cases[] = {
+	TEST(hello),
+	TEST(other_versions),
+	TEST(odd_packets),
+	TEST(attach),
+	TEST(killed_clients),
+	TEST(child_keeps_connection),
+	TEST(service),
+	TEST(closing),
+	TEST(killed_links),
+	TEST(crowds),
+	TEST(silent_connections),
+};
+
+TEST_MAIN_WITH("ipc/gate", cases, set_up, tear_down)
