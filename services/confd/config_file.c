@@ -28,6 +28,7 @@ struct places {
 	struct offsets subsystems, entries;
 	const char *text;
 	bool in_subsystems, in_config; /* the last name at these levels */
+	bool in_batch;
 	bool failed;
 	const char *mistake; /* good JSON, but json-c would hide it */
 	size_t mistake_offset;
@@ -103,9 +104,13 @@ note_place(void *ctx, const struct cal_json_event *event)
 		if (event->depth == 2) {
 			places->in_config = false;
 			place_add(places, &places->subsystems, event->start);
-		} else if (places->in_config && (event->depth == 4 || event->depth == 5)) {
+		} else if (places->in_config && event->depth == (places->in_batch ? 5 : 4)) {
 			place_add(places, &places->entries, event->start);
 		}
+	} else if (event->kind == CAL_JSON_ARRAY && event->depth == 4) {
+		places->in_batch = true;
+	} else if (event->kind == CAL_JSON_END && event->depth == 4) {
+		places->in_batch = false;
 	} else if (event->out_of_range) {
 		note_mistake(places, event->start, "this integer does not fit into 64 bits");
 	}

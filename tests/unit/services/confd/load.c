@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* The two passes against a fake primary that writes down what it is asked. */
+
+/* libs: -ljson-c */
+
+#include "ipc/client/json.c"
+#include "services/confd/load.c"
+
+#include "tests/unit/test.h"
+
+static struct {
+	const char *begin; /* answer of cal_config_begin, as JSON */
+	const char *fails; /* a method that answers with an error … */
+	int code;          /* … of this code */
+	unsigned dies_at;  /* the link ends at the call of this number, from 1; 0: never */
+	unsigned calls;
+	bool runtime;   /* framework_start_init was called */
+	char log[4096]; /* "method(params) " */
+	struct codec_buf answer;
+} g_fake;
+
+#define ALL     "[\"st\",\"both\",\"rt\",\"rt2\"]"
+#define STARTUP "[\"st\",\"both\"]"
+#define RUNTIME "[\"both\",\"rt\",\"rt2\"]"
+
+static const char *
+answer_text(const char *method, const char *params)
+{
+	if (strcmp(method, "cal_config_begin") == 0) {
+		return g_fake.begin;
+	}
+	if (strcmp(method, "rpc_get_methods") == 0) {
+		return strstr(params, "\"current\":false") != NULL ? ALL
+		       : g_fake.runtime                            ? RUNTIME
+								   : STARTUP;
+	}
+	if (strcmp(method, "framework_start_init") == 0) {
+		g_fake.runtime = true;
+	}
+	return "true";
+}
+
+int
+cal_client_call(struct cal_client *client, const char *method, const void *params,
+		size_t params_len, int timeout_ms, struct cal_response *response)
+{
+	struct json_object *answer;
+	struct cal_text text = { 0 };
+	size_t used = strlen(g_fake.log);
+
+	if (++g_fake.calls == g_fake.dies_at) {
+		return -ESHUTDOWN;
+	}
+	CHECK_EQ(timeout_ms, -1);
+	cal_text_append_cstr(&text, "");
+	if (params_len > 0) {
+		CHECK_EQ(cal_json_print(&text, params, params_len), 0);
+	}
+	if (strcmp(method, "rpc_get_methods") != 0) {
+		snprintf(g_fake.log + used, sizeof(g_fake.log) - used, "%s(%s) ", method,
+			 text.data);
+	}
+	codec_buf_free(&g_fake.answer);
+	codec_buf_init(&g_fake.answer);
+	memset(response, 0, sizeof(*response));
+	if (g_fake.fails != NULL && strcmp(method, g_fake.fails) == 0) {
+		codec_put_array(&g_fake.answer, 2);
+		codec_put_int(&g_fake.answer, g_fake.code);
+		codec_put_cstr(&g_fake.answer, "it went wrong");
+		response->error = g_fake.answer.data;
+		response->error_len = g_fake.answer.len;
+	} else {
+		answer = json_tokener_parse(answer_text(method, text.data));
+		CHECK_EQ(cal_json_pack(&g_fake.answer, answer), 0);
+		json_object_put(answer);
+		response->result = g_fake.answer.data;
+		response->result_len = g_fake.answer.len;
+	}
+	cal_text_free(&text);
+	return 0;
+}
+
+static char g_err[512];
+static struct load_opts g_opts;
+
+static void
+reset(const char *begin)
+{
+	codec_buf_free(&g_fake.answer);
+	memset(&g_fake, 0, sizeof(g_fake));
+	memset(&g_opts, 0, sizeof(g_opts));
+	g_err[0] = '\0';
+	g_fake.begin = begin;
+}
+
+static int
+run(struct config_entry *entries, size_t count)
+{
+	struct config config = { .path = "c.json", .entries = entries, .num_entries = count };
+
+	return config_load(NULL, &config, &g_opts, g_err, sizeof(g_err));
+}
+
+#define FRESH "{\"phase\":\"startup\",\"startup_done\":0,\"runtime_done\":0}"
+#define BEGIN "cal_config_begin({\"source\":\"c.json\"}) "
+#define STEP(phase, index, method)                                                          \
+	"cal_config_step({\"phase\":\"" phase "\",\"index\":" index ",\"method\":\"" method \
+	"\"}) " method "() cal_config_step_done({\"phase\":\"" phase "\",\"index\":" index "}) "
+
+static void
+two_passes_in_file_order(void)
+{
+	struct config_entry entries[] = {
+		{ "a", "rt", NULL, 1, 0 },
+		{ "a", "both", NULL, 2, 0 },
+		{ "b", "rt2", NULL, 3, 0 },
+		{ "b", "st", NULL, 4, 0 },
+	};
+
+	reset(FRESH);
+	entries[1].params = json_tokener_parse("{\"x\":[1]}");
+	CHECK_EQ(run(entries, 4), 0);
+	CHECK_STR(
+		g_fake.log, BEGIN
+		"cal_config_step({\"phase\":\"startup\",\"index\":0,\"method\":\"both\"}) "
+		"both({\"x\":[1]}) cal_config_step_done({\"phase\":\"startup\",\"index\":0}) " STEP(
+			"startup", "1", "st") "framework_start_init() " STEP("runtime", "0", "rt")
+			STEP("runtime", "1", "rt2") "cal_config_done({}) ");
+	json_object_put(entries[1].params);
+
+	reset(FRESH);
+	g_opts.wait_for_rpc = true;
+	CHECK_EQ(run(entries + 2, 1), 0);
+	CHECK_STR(g_fake.log, BEGIN
+		  "framework_wait_init() " STEP("runtime", "0", "rt2") "cal_config_done({}) ");
+	reset(FRESH);
+	CHECK_EQ(run(NULL, 0), 0);
+	CHECK_STR(g_fake.log, BEGIN "framework_start_init() cal_config_done({}) ");
+}
+
+static void
+a_batch_goes_as_a_whole(void)
+{
+	struct config_entry entries[] = {
+		{ "a", "both", NULL, 1, 1 }, { "a", "rt", NULL, 2, 1 }, { "a", "both", NULL, 3, 2 },
+		{ "a", "st", NULL, 4, 2 },   { "a", "rt", NULL, 5, 0 }, { "a", "both", NULL, 6, 0 },
+	};
+
+	reset(FRESH);
+	CHECK_EQ(run(entries, 6), 0);
+	CHECK_STR(g_fake.log, BEGIN STEP("startup", "0", "both") STEP("startup", "1", "st")
+				      STEP("startup", "2", "both") "framework_start_init() " STEP(
+					      "runtime", "0", "both") STEP("runtime", "1", "rt")
+					      STEP("runtime", "2", "rt") "cal_config_done({}) ");
+}
+
+static void
+unknown_methods(void)
+{
+	struct config_entry entries[] = {
+		{ "a", "both", NULL, 7, 0 },
+		{ "x", "nope", NULL, 9, 0 },
+		{ "x", "nope2", NULL, 10, 0 },
+		{ "a", "rt", NULL, 11, 0 },
+	};
+
+	reset(FRESH);
+	CHECK_EQ(run(entries, 4), -ECANCELED);
+	CHECK_STR(g_err, "c.json:9: there is no RPC method 'nope'");
+	CHECK_STR(g_fake.log, BEGIN
+		  "cal_config_done({\"error\":\"c.json:9: there is no RPC method 'nope'\"}) ");
+	/* --json-ignore-init-errors is about methods that fail. */
+	reset(FRESH);
+	g_opts.ignore_init_errors = true;
+	CHECK_EQ(run(entries, 4), -ECANCELED);
+	/* A subsystem that is not in this program is skipped … */
+	reset("{\"phase\":\"startup\",\"subsystems\":[\"a\"]}");
+	CHECK_EQ(run(entries, 4), 0);
+	CHECK_STR(g_fake.log, BEGIN STEP("startup", "0", "both") "framework_start_init() " STEP(
+				      "runtime", "0", "rt") "cal_config_done({}) ");
+	/* … one that is must know its methods. */
+	reset("{\"phase\":\"startup\",\"subsystems\":[\"a\",\"x\"]}");
+	CHECK_EQ(run(entries, 4), -ECANCELED);
+}
+
+static void
+failing_methods(void)
+{
+	struct config_entry entries[] = {
+		{ "a", "both", NULL, 3, 0 },
+		{ "a", "rt", NULL, 5, 0 },
+		{ "a", "rt2", NULL, 6, 0 },
+	};
+
+	reset(FRESH);
+	g_fake.fails = "rt";
+	g_fake.code = -22;
+	CHECK_EQ(run(entries, 3), -ECANCELED);
+	CHECK_STR(g_err, "c.json:5: rt failed: it went wrong (code -22)");
+	CHECK(strstr(g_fake.log, "rt2") == NULL);
+	CHECK(strstr(g_fake.log, "cal_config_done({\"error\":\"c.json:5: rt failed: it went wrong "
+				 "(code -22)\"})") != NULL);
+
+	reset(FRESH);
+	g_fake.fails = "rt";
+	g_fake.code = -17; /* not in doubt: an error like any other */
+	CHECK_EQ(run(entries, 3), -ECANCELED);
+
+	reset(FRESH);
+	g_fake.fails = "rt";
+	g_opts.ignore_init_errors = true;
+	CHECK_EQ(run(entries, 3), 0);
+	CHECK(strstr(g_fake.log, STEP("runtime", "0", "rt") STEP(
+					 "runtime", "1", "rt2") "cal_config_done({}) ") != NULL);
+
+	reset(FRESH);
+	g_fake.fails = "framework_start_init";
+	g_fake.code = -32603;
+	CHECK_EQ(run(entries, 3), -ECANCELED);
+	CHECK_STR(g_err, "framework_start_init failed: it went wrong (code -32603)");
+	/* Somebody else started it: wait for what comes of it. */
+	reset(FRESH);
+	g_fake.fails = "framework_start_init";
+	g_fake.code = -1;
+	CHECK_EQ(run(entries, 3), 0);
+	CHECK(strstr(g_fake.log, "framework_start_init() framework_wait_init() ") != NULL);
+}
+
+static void
+goes_on_where_another_came_to(void)
+{
+	struct config_entry entries[] = {
+		{ "a", "both", NULL, 1, 0 },
+		{ "a", "rt", NULL, 2, 0 },
+		{ "a", "st", NULL, 3, 0 },
+		{ "a", "rt2", NULL, 4, 0 },
+	};
+
+	reset("{\"phase\":\"startup\",\"startup_done\":1,\"runtime_done\":0}");
+	CHECK_EQ(run(entries, 4), 0);
+	CHECK_STR(g_fake.log, BEGIN STEP("startup", "1",
+					 "st") "framework_start_init() " STEP("runtime", "0", "rt")
+				      STEP("runtime", "1", "rt2") "cal_config_done({}) ");
+	reset("{\"phase\":\"runtime\",\"startup_done\":2,\"runtime_done\":1,\"startup_"
+	      "methods\":" STARTUP ",\"in_flight\":null}");
+	CHECK_EQ(run(entries, 4), 0);
+	CHECK_STR(g_fake.log, BEGIN STEP("runtime", "1", "rt2") "cal_config_done({}) ");
+	reset("{\"phase\":\"done\",\"startup_done\":2,\"runtime_done\":2}");
+	CHECK_EQ(run(entries, 4), 0);
+	CHECK_STR(g_fake.log, BEGIN);
+	/* The entry in progress had been applied after all. */
+	reset("{\"phase\":\"runtime\",\"runtime_done\":1,\"startup_methods\":" STARTUP
+	      ",\"in_flight\":\"rt2\"}");
+	g_fake.fails = "rt2";
+	g_fake.code = -17;
+	CHECK_EQ(run(entries, 4), 0);
+	reset("{\"phase\":\"runtime\",\"runtime_done\":0,\"startup_methods\":" STARTUP
+	      ",\"in_flight\":\"rt\"}");
+	g_fake.fails = "rt2"; /* in doubt was the one before */
+	g_fake.code = -17;
+	CHECK_EQ(run(entries, 4), -ECANCELED);
+	/* Not knowing what was callable, it does not guess. */
+	reset("{\"phase\":\"runtime\",\"runtime_done\":1}");
+	CHECK_EQ(run(entries, 4), -ECANCELED);
+}
+
+static void
+the_link_may_end_at_any_call(void)
+{
+	struct config_entry entries[] = { { "a", "both", NULL, 1, 0 }, { "a", "rt", NULL, 2, 0 } };
+	unsigned total, i;
+
+	reset(FRESH);
+	CHECK_EQ(run(entries, 2), 0);
+	total = g_fake.calls;
+	CHECK_EQ(total, 11);
+	for (i = 1; i <= total; i++) {
+		reset(FRESH);
+		g_fake.dies_at = i;
+		CHECK_EQ(run(entries, 2), -ESHUTDOWN);
+		CHECK_EQ(g_fake.calls, i);
+	}
+	reset(FRESH);
+}
+
+static const struct test_case cases[] = {
+	TEST(two_passes_in_file_order),
+	TEST(a_batch_goes_as_a_whole),
+	TEST(unknown_methods),
+	TEST(failing_methods),
+	TEST(goes_on_where_another_came_to),
+	TEST(the_link_may_end_at_any_call),
+};
+TEST_MAIN("services/confd/load", cases)
