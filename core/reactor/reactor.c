@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* Life of the reactors, and the loop. */
+
+#include "core/reactor/reactor_private.h"
+
+#include "core/util/log_internal.h"
+#include "spdk/log.h"
+#include "spdk/scheduler.h"
+
+static struct spdk_reactor **g_reactors; /* by lcore */
+static uint32_t g_num_lcores;            /* room of the table */
+static struct spdk_cpuset g_cpuset;
+static int g_state; /* enum spdk_reactor_state; relaxed, the queues order what matters */
+static bool g_switch_monitor = true;
+static __thread struct spdk_reactor *t_reactor;
+
+SPDK_LOG_REGISTER_COMPONENT(reactor)
+
+static void
+state_set(enum spdk_reactor_state state)
+{
+	__atomic_store_n(&g_state, (int)state, __ATOMIC_RELAXED);
+}
+
+enum spdk_reactor_state
+reactors_get_state(void)
+{
+	return (enum spdk_reactor_state)__atomic_load_n(&g_state, __ATOMIC_RELAXED);
+}
+
+struct spdk_reactor *
+reactor_get(uint32_t lcore)
+{
+	return lcore < g_num_lcores ? g_reactors[lcore] : NULL;
+}
+
+struct spdk_reactor *
+spdk_reactor_get(uint32_t lcore)
+{
+	return reactor_get(lcore);
+}
+
+struct spdk_reactor *
+reactor_current(void)
+{
+	return t_reactor;
+}
+
+static struct spdk_reactor *
+reactor_from(uint32_t lcore)
+{
+	while (lcore < g_num_lcores && g_reactors[lcore] == NULL) {
+		lcore++;
+	}
+	return reactor_get(lcore);
+}
+
+struct spdk_reactor *
+reactor_first(void)
+{
+	return reactor_from(0);
+}
+
+struct spdk_reactor *
+reactor_next(struct spdk_reactor *reactor)
+{
+	return reactor_from(reactor->lcore + 1);
+}
+
+const struct spdk_cpuset *
+reactors_get_cpuset(void)
+{
+	return &g_cpuset;
+}
+
+static void
+reactors_free(void)
+{
+	uint32_t lcore, left;
+
+	for (lcore = 0; lcore < g_num_lcores; lcore++) {
+		if (g_reactors[lcore] == NULL) {
+			continue;
+		}
+		left = msg_queue_fini(&g_reactors[lcore]->events);
+		if (left > 0) {
+			SPDK_INFOLOG(reactor, "%u events to reactor_%u were never run\n", left,
+				     lcore);
+		}
+		free(g_reactors[lcore]);
+	}
+	free(g_reactors);
+	g_reactors = NULL;
+	g_num_lcores = 0;
+	spdk_cpuset_zero(&g_cpuset);
+}
+
+static int
+reactor_create(uint32_t lcore, uint32_t index)
+{
+	struct spdk_reactor *reactor = aligned_alloc(SPDK_CACHE_LINE_SIZE, sizeof(*reactor));
+
+	if (reactor == NULL) {
+		return -ENOMEM;
+	}
+	memset(reactor, 0, sizeof(*reactor));
+	if (msg_queue_init(&reactor->events, sizeof(struct reactor_event), REACTOR_EVENT_RING) !=
+	    0) {
+		free(reactor);
+		return -ENOMEM;
+	}
+	TAILQ_INIT(&reactor->threads);
+	reactor->lcore = lcore;
+	reactor->slot = cal_stats_reactor(index);
+	reactor->slot->lcore = lcore;
+	SLOT_SET(reactor->slot, in_use, 1);
+	g_reactors[lcore] = reactor;
+	spdk_cpuset_set_cpu(&g_cpuset, lcore, true);
+	return 0;
+}
+
+int
+reactors_init(void)
+{
+	uint32_t lcore, index = 0;
+	int rc = 0;
+
+	g_num_lcores = spdk_env_get_last_core() + 1;
+	g_reactors = calloc(g_num_lcores, sizeof(*g_reactors));
+	if (g_reactors == NULL) {
+		g_num_lcores = 0;
+		return -ENOMEM;
+	}
+	SPDK_ENV_FOREACH_CORE (lcore) {
+		if (index == CAL_STATS_MAX_REACTORS) {
+			SPDK_ERRLOG("%u cores are more than the %d reactors there can be: give "
+				    "fewer\n",
+				    spdk_env_get_core_count(), CAL_STATS_MAX_REACTORS);
+			rc = -E2BIG;
+			break;
+		}
+		rc = reactor_create(lcore, index++);
+		if (rc != 0) {
+			break;
+		}
+	}
+	if (rc == 0) {
+		rc = spdk_thread_lib_init_ext(placement_op, placement_op_supported,
+					      sizeof(struct spdk_lw_thread),
+					      SPDK_DEFAULT_MSG_MEMPOOL_SIZE);
+	}
+	if (rc != 0) {
+		reactors_free();
+		return rc;
+	}
+	if (spdk_scheduler_get() == NULL) {
+		spdk_scheduler_set("static");
+	}
+	state_set(SPDK_REACTOR_STATE_INITIALIZED);
+	return 0;
+}
+
+void
+reactors_fini(void)
+{
+	if (reactors_get_state() == SPDK_REACTOR_STATE_UNINITIALIZED) {
+		return;
+	}
+	spdk_scheduler_set(NULL);
+	spdk_thread_lib_fini();
+	reactors_free();
+	state_set(SPDK_REACTOR_STATE_UNINITIALIZED);
+}
+
+void
+spdk_framework_enable_context_switch_monitor(bool enabled)
+{
+	__atomic_store_n(&g_switch_monitor, enabled, __ATOMIC_RELAXED);
+}
+
+bool
+spdk_framework_context_switch_monitor_enabled(void)
+{
+	return __atomic_load_n(&g_switch_monitor, __ATOMIC_RELAXED);
+}
+
+/* Once a second: an involuntary switch on a reactor's core means that something else runs there. */
+static void
+look_at_switches(struct spdk_reactor *reactor)
+{
+	struct rusage usage;
+
+	if (reactor->last_tsc - reactor->rusage_tsc < spdk_get_ticks_hz()) {
+		return;
+	}
+	reactor->rusage_tsc = reactor->last_tsc;
+	if (!spdk_framework_context_switch_monitor_enabled() ||
+	    getrusage(RUSAGE_THREAD, &usage) != 0) {
+		return;
+	}
+	if ((uint64_t)usage.ru_nivcsw != reactor->switches.involuntary) {
+		SPDK_INFOLOG(reactor,
+			     "reactor_%u: %ld voluntary, %ld involuntary context switches\n",
+			     reactor->lcore, usage.ru_nvcsw, usage.ru_nivcsw);
+	}
+	__atomic_store_n(&reactor->switches.voluntary, (uint64_t)usage.ru_nvcsw, __ATOMIC_RELAXED);
+	__atomic_store_n(&reactor->switches.involuntary, (uint64_t)usage.ru_nivcsw,
+			 __ATOMIC_RELAXED);
+}
+
+static void
+look_at_depth(struct spdk_reactor *reactor)
+{
+	struct spdk_thread *thread;
+	uint32_t depth = 0;
+
+	for (thread = reactor_first_thread(reactor); thread != NULL;
+	     thread = reactor_next_thread(reactor, thread)) {
+		depth += thread_msg_depth(thread);
+	}
+	SLOT_SET(reactor->slot, message_depth, depth);
+}
+
+static void
+reactor_turn(struct spdk_reactor *reactor)
+{
+	struct cal_stats_reactor *slot = reactor->slot;
+	uint64_t began = reactor->last_tsc;
+
+	SLOT_SET(slot, heartbeat_tsc, began);
+	SLOT_SET(slot, iterations, slot->iterations + 1);
+	if (reactor_run_events(reactor) > 0) {
+		reactor_account(reactor, spdk_get_ticks(), true);
+	}
+	placement_poll(reactor);
+	if (reactor->last_tsc == began) {
+		/* Nobody had reason to read the clock. */
+		reactor_account(reactor, spdk_get_ticks(), false);
+	}
+	SLOT_SET(slot, busy_tsc, reactor->busy_tsc);
+	SLOT_SET(slot, idle_tsc, reactor->idle_tsc);
+	look_at_switches(reactor);
+	if (slot->iterations % REACTOR_DEPTH_PERIOD == 0) {
+		look_at_depth(reactor);
+	}
+}
+
+static int
+reactor_run(void *arg)
+{
+	struct spdk_reactor *reactor = arg;
+	char name[16];
+
+	snprintf(name, sizeof(name), "reactor_%u", reactor->lcore);
+	pthread_setname_np(pthread_self(), name);
+	t_reactor = reactor;
+	__atomic_store_n(&reactor->tid, spdk_get_tid(), __ATOMIC_RELAXED);
+	SLOT_SET(reactor->slot, tid, reactor->tid);
+	thread_stats_slot_set(reactor->slot);
+	log_defer_on_this_thread(true);
+	msg_queue_take(&reactor->events, thread_token());
+	SPDK_NOTICELOG("Reactor started on core %u\n", reactor->lcore);
+	reactor->last_tsc = reactor->rusage_tsc = spdk_get_ticks();
+
+	while (spdk_likely(reactors_get_state() == SPDK_REACTOR_STATE_RUNNING)) {
+		reactor_turn(reactor);
+	}
+	/* Threads of different reactors may need each other to exit: go on until all are gone. */
+	while (placement_count() > 0) {
+		placement_drain(reactor);
+		reactor_turn(reactor);
+	}
+
+	msg_queue_release(&reactor->events);
+	log_defer_on_this_thread(false);
+	thread_stats_slot_set(NULL);
+	SLOT_SET(reactor->slot, in_use, 0);
+	t_reactor = NULL;
+	return 0;
+}
+
+int
+reactors_start(void)
+{
+	struct spdk_reactor *reactor, *main_reactor = reactor_get(spdk_env_get_main_core());
+	char name[16] = "";
+	int rc = 0;
+
+	if (reactors_get_state() != SPDK_REACTOR_STATE_INITIALIZED || main_reactor == NULL) {
+		SPDK_ERRLOG("the reactors are not initialized\n");
+		return -EINVAL;
+	}
+	pthread_getname_np(pthread_self(), name, sizeof(name));
+	state_set(SPDK_REACTOR_STATE_RUNNING);
+	for (reactor = reactor_first(); reactor != NULL; reactor = reactor_next(reactor)) {
+		if (reactor == main_reactor) {
+			continue;
+		}
+		rc = spdk_env_thread_launch_pinned(reactor->lcore, reactor_run, reactor);
+		if (rc != 0) {
+			SPDK_ERRLOG("reactor_%u cannot be started: %d\n", reactor->lcore, rc);
+			reactors_stop();
+			break;
+		}
+	}
+	reactor_run(main_reactor);
+	spdk_env_thread_wait_all();
+	/* The main thread has a name of its own, which is the program's. */
+	pthread_setname_np(pthread_self(), name);
+	state_set(SPDK_REACTOR_STATE_SHUTDOWN);
+	return rc;
+}
+
+void
+reactors_stop(void)
+{
+	int running = SPDK_REACTOR_STATE_RUNNING;
+
+	__atomic_compare_exchange_n(&g_state, &running, (int)SPDK_REACTOR_STATE_EXITING, false,
+				    __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+uint32_t
+reactor_get_lcore(const struct spdk_reactor *reactor)
+{
+	return reactor->lcore;
+}
+
+int
+reactor_get_tid(const struct spdk_reactor *reactor)
+{
+	return __atomic_load_n(&reactor->tid, __ATOMIC_RELAXED);
+}
+
+bool
+reactor_in_interrupt(const struct spdk_reactor *reactor)
+{
+	return __atomic_load_n(&reactor->slot->in_interrupt, __ATOMIC_RELAXED) != 0;
+}
+
+uint64_t
+reactor_get_busy_tsc(const struct spdk_reactor *reactor)
+{
+	return __atomic_load_n(&reactor->busy_tsc, __ATOMIC_RELAXED);
+}
+
+uint64_t
+reactor_get_idle_tsc(const struct spdk_reactor *reactor)
+{
+	return __atomic_load_n(&reactor->idle_tsc, __ATOMIC_RELAXED);
+}
+
+uint32_t
+reactor_get_thread_count(const struct spdk_reactor *reactor)
+{
+	return __atomic_load_n(&reactor->thread_count, __ATOMIC_RELAXED);
+}
+
+struct reactor_switches
+reactor_get_switches(const struct spdk_reactor *reactor)
+{
+	return (struct reactor_switches){
+		__atomic_load_n(&reactor->switches.voluntary, __ATOMIC_RELAXED),
+		__atomic_load_n(&reactor->switches.involuntary, __ATOMIC_RELAXED),
+	};
+}
