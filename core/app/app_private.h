@@ -51,9 +51,9 @@ extern struct app g_app;
 /* --- app_boot.c ---------------------------------------------------------------------------------
  */
 
-/** Control pthread, gate, services. Main thread. Returns 0 or a negative errno, then with a
- * sentence in g_app.reason and nothing left running. */
-int app_boot(void);
+/** Control pthread (it and its services off the reactors' CPUs), gate, services. Main thread.
+ * Returns 0 or a negative errno, then with a sentence in g_app.reason and nothing left running. */
+int app_boot(const cpu_set_t *reactors);
 /** Wait until the configuration is known to be readable, or that it is not, or a signal. Main
  *  thread. Returns 0 or a negative errno with a sentence (-ECANCELED: a signal). */
 int app_boot_wait_checked(void);

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* The application's life on the app thread: a small state machine whose state is the one that the
+ * state file shows. Every function here is for the app thread. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/app/app_internal.h"
+#include "core/app/app_private.h"
+#include "core/app/state.h"
+#include "core/app/subsystem.h"
+#include "core/rpc/rpc_server.h"
+#include "ipc/gate/control.h"
+#include "ipc/gate/gate.h"
+#include "spdk/init.h"
+#include "spdk/log.h"
+#include "spdk/queue.h"
+#include "spdk/rpc.h"
+#include "core/reactor/reactor_internal.h"
+
+/* How long `running` may wait for the JSON-RPC socket to listen. */
+#define RPC_READY_TIMEOUT_US (5 * 1000 * 1000)
+
+struct waiter {
+	app_init_fn fn;
+	void *ctx;
+	TAILQ_ENTRY(waiter) link;
+};
+
+static struct {
+	TAILQ_HEAD(, waiter) waiters;
+	bool init_asked;      /* framework_start_init came, or was not needed */
+	bool subsystems_walk; /* spdk_subsystem_init() has not answered yet */
+	bool rpc_ready;
+	bool rpc_failed;
+	bool stopping;
+	bool shutdown_asked; /* shutdown_cb was called */
+	bool stop_waits;     /* for the subsystem whose init is under way */
+	unsigned stop_parts; /* of the stop that are still going on */
+	struct spdk_poller *rpc_patience;
+} g_run;
+
+static void stop_begin(int rc);
+static void enter_running(void);
+
+/* --- waiters
+ * -------------------------------------------------------------------------------------- */
+
+static int
+waiter_add(app_init_fn fn, void *ctx)
+{
+	struct waiter *waiter = calloc(1, sizeof(*waiter));
+
+	if (waiter == NULL) {
+		return -ENOMEM;
+	}
+	waiter->fn = fn;
+	waiter->ctx = ctx;
+	TAILQ_INSERT_TAIL(&g_run.waiters, waiter, link);
+	return 0;
+}
+
+static void
+waiters_tell(int rc, const char *reason)
+{
+	struct waiter *waiter;
+
+	while ((waiter = TAILQ_FIRST(&g_run.waiters)) != NULL) {
+		TAILQ_REMOVE(&g_run.waiters, waiter, link);
+		waiter->fn(waiter->ctx, rc, reason);
+		free(waiter);
+	}
+}
+
+/* --- start
+ * ---------------------------------------------------------------------------------------- */
+
+void
+app_run_fail(int rc, const char *fmt, ...)
+{
+	va_list args;
+
+	if (g_run.stopping) {
+		return;
+	}
+	va_start(args, fmt);
+	vsnprintf(g_app.reason, sizeof(g_app.reason), fmt, args);
+	va_end(args);
+	state_set_reason(g_app.reason);
+	stop_begin(rc);
+}
+
+static void
+show_subsystem(const char *name, bool init)
+{
+	app_state_doing("subsystem %s%s", name, init ? "" : " (ends)");
+}
+
+static void
+subsystems_ready(int rc, void *ctx)
+{
+	struct spdk_subsystem *failed = subsystem_failed();
+
+	g_run.subsystems_walk = false;
+	if (g_run.stop_waits) {
+		stop_begin(g_app.rc);
+		return;
+	}
+	if (rc != 0) {
+		app_run_fail(rc, "subsystem %s failed to initialise: %s",
+			     failed != NULL ? failed->name : "?", strerror(-rc));
+		return;
+	}
+	spdk_rpc_set_state(SPDK_RPC_RUNTIME);
+	if (g_app.has_config) {
+		state_enter(CAL_RUN_CONFIG);
+		waiters_tell(0, NULL);
+		return;
+	}
+	waiters_tell(0, NULL);
+	rpc_server_resume();
+	enter_running();
+}
+
+static void
+subsystems_start(void)
+{
+	state_enter(CAL_RUN_SUBSYSTEM_INIT);
+	g_run.subsystems_walk = true;
+	rpc_server_pause();
+	subsystem_set_observer(show_subsystem);
+	spdk_subsystem_init(subsystems_ready, NULL);
+}
+
+int
+app_framework_start_init(app_init_fn fn, void *ctx)
+{
+	int rc;
+
+	if (state_now() != CAL_RUN_STARTUP_RPC || g_run.stopping) {
+		return -EPERM;
+	}
+	rc = waiter_add(fn, ctx);
+	if (rc == 0) {
+		subsystems_start();
+	}
+	return rc;
+}
+
+int
+app_framework_wait_init(app_init_fn fn, void *ctx)
+{
+	enum cal_run_state state = state_now();
+	int rc;
+
+	if (state == CAL_RUN_CONFIG || state == CAL_RUN_RUNNING) {
+		fn(ctx, 0, NULL);
+		return 0;
+	}
+	if (g_run.stopping) {
+		fn(ctx, -ESHUTDOWN, "the application is stopping");
+		return 0;
+	}
+	rc = waiter_add(fn, ctx);
+	if (rc == 0 && state == CAL_RUN_STARTUP_RPC && g_app.opts.delay_subsystem_init) {
+		/* While the configuration's startup methods are applied only confd is served, so
+		 * this is confd, which has applied them: now it is everybody's turn. */
+		rpc_server_resume();
+	}
+	return rc;
+}
+
+static void
+open_gate(void *arg)
+{
+	int rc = gate_open();
+
+	if (rc != 0) {
+		SPDK_ERRLOG("the gate does not open, nobody can attach: %s\n", strerror(-rc));
+	}
+}
+
+void
+app_run_begin(void *ctx)
+{
+	int rc;
+
+	memset(&g_run, 0, sizeof(g_run));
+	TAILQ_INIT(&g_run.waiters);
+	config_progress_reset();
+	rc = rpc_server_start();
+	if (rc != 0) {
+		app_run_fail(rc, "the RPC server does not start: %s", strerror(-rc));
+		return;
+	}
+	rc = control_post(open_gate, NULL);
+	if (rc != 0) {
+		app_run_fail(rc, "the gate does not open: %s", strerror(-rc));
+		return;
+	}
+	spdk_rpc_set_state(SPDK_RPC_STARTUP);
+	if (!g_app.has_config && !g_app.opts.delay_subsystem_init) {
+		subsystems_start();
+		return;
+	}
+	state_enter(CAL_RUN_STARTUP_RPC);
+	if (g_app.has_config) {
+		rpc_server_pause();
+	}
+}
+
+void
+app_run_config_done(const char *error)
+{
+	if (error != NULL) {
+		app_run_fail(-EINVAL, "%s", error);
+		return;
+	}
+	rpc_server_resume();
+	enter_running();
+}
+
+static int
+rpc_patience_over(void *ctx)
+{
+	spdk_poller_unregister(&g_run.rpc_patience);
+	SPDK_WARNLOG("cal-rpcd does not say that %s listens: going on without it\n",
+		     g_app.opts.rpc_addr);
+	g_run.rpc_ready = true;
+	enter_running();
+	return SPDK_POLLER_BUSY;
+}
+
+/* Everything is up; running is only said when the socket answers, so that who waits for the state
+ * can connect. */
+static void
+enter_running(void)
+{
+	if (g_run.stopping || state_now() == CAL_RUN_RUNNING) {
+		return;
+	}
+	if (g_app.opts.rpc_addr != NULL && !g_app.by_hand && !g_run.rpc_ready) {
+		app_state_doing("cal-rpcd starts");
+		if (g_run.rpc_patience == NULL) {
+			g_run.rpc_patience =
+				SPDK_POLLER_REGISTER(rpc_patience_over, NULL, RPC_READY_TIMEOUT_US);
+		}
+		return;
+	}
+	spdk_poller_unregister(&g_run.rpc_patience);
+	state_enter(CAL_RUN_RUNNING);
+	SPDK_NOTICELOG("%s runs: instance %d, %s%s\n", g_app.opts.name, g_app.id,
+		       g_app.opts.rpc_addr != NULL ? "JSON-RPC on " : "no JSON-RPC socket",
+		       g_app.opts.rpc_addr != NULL ? g_app.opts.rpc_addr : "");
+	g_app.start_fn(g_app.start_ctx);
+}
+
+/* --- stop
+ * ----------------------------------------------------------------------------------------- */
+
+static void
+stop_part_done(void *ctx)
+{
+	if (--g_run.stop_parts > 0) {
+		return;
+	}
+	app_boot_mute();
+	reactors_stop();
+}
+
+/* No link will be granted any more. Requests are not taken from here on, but some are under way,
+ * and what they wait for may be a subsystem's to end: hence side by side. */
+static void
+stop_gate_closed(void *ctx)
+{
+	g_run.stop_parts = 2;
+	rpc_server_stop(stop_part_done, NULL);
+	spdk_subsystem_fini(stop_part_done, NULL);
+}
+
+static void
+stop_begin(int rc)
+{
+	if (g_run.stopping && !g_run.stop_waits) {
+		SPDK_NOTICELOG("%s is stopping already\n", g_app.opts.name);
+		return;
+	}
+	g_app.rc = rc;
+	if (g_run.subsystems_walk) {
+		/* A subsystem's init cannot be called off: wait for it, start no other. */
+		g_run.stopping = g_run.stop_waits = true;
+		subsystem_init_cancel();
+		return;
+	}
+	g_run.stopping = true;
+	g_run.stop_waits = false;
+	spdk_poller_unregister(&g_run.rpc_patience);
+	state_enter(CAL_RUN_STOPPING);
+	waiters_tell(-ESHUTDOWN, g_app.reason[0] != '\0' ? g_app.reason : "the application stops");
+	app_boot_close("the application stops", stop_gate_closed, NULL);
+}
+
+static void
+stop_message(void *ctx)
+{
+	stop_begin((int)(intptr_t)ctx);
+}
+
+void
+spdk_app_stop(int rc)
+{
+	if (g_app.thread == NULL) {
+		SPDK_ERRLOG("spdk_app_stop() without a running application\n");
+		return;
+	}
+	(void)spdk_thread_send_msg(g_app.thread, stop_message, (void *)(intptr_t)rc);
+}
+
+static void
+shutdown_message(void *ctx)
+{
+	if (g_run.stopping) {
+		SPDK_NOTICELOG("%s is stopping already\n", g_app.opts.name);
+		return;
+	}
+	if (state_now() != CAL_RUN_RUNNING || g_app.opts.shutdown_cb == NULL) {
+		stop_begin(0);
+		return;
+	}
+	if (g_run.shutdown_asked) {
+		SPDK_NOTICELOG("%s was asked to shut down already\n", g_app.opts.name);
+		return;
+	}
+	g_run.shutdown_asked = true;
+	g_app.opts.shutdown_cb();
+}
+
+void
+spdk_app_start_shutdown(void)
+{
+	if (g_app.thread == NULL) {
+		SPDK_ERRLOG("spdk_app_start_shutdown() without a running application\n");
+		return;
+	}
+	(void)spdk_thread_send_msg(g_app.thread, shutdown_message, NULL);
+}
+
+/* --- notes
+ * ---------------------------------------------------------------------------------------- */
+
+void
+app_run_note(void *arg)
+{
+	struct app_note *note = arg;
+	bool is_up = state_now() == CAL_RUN_RUNNING;
+
+	switch (note->kind) {
+	case APP_NOTE_SIGNAL:
+		shutdown_message(NULL);
+		break;
+	case APP_NOTE_RPC_READY:
+		g_run.rpc_ready = true;
+		if (g_run.rpc_patience != NULL) {
+			enter_running();
+		}
+		break;
+	case APP_NOTE_RPC_FAILED:
+	case APP_NOTE_CONFIG_FAILED:
+		if (is_up) {
+			SPDK_ERRLOG("%s\n", note->text);
+			app_state_error("%s", note->text);
+		} else {
+			app_run_fail(-EINVAL, "%s", note->text);
+		}
+		break;
+	case APP_NOTE_CHECKED:
+		break;
+	}
+	free(note);
+}

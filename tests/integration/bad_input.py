@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026, the Calandria authors
+"""Each wrong input: one sentence that says what is wrong and what to do, an exit status that is not
+0, and nothing left running."""
+import os
+import shutil
+
+import primary as p
+
+COMMON = ["-i", "0", "-s", "64"]
+
+
+def mask():
+    return hex(1 << p.a_core())
+
+
+def refused(root, args, *words, status=None, core=True, **more):
+    sock = [] if "-r" in args or "--no-rpc-server" in args else ["-r", root.file("r.sock")]
+    cores = ["-m", mask()] if core else []
+    code, out, err = root.run_to_end(*COMMON, *cores, *sock, *args, **more)
+    lines = err.splitlines()
+    p.check(code != 0, f"{args}: exit status 0; {err}")
+    p.check(status is None or code == status, f"{args}: exit status {code}, not {status}")
+    p.check(len(lines) == 1, f"{args}: not one sentence on stderr: {lines}")
+    p.check(out == "", f"{args}: also said on stdout: {out}")
+    for word in words:
+        p.check(word in err, f"{args}: '{word}' is not in: {err}")
+    p.check(not os.path.exists(root.file("r.sock")), f"{args}: the RPC socket stays")
+    p.check(os.listdir(root.locks) == [], f"{args}: core locks stay")
+    return lines[0]
+
+
+def command_line(root):
+    refused(root, ["--no-such-flag"], "--no-such-flag", "-h", status=2)
+    refused(root, ["-z"], "-z", "-h", status=2)
+    refused(root, ["-s", "lots"], "-s lots", status=2)
+    refused(root, ["stray"], "stray", status=2)
+    refused(root, ["-m"], "-m", "value", status=2)
+    refused(root, ["--lcores", "0"], "-m", "--lcores", status=2)
+    refused(root, ["-L", "no_such_flag"], "no_such_flag", status=2)
+    refused(root, ["--no-rpc-server", "--wait-for-rpc"], "--wait-for-rpc", status=2)
+    refused(root, ["--interrupt-mode"], "not available")
+    refused(root, ["-r", "/" + "x" * 200], "shorter")
+
+
+def help_and_version(root):
+    for flag in ("-h", "--help", "-v", "--version"):
+        code, out, err = root.run_to_end(flag)
+        p.check(code == 0 and out != "" and err == "", f"{flag}: {code} {out} {err}")
+
+
+def cores(root):
+    refused(root, ["-m", hex(1 << 120)], "120", core=False)
+    refused(root, ["-m", "0x0"], core=False)
+    refused(root, ["-m", "zebra"], "zebra", core=False)
+    refused(root, ["--lcores", "0@4000"], "4000", core=False)
+    refused(root, ["-p", "100"], "100")
+
+
+def memory(root):
+    line = refused(root, ["-s", "1000000"], "hugepage")
+    p.check("setup.sh" in line or "-s" in line, f"what to do: {line}")
+    refused(root, ["--huge-dir", root.path], root.path)
+
+
+def core_in_use(root):
+    other = root.start(instance=7)
+    code, out, err = root.run_to_end(*COMMON, "-m", mask(), "-r", root.file("r.sock"))
+    p.check(code != 0 and len(err.splitlines()) == 1, f"{code}: {err}")
+    for word in (f"core {p.a_core()}", str(other.pid), "-m"):
+        p.check(word in err, f"'{word}' is not in: {err}")
+    # Shared when asked for.
+    shared = root.start("--disable-cpumask-locks", instance=0)
+    shared.stop()
+    p.check(other.state_name() == "running", "the first one goes on")
+    other.stop()
+
+
+def id_in_use(root):
+    other = root.start(instance=0)
+    code, out, err = root.run_to_end(*COMMON, "-m", mask(), "-r", root.file("r.sock"))
+    p.check(code != 0 and len(err.splitlines()) == 1, f"{code}: {err}")
+    for word in ("instance 0", str(other.pid), "-i"):
+        p.check(word in err, f"'{word}' is not in: {err}")
+    p.check(other.state_name() == "running", "the first one goes on")
+    p.check("result" in other.rpc_call("spdk_get_version"), "the first one answers")
+    other.stop()
+
+
+def config_file(root):
+    refused(root, ["-c", root.file("none.json")], "none.json", "No such file")
+    refused(root, ["-c", root.path], root.path)
+    bad = root.file("bad.json", '{\n  "subsystems": [\n    {"subsystem": }\n  ]\n}\n')
+    refused(root, ["-c", bad], "bad.json:3:")
+    refused(root, ["-c", root.file("cut.json", '{"subsystems": [')], "cut.json:1:")
+    refused(root, ["-c", root.file("array.json", "[]")], "array.json")
+    refused(root, ["-c", root.file("empty.json", "")], "empty.json")
+
+
+def config_methods(root):
+    def config(name, *entries):
+        return root.file(name, '{"subsystems": [{"subsystem": "bdev", "config": [%s]}]}'
+                         % ", ".join(entries))
+    unknown = config("unknown.json", '{"method": "bdev_no_such_method"}')
+    refused(root, ["-c", unknown], "bdev_no_such_method")
+    wrong = config("wrong.json", '{"method": "bdev_malloc_create", "params": {"num_blocks": "x"}}')
+    refused(root, ["-c", wrong], "bdev_malloc_create")
+    prim = root.start("-c", wrong, "--json-ignore-init-errors")
+    prim.stop()
+
+
+def rpc_socket(root):
+    refused(root, ["-r", root.file("nowhere/x.sock")], "nowhere/x.sock")
+    file = root.file("file", "not a socket")
+    refused(root, ["-r", file], file)
+    with open(file) as f:
+        p.check(f.read() == "not a socket", "a file was overwritten")
+
+
+def missing_service(root):
+    folder = root.file("alone")
+    os.mkdir(folder)
+    program = shutil.copy(os.path.join(p.BIN, "calandria"), folder)
+    refused(root, [], "cal-rpcd", "CALANDRIA_LIBEXEC", program=program, PATH="/nonexistent")
+
+
+def failed_start_is_told_and_taken_over(root):
+    bad = root.file("bad.json", "{")
+    refused(root, ["-c", bad])
+    with open(os.path.join(root.run, "0", "state"), "rb") as f:
+        raw = f.read()
+    main = p.MAIN.unpack_from(raw, p.MAIN_OFFSET)
+    p.check(p.STATES[main[1]] == "failed", f"state {main[1]}")
+    p.check("bad.json:1:" in p.text(main[16]), f"reason {p.text(main[16])}")
+    prim = root.start()
+    prim.stop()
+    p.check(os.listdir(root.run) == [], f"run-time files stay: {os.listdir(root.run)}")
+
+
+if __name__ == "__main__":
+    p.needs_hugepages(128)
+    p.main([command_line, help_and_version, cores, memory, core_in_use, id_in_use, config_file,
+            config_methods, rpc_socket, missing_service, failed_start_is_told_and_taken_over])
