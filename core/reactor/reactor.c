@@ -262,7 +262,6 @@ reactor_run(void *arg)
 	thread_stats_slot_set(reactor->slot);
 	log_defer_on_this_thread(true);
 	msg_queue_take(&reactor->events, thread_token());
-	SPDK_NOTICELOG("Reactor started on core %u\n", reactor->lcore);
 	reactor->last_tsc = reactor->rusage_tsc = spdk_get_ticks();
 
 	while (spdk_likely(reactors_get_state() == SPDK_REACTOR_STATE_RUNNING)) {
