@@ -17,10 +17,10 @@ build=(
     uuid-dev                              # spdk/uuid.h
     libbpf-dev libelf-dev zlib1g-dev      # services/mond
     clang bpftool                         # BPF objects and their skeletons
-    procps util-linux kmod                # scripts/setup.sh: ps, mount, findmnt, lsblk, modprobe
+    procps util-linux kmod python3        # scripts/setup.sh and scripts/demo.sh
 )
 # What runs the tests.
-test=(libcunit1-dev python3 valgrind g++ pkg-config)
+test=(libcunit1-dev valgrind g++ pkg-config)
 # What `make lint`, `make asan CC=clang` and the like call.
 lint=(clang-format clang-tidy cppcheck libclang-rt-14-dev)
 

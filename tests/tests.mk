@@ -16,9 +16,23 @@ HELPER_BINS := $(patsubst tests/helpers/%.c,$(B)/tests/helpers/%,$(HELPER_SRCS))
 #: make check-unit [T=DIR/NAME]  the unit tests, or the ones whose path contains T
 #: make check-integration [T=NAME]  real processes
 .PHONY: check check-unit check-integration tests
-tests: $(UNIT_BINS) $(HELPER_BINS)
-check: all tests
+tests: $(UNIT_BINS) $(HELPER_BINS) $(BENCH_BINS)
+# A make of its own, since the packages that this one looks for may only just have arrived.
+check:
+	@scripts/deps.sh build test
+	@$(MAKE) --no-print-directory -j$$(nproc) all tests
 	$(Q)tests/run --build $(B) unit integration
+#: make asan [T=NAME]          unit and integration under AddressSanitizer and UBSan
+#: make tsan [T=NAME]          the unit tests under ThreadSanitizer
+.PHONY: asan tsan
+asan:
+	@scripts/deps.sh build test
+	@$(MAKE) --no-print-directory -j$$(nproc) SAN=asan all tests
+	$(Q)CAL_SAN=asan tests/run --build build-asan $(if $(T),--only $(T)) unit integration
+tsan:
+	@scripts/deps.sh build test
+	@$(MAKE) --no-print-directory -j$$(nproc) SAN=tsan tests
+	$(Q)tests/run --build build-tsan $(if $(T),--only $(T)) unit
 check-unit: $(if $(T),$(foreach b,$(UNIT_BINS),$(if $(findstring $(T),$(b)),$(b))),$(UNIT_BINS))
 	$(Q)tests/run --build $(B) unit $(if $(T),--only $(T))
 check-integration: all $(HELPER_BINS)
