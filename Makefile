@@ -20,6 +20,8 @@ say      = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(patsubst $(B)/%,%
 VERSION := $(shell sed -n 's/^\#define CAL_VERSION_STRING[[:space:]]*"\(.*\)"/\1/p' core/include/calandria/version.h)
 ARCH    := $(shell $(CC) -print-multiarch 2>/dev/null)
 
+.DEFAULT_GOAL := all
+
 # --- flags ---------------------------------------------------------------------------------------
 WARN     := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wno-unused-parameter -Wno-missing-field-initializers
@@ -53,6 +55,19 @@ CLIENT_WRAP  := -Wl,--wrap=rte_service_init -Wl,--wrap=rte_service_start_with_de
                 -Wl,-u,__wrap_rte_service_init $(EAL_WRAP)
 CLIENT_LIBS  := $(CLIENT_WRAP) $(B)/lib/libcalandria-client.a $(B)/lib/libcalandria.a $(DPDK_CLIENT_LIBS) -lmsgpackc -ljson-c $(SYS_LIBS)
 
+# A probe: the kernel's side compiled to BPF, and the skeleton that carries it into the monitor.
+BPF_CFLAGS := -target bpf -g -O2 -Wall -Werror -I/usr/include/$(ARCH) -Iservices/probes
+$(B)/obj/services/probes/%.bpf.o: services/probes/%.bpf.c services/probes/%.h
+	@mkdir -p $(@D)
+	$(call say,BPF,$<)
+	$(Q)clang $(BPF_CFLAGS) -c $< -o $@
+$(B)/gen/%.skel.h: $(B)/obj/services/probes/%.bpf.o
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)
+	$(Q)bpftool gen skeleton $< name $* > $@ || { rm -f $@; exit 1; }
+$(B)/obj/services/mond/trace.o: $(B)/gen/poller.skel.h
+$(B)/obj/services/mond/trace.o: CPPFLAGS += -isystem $(B)/gen
+
 # --- what is built -------------------------------------------------------------------------------
 MAINS       := core/app/main.c
 CORE_SRCS   := $(filter-out $(MAINS),$(wildcard core/*/*.c ipc/gate/*.c ipc/link/*.c ipc/codec/*.c ipc/stats/*.c drivers/*/*.c))
@@ -68,7 +83,6 @@ BINS := $(if $(wildcard $(MAINS)),$(B)/bin/calandria) $(if $(RPCD_SRCS),$(B)/bin
         $(if $(CONFD_SRCS),$(B)/bin/cal-confd) $(if $(MOND_SRCS),$(B)/bin/cal-mond) $(if $(CTL_SRCS),$(B)/bin/calctl)
 LIBS := $(B)/lib/libcalandria.a $(B)/lib/libcalandria-client.a
 
-.DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .PHONY: all
 all: $(LIBS) $(BINS)
@@ -112,4 +126,5 @@ clean:
 help:
 	@sed -n 's/^#: //p' Makefile tests/tests.mk scripts/install.mk
 
+.SECONDARY: $(B)/obj/services/probes/poller.bpf.o $(B)/gen/poller.skel.h
 -include $(patsubst %.o,%.d,$(call objs,$(CORE_SRCS) $(CLIENT_SRCS) $(MAINS) $(RPCD_SRCS) $(CONFD_SRCS) $(MOND_SRCS) $(CTL_SRCS)))

@@ -85,6 +85,6 @@ lint-tidy: $(TIDY_STAMPS)
 $(B)/tidy/%.ok: %.c .clang-tidy
 	@mkdir -p $(@D)
 	$(call say,TIDY,$<)
-	$(Q)clang-tidy --quiet $< -- $(CPPFLAGS_ALL) -std=gnu11 2>$@.log >$@.out || { cat $@.out; exit 1; }
-	$(Q)$(CC) $(CPPFLAGS_ALL) -std=gnu11 -MM -MT $@ -MF $(B)/tidy/$*.d $< && touch $@
+	$(Q)clang-tidy --quiet $< -- $(CPPFLAGS_ALL) -isystem $(B)/gen -std=gnu11 2>$@.log >$@.out || { cat $@.out; exit 1; }
+	$(Q)$(CC) $(CPPFLAGS_ALL) -isystem $(B)/gen -std=gnu11 -MM -MT $@ -MF $(B)/tidy/$*.d $< && touch $@
 -include $(patsubst %.ok,%.d,$(TIDY_STAMPS))

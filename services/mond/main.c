@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* cal-mond: the monitor. It has a link to the primary like the other services, but what it answers it
+ * takes from the state file, the stats segment and its BPF maps, so that it goes on answering while
+ * reactors hang. */
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "calandria/instance.h"
+#include "calandria/state.h"
+#include "calandria/stats.h"
+#include "calandria/version.h"
+#include "ipc/client/client.h"
+#include "ipc/client/monitor.h"
+#include "services/mond/server.h"
+#include "services/mond/trace.h"
+
+/* Without these a trace of a busy reactor would be all probe: 10^7 runs a second at a microsecond. */
+#define DEFAULT_MIN_US 50
+#define DEFAULT_SAMPLE 4096
+
+static struct {
+	int instance;
+	struct cal_client *client;
+	struct trace_target target;
+	uv_loop_t *loop;
+	uv_poll_t gate;
+	uv_prepare_t before_sleep;
+	uv_signal_t term;
+	uv_signal_t intr;
+	bool ending;
+	int status;
+} g;
+
+/* The links of a trace that nobody can show any more are not left attached: an orderly end of the
+ * primary, or its death, ends the trace; a stop of the monitor alone does not. */
+static void
+end(int status, bool primary_ends)
+{
+	char err[256];
+
+	if (g.ending) {
+		return;
+	}
+	g.ending = true;
+	g.status = status;
+	if (primary_ends) {
+		trace_stop(g.instance, err, sizeof(err));
+	}
+	server_stop();
+	uv_close((uv_handle_t *)&g.gate, NULL);
+	uv_close((uv_handle_t *)&g.before_sleep, NULL);
+	uv_close((uv_handle_t *)&g.term, NULL);
+	uv_close((uv_handle_t *)&g.intr, NULL);
+}
+
+static void
+process_link(void)
+{
+	int rc = cal_client_process(g.client);
+
+	if (rc == -ESHUTDOWN) {
+		end(0, true);
+	} else if (rc < 0) {
+		fprintf(stderr, "cal-mond: the primary is gone\n");
+		end(0, true);
+	}
+}
+
+static void
+gate_readable(uv_poll_t *poll, int status, int events)
+{
+	process_link();
+}
+
+static void
+arm_before_sleep(uv_prepare_t *prepare)
+{
+	while (!g.ending && cal_client_arm(g.client) == 1) {
+		process_link();
+	}
+}
+
+static void
+got_signal(uv_signal_t *handle, int signum)
+{
+	end(0, false);
+}
+
+/* --- requests ---------------------------------------------------------------------------------- */
+
+static void
+option_set(void *ctx, const struct cal_response *response)
+{
+	struct codec_span text;
+	int code;
+
+	if (response->status == 0 && response->error != NULL &&
+	    codec_parse_error(response->error, response->error_len, &code, &text) == 0) {
+		fprintf(stderr, "cal-mond: cal_trace_set_options: %d: %.*s\n", code, (int)text.len,
+			(const char *)text.data);
+	}
+}
+
+/* The primary's thresholds go over the link and are not waited for: a reactor that hangs takes them
+ * when it comes back, and meanwhile the old ones hold. */
+static int
+send_options(uint32_t min_us, uint32_t sample)
+{
+	struct codec_buf params;
+	int rc;
+
+	codec_buf_init(&params);
+	codec_put_map(&params, 2);
+	codec_put_cstr(&params, "min_us");
+	codec_put_uint(&params, min_us);
+	codec_put_cstr(&params, "sample");
+	codec_put_uint(&params, sample);
+	rc = params.failed ? -ENOMEM : cal_client_send(g.client, "cal_trace_set_options", params.data,
+							params.len, option_set, NULL);
+	codec_buf_free(&params);
+	return rc;
+}
+
+static int
+param_u32(const struct codec_envelope *request, const char *key, uint32_t fallback, uint32_t *out)
+{
+	struct codec_cursor cur;
+	struct codec_item item;
+
+	*out = fallback;
+	if (codec_map_find(request->params.data, request->params.len, key, &cur) != 0) {
+		return 0;
+	}
+	item = codec_next(&cur);
+	if (item.kind != CODEC_UINT || item.u > UINT32_MAX) {
+		return -EINVAL;
+	}
+	*out = (uint32_t)item.u;
+	return 0;
+}
+
+static bool
+param_is(const struct codec_envelope *request, const char *key, const char *value)
+{
+	struct codec_cursor cur;
+	struct codec_item item;
+
+	if (codec_map_find(request->params.data, request->params.len, key, &cur) != 0) {
+		return false;
+	}
+	item = codec_next(&cur);
+	return item.kind == CODEC_STR && item.str.len == strlen(value) &&
+	       memcmp(item.str.data, value, item.str.len) == 0;
+}
+
+static bool
+method_is(const struct codec_envelope *request, const char *name)
+{
+	return request->method.len == strlen(name) &&
+	       memcmp(request->method.data, name, request->method.len) == 0;
+}
+
+static void
+handle_start(const struct codec_envelope *request, struct codec_buf *out)
+{
+	uint32_t min_us, sample;
+	char err[512];
+	int rc;
+
+	if (param_u32(request, "min_us", DEFAULT_MIN_US, &min_us) != 0 ||
+	    param_u32(request, "sample", DEFAULT_SAMPLE, &sample) != 0 || sample == 0) {
+		codec_put_error(out, request->id, -32602,
+				"min_us takes microseconds, sample a number from 1 (every run)");
+		return;
+	}
+	rc = trace_start(&g.target, min_us, sample, err, sizeof(err));
+	if (rc < 0) {
+		codec_put_error(out, request->id, rc, err);
+		return;
+	}
+	rc = send_options(min_us, sample);
+	if (rc != 0) {
+		codec_put_error(out, request->id, rc, "the primary's thresholds cannot be set");
+		return;
+	}
+	codec_begin_result(out, request->id);
+	codec_put_map(out, 2);
+	codec_put_cstr(out, "min_us");
+	codec_put_uint(out, min_us);
+	codec_put_cstr(out, "sample");
+	codec_put_uint(out, sample);
+}
+
+static void
+handle_request(const struct codec_envelope *request, struct codec_buf *out)
+{
+	bool start = method_is(request, "trace_start"), stop = method_is(request, "trace_stop");
+	struct codec_buf rows;
+	char err[512];
+	int rc;
+
+	if (!start && !stop && !method_is(request, "trace_show")) {
+		codec_put_error(out, request->id, -32601, "Method not found");
+	} else if (!stop && !param_is(request, "what", "pollers")) {
+		codec_put_error(out, request->id, -32602, "what can be traced: pollers");
+	} else if (start) {
+		handle_start(request, out);
+	} else if (stop) {
+		rc = trace_stop(g.instance, err, sizeof(err));
+		if (rc != 0) {
+			codec_put_error(out, request->id, rc, err);
+			return;
+		}
+		codec_begin_result(out, request->id);
+		codec_put_bool(out, true);
+	} else {
+		codec_buf_init(&rows);
+		rc = trace_show(&g.target, &rows, err, sizeof(err));
+		if (rc != 0 || rows.failed) {
+			codec_put_error(out, request->id, rc != 0 ? rc : -ENOMEM,
+					rc != 0 ? err : "out of memory");
+		} else {
+			codec_begin_result(out, request->id);
+			codec_put_raw(out, rows.data, rows.len);
+		}
+		codec_buf_free(&rows);
+	}
+}
+
+/* --- start ------------------------------------------------------------------------------------- */
+
+static int
+find_target(char *err, size_t err_size)
+{
+	struct cal_state_file *state = calloc(1, sizeof(*state));
+	struct cal_stats_view view;
+	bool alive = false;
+	int rc;
+
+	if (state == NULL) {
+		return -ENOMEM;
+	}
+	rc = cal_state_read(g.instance, state, &alive);
+	if (rc == 0) {
+		rc = cal_stats_open(g.instance, &view);
+	}
+	if (rc != 0) {
+		snprintf(err, err_size, "the state of instance %d cannot be read: %s", g.instance,
+			 strerror(-rc));
+		free(state);
+		return rc;
+	}
+	g.target.instance = g.instance;
+	g.target.pid = state->main.pid;
+	g.target.started_ns = state->main.started_ns;
+	g.target.tsc_hz = view.header->tsc_hz;
+	cal_stats_close(&view);
+	free(state);
+	return 0;
+}
+
+static int
+attach(char *err, size_t err_size)
+{
+	struct cal_client_opts opts;
+	int rc;
+
+	cal_client_opts_init(&opts, sizeof(opts));
+	opts.instance = g.instance;
+	opts.name = "mond";
+	rc = cal_client_connect(&opts, &g.client, err, err_size);
+	if (rc == 0) {
+		rc = cal_client_attach(g.client, -1, err, err_size);
+	}
+	if (rc == 0) {
+		rc = find_target(err, err_size);
+	}
+	return rc;
+}
+
+static int
+serve(char *err, size_t err_size)
+{
+	char path[CAL_PATH_MAX];
+	int rc;
+
+	g.loop = uv_default_loop();
+	cal_instance_path(path, sizeof(path), g.instance, CAL_MONITOR_SOCKET);
+	rc = server_start(g.loop, path, handle_request);
+	if (rc != 0) {
+		snprintf(err, err_size, "cannot listen on %s: %s", path, strerror(-rc));
+		return rc;
+	}
+	uv_poll_init(g.loop, &g.gate, cal_client_fd(g.client));
+	uv_poll_start(&g.gate, UV_READABLE, gate_readable);
+	uv_prepare_init(g.loop, &g.before_sleep);
+	uv_prepare_start(&g.before_sleep, arm_before_sleep);
+	uv_signal_init(g.loop, &g.term);
+	uv_signal_start(&g.term, got_signal, SIGTERM);
+	uv_signal_init(g.loop, &g.intr);
+	uv_signal_start(&g.intr, got_signal, SIGINT);
+	trace_drop_stale(&g.target);
+	cal_client_report(g.client, GATE_REPORT_READY, path);
+	uv_run(g.loop, UV_RUN_DEFAULT);
+	uv_loop_close(g.loop);
+	return 0;
+}
+
+static void
+usage(FILE *out)
+{
+	fprintf(out, "cal-mond -i ID\n"
+		     "  The monitor of a running primary: traces pollers with BPF for 'calctl trace'.\n"
+		     "  -i, --instance ID  the primary's id (default 0)\n"
+		     "  -h, --help         this text\n"
+		     "  -v, --version      the version\n");
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "instance", required_argument, NULL, 'i' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 },
+	};
+	char err[768] = "", *rest;
+	int opt, rc;
+
+	while ((opt = getopt_long(argc, argv, "i:hv", options, NULL)) != -1) {
+		switch (opt) {
+		case 'i':
+			g.instance = (int)strtol(optarg, &rest, 10);
+			if (rest == optarg || *rest != '\0' || g.instance < 0) {
+				fprintf(stderr, "cal-mond: -i takes a number, not '%s'\n", optarg);
+				return 2;
+			}
+			break;
+		case 'h':
+			usage(stdout);
+			return 0;
+		case 'v':
+			printf("cal-mond %s\n", CAL_VERSION_STRING);
+			return 0;
+		default:
+			fprintf(stderr, "cal-mond: see 'cal-mond --help'\n");
+			return 2;
+		}
+	}
+	signal(SIGPIPE, SIG_IGN);
+	rc = attach(err, sizeof(err));
+	if (rc == 0) {
+		rc = serve(err, sizeof(err));
+	}
+	if (rc != 0) {
+		fprintf(stderr, "cal-mond: %s\n", err);
+	}
+	cal_client_close(g.client);
+	return rc == 0 ? g.status : 1;
+}
