@@ -38,7 +38,7 @@ ask(struct ctl *ctl, const char *method, struct json_object *params, struct json
 	rc = cal_json_pack(&packed, params);
 	if (rc == 0) {
 		rc = cal_monitor_call(ctl->instance, method, packed.data, packed.len, TIMEOUT_MS,
-				      &reply, &response, err, sizeof(err));
+		                      &reply, &response, err, sizeof(err));
 	}
 	codec_buf_free(&packed);
 	if (rc != 0) {
@@ -145,15 +145,15 @@ run_show(struct ctl *ctl, int argc, char **argv)
 		ctl_table_add(&table, CTL_PLAIN, "%s", ctl_json_str(row, "thread"));
 		ctl_table_add(&table, CTL_PLAIN, "%s", ctl_json_str(row, "name"));
 		ctl_table_add(&table, CTL_PLAIN, "%s",
-			      ctl_units_count((double)ctl_json_u64(row, "count")).s);
+		              ctl_units_count((double)ctl_json_u64(row, "count")).s);
 		ctl_table_add(&table, CTL_PLAIN, "%s",
-			      ctl_units_latency((double)ctl_json_u64(row, "p50_ns") / 1e3).s);
+		              ctl_units_latency((double)ctl_json_u64(row, "p50_ns") / 1e3).s);
 		ctl_table_add(&table, CTL_PLAIN, "%s",
-			      ctl_units_latency((double)ctl_json_u64(row, "p99_ns") / 1e3).s);
+		              ctl_units_latency((double)ctl_json_u64(row, "p99_ns") / 1e3).s);
 		ctl_table_add(&table, CTL_PLAIN, "%s",
-			      ctl_units_latency((double)ctl_json_u64(row, "max_ns") / 1e3).s);
+		              ctl_units_latency((double)ctl_json_u64(row, "max_ns") / 1e3).s);
 		ctl_table_add(&table, CTL_PLAIN, "%s",
-			      ctl_units_latency((double)ctl_json_u64(row, "total_ns") / 1e3).s);
+		              ctl_units_latency((double)ctl_json_u64(row, "total_ns") / 1e3).s);
 	}
 	rc = ctl_table_print(&table, stdout, ctl_term(), 0) == 0 ? CTL_OK : CTL_FAILED;
 	ctl_table_free(&table);

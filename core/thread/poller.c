@@ -6,6 +6,7 @@
  * list, or the list of those to be freed at the end of the turn. The one that runs stays where it
  * is; what it did to itself is carried out when it returns. */
 
+#include "core/thread/poller_trace.h"
 #include "core/thread/thread_internal.h"
 
 #include "spdk/log.h"
@@ -59,7 +60,7 @@ poller_stop(struct spdk_thread *thread, struct spdk_poller *poller)
 
 struct spdk_poller *
 spdk_poller_register_named(spdk_poller_fn fn, void *arg, uint64_t period_microseconds,
-			   const char *name)
+                           const char *name)
 {
 	struct spdk_thread *thread = thread_required(__func__, name != NULL ? name : "poller");
 	struct spdk_poller *poller;
@@ -113,7 +114,7 @@ spdk_poller_unregister(struct spdk_poller **ppoller)
 	switch (poller->state) {
 	case POLLER_UNREGISTERED:
 		thread_fatal(__func__, "poller %s (%p) of thread %s was unregistered before",
-			     poller->name, (void *)poller, thread->name);
+		             poller->name, (void *)poller, thread->name);
 	case POLLER_RUNNING:
 	case POLLER_PAUSING:
 		poller->state = POLLER_UNREGISTERED;
@@ -163,7 +164,7 @@ spdk_poller_resume(struct spdk_poller *poller)
 		TAILQ_REMOVE(&thread->paused, poller, link);
 		if (poller_start(thread, poller) != 0) {
 			SPDK_ERRLOG("no memory to resume poller %s: it stays paused\n",
-				    poller->name);
+			            poller->name);
 			TAILQ_INSERT_TAIL(&thread->paused, poller, link);
 		}
 	}
@@ -171,7 +172,7 @@ spdk_poller_resume(struct spdk_poller *poller)
 
 void
 spdk_poller_register_interrupt(struct spdk_poller *poller, spdk_poller_set_interrupt_mode_cb cb_fn,
-			       void *cb_arg)
+                               void *cb_arg)
 {
 	thread_check(__func__, "poller", poller->name, poller, poller->thread);
 	poller->intr_cb = cb_fn;
@@ -185,8 +186,8 @@ spdk_thread_register_post_poller_handler(spdk_post_poller_fn fn, void *fn_arg)
 
 	if (thread->running == NULL || thread->num_posts == THREAD_POST_MAX) {
 		thread_fatal(__func__, "thread %s: %s", thread->name,
-			     thread->running == NULL ? "no poller runs"
-						     : "too many handlers for one poller");
+		             thread->running == NULL ? "no poller runs"
+		                                     : "too many handlers for one poller");
 	}
 	thread->posts[thread->num_posts++] = (struct thread_post){ fn, fn_arg };
 }
@@ -202,7 +203,8 @@ poller_run(struct spdk_thread *thread, struct spdk_poller *poller, struct cal_st
 	poller->state = POLLER_RUNNING;
 	thread->running = poller;
 	slot_begin(slot, CAL_RUNNING_POLLER, (uintptr_t)poller->fn, (uint32_t)poller->id);
-	rc = poller->fn(poller->arg);
+	rc = spdk_unlikely(PROBE_ENABLED(poller_run)) ? poller_call_traced(thread, poller)
+	                                              : poller->fn(poller->arg);
 	slot_end(slot);
 	poller->run_count++;
 	poller->busy_count += rc > 0;
@@ -250,7 +252,7 @@ thread_run_active(struct spdk_thread *thread, struct cal_stats_reactor *slot, bo
 
 bool
 thread_run_timed(struct spdk_thread *thread, struct cal_stats_reactor *slot, uint64_t now,
-		 bool *ran)
+                 bool *ran)
 {
 	struct poller_heap *heap = &thread->timed;
 	struct spdk_poller *poller;

@@ -9,7 +9,8 @@
 
 PROBE_DEFINE_SEMAPHORE(poller_run);
 
-/* Set by the app thread, read by every reactor: each value alone makes sense, so relaxed will do. */
+/* Set by the app thread, read by every reactor: each value alone makes sense, so relaxed will do.
+ */
 static uint64_t g_min_tsc = UINT64_MAX;
 static uint32_t g_sample = 4096;
 
@@ -22,7 +23,7 @@ poller_trace_set(uint32_t min_us, uint32_t sample)
 		return -EINVAL;
 	}
 	__atomic_store_n(&g_min_tsc, min_us * spdk_get_ticks_hz() / SPDK_SEC_TO_USEC,
-			 __ATOMIC_RELAXED);
+	                 __ATOMIC_RELAXED);
 	__atomic_store_n(&g_sample, sample, __ATOMIC_RELAXED);
 	return 0;
 }

@@ -2,9 +2,9 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* The probe calandria:poller_run. It fires once a run, at its end, with the duration that was measured
- * here, and only for runs of at least a threshold and every N-th besides: a hit costs about a
- * microsecond, an idle reactor makes ten million runs a second. */
+/* The probe calandria:poller_run. It fires once a run, at its end, with the duration that was
+ * measured here, and only for runs of at least a threshold and every N-th besides: a hit costs
+ * about a microsecond, an idle reactor makes ten million runs a second. */
 
 #ifndef CAL_CORE_THREAD_POLLER_TRACE_H
 #define CAL_CORE_THREAD_POLLER_TRACE_H
@@ -18,8 +18,8 @@ struct spdk_thread;
 
 PROBE_DECLARE_SEMAPHORE(poller_run);
 
-/** Call the poller's function, timed, and fire the probe if the run is worth it. Only while somebody
- *  listens: PROBE_ENABLED(poller_run). Returns what the function returned. */
+/** Call the poller's function, timed, and fire the probe if the run is worth it. Only while
+ * somebody listens: PROBE_ENABLED(poller_run). Returns what the function returned. */
 int poller_call_traced(struct spdk_thread *thread, struct spdk_poller *poller);
 
 /** Which runs fire: those of `min_us` microseconds or more, and every `sample`-th of a reactor. Any

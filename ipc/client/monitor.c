@@ -35,7 +35,8 @@ connect_monitor(int instance, int timeout_ms)
 	if (fd < 0) {
 		return -errno;
 	}
-	/* Either direction may take that long: a monitor that is stopped must not hold its caller. */
+	/* Either direction may take that long: a monitor that is stopped must not hold its caller.
+	 */
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) != 0 ||
 	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) != 0 ||
 	    connect(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0) {
@@ -116,8 +117,8 @@ exchange(int fd, struct codec_buf *request, void **reply, size_t *reply_len)
 
 int
 cal_monitor_call(int instance, const char *method, const void *params, size_t params_len,
-		 int timeout_ms, void **reply, struct codec_envelope *response, char *err,
-		 size_t err_size)
+                 int timeout_ms, void **reply, struct codec_envelope *response, char *err,
+                 size_t err_size)
 {
 	struct codec_buf request;
 	size_t len = 0;
@@ -126,11 +127,12 @@ cal_monitor_call(int instance, const char *method, const void *params, size_t pa
 	fd = connect_monitor(instance, timeout_ms);
 	if (fd < 0) {
 		snprintf(err, err_size,
-			 fd == -ENOENT || fd == -ECONNREFUSED ?
-				 "no monitor serves instance %d (%s): is the primary running, and cal-mond "
-				 "with it?" :
-				 "the monitor of instance %d cannot be reached: %s",
-			 instance, strerror(-fd));
+		         fd == -ENOENT || fd == -ECONNREFUSED
+		                 ? "no monitor serves instance %d (%s): is the primary running, "
+		                   "and cal-mond "
+		                   "with it?"
+		                 : "the monitor of instance %d cannot be reached: %s",
+		         instance, strerror(-fd));
 		return fd;
 	}
 	codec_buf_init(&request);
@@ -150,7 +152,7 @@ cal_monitor_call(int instance, const char *method, const void *params, size_t pa
 	}
 	if (rc != 0) {
 		snprintf(err, err_size, "the monitor of instance %d does not answer: %s", instance,
-			 strerror(-rc));
+		         strerror(-rc));
 	}
 	return rc;
 }

@@ -2,9 +2,9 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* cal-mond: the monitor. It has a link to the primary like the other services, but what it answers it
- * takes from the state file, the stats segment and its BPF maps, so that it goes on answering while
- * reactors hang. */
+/* cal-mond: the monitor. It has a link to the primary like the other services, but what it answers
+ * it takes from the state file, the stats segment and its BPF maps, so that it goes on answering
+ * while reactors hang. */
 
 #include <errno.h>
 #include <getopt.h>
@@ -23,7 +23,8 @@
 #include "services/mond/server.h"
 #include "services/mond/trace.h"
 
-/* Without these a trace of a busy reactor would be all probe: 10^7 runs a second at a microsecond. */
+/* Without these a trace of a busy reactor would be all probe: 10^7 runs a second at a microsecond.
+ */
 #define DEFAULT_MIN_US 50
 #define DEFAULT_SAMPLE 4096
 
@@ -95,7 +96,8 @@ got_signal(uv_signal_t *handle, int signum)
 	end(0, false);
 }
 
-/* --- requests ---------------------------------------------------------------------------------- */
+/* --- requests ----------------------------------------------------------------------------------
+ */
 
 static void
 option_set(void *ctx, const struct cal_response *response)
@@ -106,7 +108,7 @@ option_set(void *ctx, const struct cal_response *response)
 	if (response->status == 0 && response->error != NULL &&
 	    codec_parse_error(response->error, response->error_len, &code, &text) == 0) {
 		fprintf(stderr, "cal-mond: cal_trace_set_options: %d: %.*s\n", code, (int)text.len,
-			(const char *)text.data);
+		        (const char *)text.data);
 	}
 }
 
@@ -124,8 +126,9 @@ send_options(uint32_t min_us, uint32_t sample)
 	codec_put_uint(&params, min_us);
 	codec_put_cstr(&params, "sample");
 	codec_put_uint(&params, sample);
-	rc = params.failed ? -ENOMEM : cal_client_send(g.client, "cal_trace_set_options", params.data,
-							params.len, option_set, NULL);
+	rc = params.failed ? -ENOMEM
+	                   : cal_client_send(g.client, "cal_trace_set_options", params.data,
+	                                     params.len, option_set, NULL);
 	codec_buf_free(&params);
 	return rc;
 }
@@ -179,7 +182,7 @@ handle_start(const struct codec_envelope *request, struct codec_buf *out)
 	if (param_u32(request, "min_us", DEFAULT_MIN_US, &min_us) != 0 ||
 	    param_u32(request, "sample", DEFAULT_SAMPLE, &sample) != 0 || sample == 0) {
 		codec_put_error(out, request->id, -32602,
-				"min_us takes microseconds, sample a number from 1 (every run)");
+		                "min_us takes microseconds, sample a number from 1 (every run)");
 		return;
 	}
 	rc = trace_start(&g.target, min_us, sample, err, sizeof(err));
@@ -227,7 +230,7 @@ handle_request(const struct codec_envelope *request, struct codec_buf *out)
 		rc = trace_show(&g.target, &rows, err, sizeof(err));
 		if (rc != 0 || rows.failed) {
 			codec_put_error(out, request->id, rc != 0 ? rc : -ENOMEM,
-					rc != 0 ? err : "out of memory");
+			                rc != 0 ? err : "out of memory");
 		} else {
 			codec_begin_result(out, request->id);
 			codec_put_raw(out, rows.data, rows.len);
@@ -236,7 +239,8 @@ handle_request(const struct codec_envelope *request, struct codec_buf *out)
 	}
 }
 
-/* --- start ------------------------------------------------------------------------------------- */
+/* --- start -------------------------------------------------------------------------------------
+ */
 
 static int
 find_target(char *err, size_t err_size)
@@ -255,7 +259,7 @@ find_target(char *err, size_t err_size)
 	}
 	if (rc != 0) {
 		snprintf(err, err_size, "the state of instance %d cannot be read: %s", g.instance,
-			 strerror(-rc));
+		         strerror(-rc));
 		free(state);
 		return rc;
 	}
@@ -318,11 +322,12 @@ serve(char *err, size_t err_size)
 static void
 usage(FILE *out)
 {
-	fprintf(out, "cal-mond -i ID\n"
-		     "  The monitor of a running primary: traces pollers with BPF for 'calctl trace'.\n"
-		     "  -i, --instance ID  the primary's id (default 0)\n"
-		     "  -h, --help         this text\n"
-		     "  -v, --version      the version\n");
+	fprintf(out,
+	        "cal-mond -i ID\n"
+	        "  The monitor of a running primary: traces pollers with BPF for 'calctl trace'.\n"
+	        "  -i, --instance ID  the primary's id (default 0)\n"
+	        "  -h, --help         this text\n"
+	        "  -v, --version      the version\n");
 }
 
 int

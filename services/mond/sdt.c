@@ -15,7 +15,8 @@
 #define NOTE_OWNER "stapsdt"
 #define NOTE_TYPE  3
 
-/* Uprobes take offsets in the file, notes have addresses: the segment that holds one says the other. */
+/* Uprobes take offsets in the file, notes have addresses: the segment that holds one says the
+ * other. */
 static uint64_t
 file_offset(Elf *elf, uint64_t address)
 {
@@ -49,7 +50,7 @@ take_string(const char **at, const char *end)
 
 static bool
 parse_note(Elf *elf, const char *desc, size_t len, uint64_t base_moved, const char *provider,
-	   const char *name, struct sdt_site *site)
+           const char *name, struct sdt_site *site)
 {
 	const char *at = desc + 24, *end = desc + len, *found_provider, *found_name;
 	uint64_t addr[3]; /* probe, base, semaphore */
@@ -76,7 +77,7 @@ parse_note(Elf *elf, const char *desc, size_t len, uint64_t base_moved, const ch
 
 static int
 scan_notes(Elf *elf, Elf_Data *data, uint64_t base_moved, const char *provider, const char *name,
-	   struct sdt_site *sites, size_t max, size_t found)
+           struct sdt_site *sites, size_t max, size_t found)
 {
 	size_t at = 0, next, name_at, desc_at;
 	GElf_Nhdr nhdr;
@@ -87,7 +88,7 @@ scan_notes(Elf *elf, Elf_Data *data, uint64_t base_moved, const char *provider, 
 		if (nhdr.n_type == NOTE_TYPE && nhdr.n_namesz == sizeof(NOTE_OWNER) &&
 		    memcmp(bytes + name_at, NOTE_OWNER, sizeof(NOTE_OWNER)) == 0 && found < max &&
 		    parse_note(elf, bytes + desc_at, nhdr.n_descsz, base_moved, provider, name,
-			       &sites[found])) {
+		               &sites[found])) {
 			found++;
 		}
 		at = next;
@@ -96,7 +97,8 @@ scan_notes(Elf *elf, Elf_Data *data, uint64_t base_moved, const char *provider, 
 }
 
 int
-sdt_find(const char *path, const char *provider, const char *name, struct sdt_site *sites, size_t max)
+sdt_find(const char *path, const char *provider, const char *name, struct sdt_site *sites,
+         size_t max)
 {
 	uint64_t base_moved = 0;
 	Elf_Scn *section = NULL;
@@ -139,7 +141,7 @@ sdt_find(const char *path, const char *provider, const char *name, struct sdt_si
 		data = elf_getdata(section, NULL);
 		if (data != NULL) {
 			found = scan_notes(elf, data, base_moved, provider, name, sites, max,
-					   (size_t)found);
+			                   (size_t)found);
 		}
 	}
 	if (found == 0) {

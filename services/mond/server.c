@@ -106,7 +106,8 @@ peer_serve(struct peer *peer)
 		if (peer->have < 4 + (size_t)size) {
 			return 0;
 		}
-		if (codec_parse(peer->in + 4, size, &request) != 0 || request.type != CODEC_REQUEST) {
+		if (codec_parse(peer->in + 4, size, &request) != 0 ||
+		    request.type != CODEC_REQUEST) {
 			return -EBADMSG;
 		}
 		codec_buf_init(&out);
@@ -128,7 +129,7 @@ peer_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 	struct peer *peer = handle->data;
 
 	*buf = uv_buf_init((char *)peer->in + peer->have,
-			   (unsigned)(sizeof(peer->in) - peer->have));
+	                   (unsigned)(sizeof(peer->in) - peer->have));
 }
 
 static void

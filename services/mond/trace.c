@@ -20,9 +20,9 @@
 #include "services/mond/sdt.h"
 #include "services/probes/poller.h"
 
-#define BPFFS      "/sys/fs/bpf"
-#define MAX_SITES  16
-#define PATH_LEN   256
+#define BPFFS       "/sys/fs/bpf"
+#define MAX_SITES   16
+#define PATH_LEN    256
 #define PIN_POLLERS "cal_pollers"
 #define PIN_CLOCK   "cal_clock"
 #define PIN_LINK    "cal_poller_run"
@@ -39,8 +39,8 @@ bpffs(void)
 static void
 pin_path(char *path, int instance, const char *name)
 {
-	snprintf(path, PATH_LEN, "%s/calandria/%d%s%s", bpffs(), instance, name[0] != '\0' ? "/" : "",
-		 name);
+	snprintf(path, PATH_LEN, "%s/calandria/%d%s%s", bpffs(), instance,
+	         name[0] != '\0' ? "/" : "", name);
 }
 
 __attribute__((format(printf, 4, 5))) static int
@@ -60,9 +60,11 @@ check_bpffs(char *err, size_t err_size)
 	struct statfs fs;
 
 	if (statfs(bpffs(), &fs) != 0 || fs.f_type != BPF_FS_MAGIC) {
-		return fail(-ENODEV, err, err_size,
-			    "no BPF file system is mounted at %s, so a trace has nowhere to be pinned: "
-			    "run 'scripts/setup.sh config' as root", bpffs());
+		return fail(
+			-ENODEV, err, err_size,
+			"no BPF file system is mounted at %s, so a trace has nowhere to be pinned: "
+			"run 'scripts/setup.sh config' as root",
+			bpffs());
 	}
 	return 0;
 }
@@ -152,7 +154,7 @@ make_folder(int instance)
 
 static int
 attach_sites(struct poller *skel, const struct trace_target *target, const char *exe,
-	     const struct sdt_site *sites, int count)
+             const struct sdt_site *sites, int count)
 {
 	int i, rc;
 
@@ -162,7 +164,7 @@ attach_sites(struct poller *skel, const struct trace_target *target, const char 
 		struct bpf_link *link;
 
 		link = bpf_program__attach_uprobe_opts(skel->progs.cal_poller_run, target->pid, exe,
-						       sites[i].offset, &opts);
+		                                       sites[i].offset, &opts);
 		if (link == NULL) {
 			return -errno;
 		}
@@ -191,13 +193,13 @@ set_clock(struct poller *skel, const struct trace_target *target, uint32_t min_u
 	};
 	uint32_t zero = 0;
 
-	return bpf_map__update_elem(skel->maps.cal_clock, &zero, sizeof(zero), &clock, sizeof(clock),
-				    BPF_ANY);
+	return bpf_map__update_elem(skel->maps.cal_clock, &zero, sizeof(zero), &clock,
+	                            sizeof(clock), BPF_ANY);
 }
 
 int
 trace_start(const struct trace_target *target, uint32_t min_us, uint32_t sample, char *err,
-	    size_t err_size)
+            size_t err_size)
 {
 	struct sdt_site sites[MAX_SITES];
 	char exe[64], path[PATH_LEN];
@@ -217,15 +219,18 @@ trace_start(const struct trace_target *target, uint32_t min_us, uint32_t sample,
 	count = sdt_find(exe, "calandria", "poller_run", sites, MAX_SITES);
 	if (count < 0) {
 		return fail(count, err, err_size,
-			    "the primary's program has no probe calandria:poller_run (%s): is it linked "
-			    "with this version of the library?", strerror(-count));
+		            "the primary's program has no probe calandria:poller_run (%s): is it "
+		            "linked "
+		            "with this version of the library?",
+		            strerror(-count));
 	}
 	skel = poller__open_and_load();
 	if (skel == NULL) {
 		rc = -errno;
 		return fail(rc, err, err_size,
-			    "the kernel refuses the BPF program (%s): tracing needs CAP_BPF and "
-			    "CAP_PERFMON (or root) and a kernel with BTF", strerror(-rc));
+		            "the kernel refuses the BPF program (%s): tracing needs CAP_BPF and "
+		            "CAP_PERFMON (or root) and a kernel with BTF",
+		            strerror(-rc));
 	}
 	rc = make_folder(target->instance);
 	if (rc == 0) {
@@ -245,8 +250,9 @@ trace_start(const struct trace_target *target, uint32_t min_us, uint32_t sample,
 	poller__destroy(skel);
 	if (rc != 0) {
 		remove_pins(target->instance);
-		return fail(rc, err, err_size, "the poller probe cannot be attached to process %d: %s",
-			    (int)target->pid, strerror(-rc));
+		return fail(rc, err, err_size,
+		            "the poller probe cannot be attached to process %d: %s",
+		            (int)target->pid, strerror(-rc));
 	}
 	return 0;
 }
@@ -265,7 +271,8 @@ trace_stop(int instance, char *err, size_t err_size)
 	return 0;
 }
 
-/* --- show -------------------------------------------------------------------------------------- */
+/* --- show --------------------------------------------------------------------------------------
+ */
 
 struct row {
 	struct poller_key key;
@@ -291,7 +298,8 @@ percentile(const struct poller_stat *stat, double share)
 		double here = (double)stat->ns_log2[i];
 
 		if (here > 0 && seen + here >= want) {
-			double low = i == 0 ? 0 : (double)(1ull << i), high = (double)(1ull << (i + 1));
+			double low = i == 0 ? 0 : (double)(1ull << i),
+			       high = (double)(1ull << (i + 1));
 			double value = low + (high - low) * (want - seen) / here;
 
 			return value < (double)stat->max_ns ? value : (double)stat->max_ns;
@@ -345,7 +353,7 @@ trace_show(const struct trace_target *target, struct codec_buf *out, char *err, 
 
 	if (!pins_are_of(target)) {
 		return fail(-ENOENT, err, err_size,
-			    "pollers are not being traced: 'calctl trace start pollers' does it");
+		            "pollers are not being traced: 'calctl trace start pollers' does it");
 	}
 	fd = open_pinned(target->instance, PIN_POLLERS);
 	if (fd < 0) {

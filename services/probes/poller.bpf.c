@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026, the Calandria authors
 
-/* calandria:poller_run (thread id, poller id, thread name, poller name, function, ticks): a histogram
- * of run times for each poller. The primary decides which runs are worth a probe (threshold, every
- * N-th) and measures them itself, so this costs one trap per chosen run. */
+/* calandria:poller_run (thread id, poller id, thread name, poller name, function, ticks): a
+ * histogram of run times for each poller. The primary decides which runs are worth a probe
+ * (threshold, every N-th) and measures them itself, so this costs one trap per chosen run. */
 
 #include <linux/bpf.h>
 #include <linux/ptrace.h>
@@ -82,8 +82,8 @@ cal_poller_run(struct pt_regs *ctx)
 		if (stat == 0) {
 			return 0;
 		}
-		/* The scratch element is only ever given names and function: its counters stay 0. What
-		 * a longer name left behind must not show in a dump. */
+		/* The scratch element is only ever given names and function: its counters stay 0.
+		 * What a longer name left behind must not show in a dump. */
 		__builtin_memset(stat->thread, 0, sizeof(stat->thread));
 		__builtin_memset(stat->poller, 0, sizeof(stat->poller));
 		bpf_probe_read_user_str(stat->thread, sizeof(stat->thread), (void *)ctx->rdx);

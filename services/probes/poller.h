@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* What the poller probe's BPF program and the monitor share. The map is pinned with its BTF, so these
- * names are what `bpftool map dump pinned …` prints. */
+/* What the poller probe's BPF program and the monitor share. The map is pinned with its BTF, so
+ * these names are what `bpftool map dump pinned …` prints. */
 
 #ifndef CAL_PROBES_POLLER_H
 #define CAL_PROBES_POLLER_H
