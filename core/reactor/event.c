@@ -49,7 +49,7 @@ reactor_run_events(struct spdk_reactor *reactor)
 	struct reactor_event batch[REACTOR_EVENT_BATCH];
 	uint32_t count, i;
 
-	count = msg_queue_pop(&reactor->events, batch, REACTOR_EVENT_BATCH);
+	count = msg_queue_pop(&reactor->events, batch, REACTOR_EVENT_BATCH, true);
 	for (i = 0; i < count; i++) {
 		slot_begin(reactor->slot, CAL_RUNNING_EVENT, (uintptr_t)batch[i].fn, 0);
 		batch[i].fn(batch[i].arg1, batch[i].arg2);

@@ -2,6 +2,9 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
+/* The schedulers that have registered, which one is used, and the one that every program has:
+ * static, which leaves each thread where it was placed. */
+
 #include "spdk/scheduler.h"
 
 #include "core/reactor/reactor_internal.h"
@@ -100,3 +103,23 @@ spdk_scheduler_set_scheduling_lcore(uint32_t lcore)
 	g_lcore = lcore;
 	return true;
 }
+
+static int
+init_static(void)
+{
+	/* Nothing to look at again and again. */
+	spdk_scheduler_set_period(0);
+	return 0;
+}
+
+static void
+balance_static(struct spdk_scheduler_core_info *core_info, uint32_t count)
+{
+}
+
+static struct spdk_scheduler scheduler_static = {
+	.name = "static",
+	.init = init_static,
+	.balance = balance_static,
+};
+SPDK_SCHEDULER_REGISTER(scheduler_static)

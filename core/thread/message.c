@@ -41,7 +41,9 @@ thread_run_messages(struct spdk_thread *thread, struct cal_stats_reactor *slot, 
 	uint32_t done = 0, count, i;
 
 	while (done < max) {
-		count = msg_queue_pop(&thread->msgs, batch, spdk_min(max - done, THREAD_MSG_BATCH));
+		/* What is sent during this turn waits for the next one. */
+		count = msg_queue_pop(&thread->msgs, batch, spdk_min(max - done, THREAD_MSG_BATCH),
+				      done == 0);
 		if (count == 0) {
 			break;
 		}

@@ -40,7 +40,7 @@ msg_queue_fini(struct msg_queue *q)
 	uint32_t left = 0;
 
 	assert(q->elem_size <= sizeof(elem));
-	while (msg_queue_pop(q, elem, 1) == 1) {
+	while (msg_queue_pop(q, elem, 1, true) == 1) {
 		left++;
 	}
 	free(q->ring);
@@ -161,12 +161,12 @@ spill_pop(struct msg_queue *q, uint8_t *out, uint32_t max)
 }
 
 uint32_t
-msg_queue_pop(struct msg_queue *q, void *elems, uint32_t max)
+msg_queue_pop(struct msg_queue *q, void *elems, uint32_t max, bool begin)
 {
 	uint8_t *out = elems;
 	uint32_t n = 0, got, left;
 
-	if (q->round_fifo == 0 && q->round_spill == NULL &&
+	if (begin && q->round_fifo == 0 && q->round_spill == NULL &&
 	    q->round_ring == msg_queue_ring_tail(q)) {
 		round_begin(q);
 	}

@@ -117,9 +117,10 @@ msg_queue_push(struct msg_queue *q, const void *elem, size_t elem_size, const vo
 	msg_queue_push_remote(q, elem);
 }
 
-/** Take up to `max` elements, oldest first. The caller must be done with all of them before it
- * takes more, or lets the queue go. Consumer. */
-uint32_t msg_queue_pop(struct msg_queue *q, void *elems, uint32_t max);
+/** Take up to `max` elements of the present round, oldest first; with `begin` a new round is begun
+ *  if the last one is over. The caller must be done with all of them before it takes more, or lets
+ *  the queue go. Consumer. */
+uint32_t msg_queue_pop(struct msg_queue *q, void *elems, uint32_t max, bool begin);
 
 /** Whether nothing waits. Exact for the consumer while nobody sends. */
 static inline bool
