@@ -12,10 +12,13 @@
 
 #include "core/app/app_internal.h"
 #include "core/app/app_private.h"
+#include "core/app/subsystem.h"
+#include "core/rpc/rpc_server.h"
 #include "spdk/json.h"
 #include "spdk/rpc.h"
 #include "spdk/string.h"
 #include "spdk/util.h"
+#include "spdk_internal/init.h"
 
 static struct {
 	uint64_t startup_done;
@@ -49,6 +52,30 @@ static const struct spdk_json_object_decoder g_begin_decoders[] = {
 };
 
 static void
+write_name(void *ctx, const char *name)
+{
+	spdk_json_write_string(ctx, name);
+}
+
+/* What the service needs to sort entries into the two passes: also one that was started again after
+ * the first of them, when rpc_get_methods tells no more what was callable at start-up. */
+static void
+write_catalogue(struct spdk_json_write_ctx *w)
+{
+	struct spdk_subsystem *subsystem;
+
+	spdk_json_write_named_array_begin(w, "startup_methods");
+	rpc_method_walk(SPDK_RPC_STARTUP, write_name, w);
+	spdk_json_write_array_end(w);
+	spdk_json_write_named_array_begin(w, "subsystems");
+	for (subsystem = subsystem_first(); subsystem != NULL;
+	     subsystem = subsystem_next(subsystem)) {
+		spdk_json_write_string(w, subsystem->name);
+	}
+	spdk_json_write_array_end(w);
+}
+
+static void
 begin_answer(void *ctx, int rc, const char *reason)
 {
 	struct spdk_jsonrpc_request *request = ctx;
@@ -71,6 +98,7 @@ begin_answer(void *ctx, int rc, const char *reason)
 	if (g_progress.in_flight[0] != '\0') {
 		spdk_json_write_named_string(w, "in_flight", g_progress.in_flight);
 	}
+	write_catalogue(w);
 	spdk_json_write_object_end(w);
 	spdk_jsonrpc_end_result(request, w);
 }

@@ -307,3 +307,15 @@ rpc_method_next(struct rpc_method *method)
 {
 	return SLIST_NEXT(method, all);
 }
+
+void
+rpc_method_walk(uint32_t states, void (*fn)(void *ctx, const char *name), void *ctx)
+{
+	struct rpc_method *m;
+
+	SLIST_FOREACH (m, &g_methods, all) {
+		if ((m->state_mask & states) != 0 && rpc_method_visible(m)) {
+			fn(ctx, m->name);
+		}
+	}
+}

@@ -49,6 +49,11 @@ void rpc_method_set_roles(const char *method, uint32_t roles);
 		rpc_method_set_roles(#method, RPC_ROLES_ALL);                  \
 	}
 
+/** Call `fn` for each method, aliases too, that can be called in one of `states` (a mask of
+ *  SPDK_RPC_STARTUP and SPDK_RPC_RUNTIME) and that --rpcs-allowed lets users see. Any thread once
+ *  constructors have run. */
+void rpc_method_walk(uint32_t states, void (*fn)(void *ctx, const char *name), void *ctx);
+
 /** `--rpcs-allowed`: NULL-terminated list, copied; NULL for all. Main thread, before start. */
 int rpc_server_set_allowlist(const char *const *methods);
 
