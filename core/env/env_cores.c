@@ -163,35 +163,6 @@ spdk_env_thread_wait_all(void)
 	rte_eal_mp_wait_lcore();
 }
 
-void
-spdk_unaffinitize_thread(void)
-{
-	cpu_set_t all;
-
-	if (env_machine_cpus("online", &all) == 0) {
-		sched_setaffinity(0, sizeof(all), &all);
-	}
-}
-
-void *
-spdk_call_unaffinitized(void *cb(void *arg), void *arg)
-{
-	cpu_set_t saved;
-	bool restore;
-	void *result;
-
-	if (cb == NULL) {
-		return NULL;
-	}
-	restore = sched_getaffinity(0, sizeof(saved), &saved) == 0;
-	spdk_unaffinitize_thread();
-	result = cb(arg);
-	if (restore) {
-		sched_setaffinity(0, sizeof(saved), &saved);
-	}
-	return result;
-}
-
 int
 spdk_get_tid(void)
 {

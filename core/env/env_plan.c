@@ -63,23 +63,6 @@ first_of(const cpu_set_t *set)
 	return i;
 }
 
-/* Whether the kernel lets us run there: it does not where a cgroup has other CPUs only. */
-static bool
-cpu_is_allowed(unsigned cpu)
-{
-	cpu_set_t saved, one;
-	bool allowed;
-
-	CPU_ZERO(&one);
-	CPU_SET(cpu, &one);
-	if (sched_getaffinity(0, sizeof(saved), &saved) != 0 || CPU_ISSET(cpu, &saved)) {
-		return true;
-	}
-	allowed = sched_setaffinity(0, sizeof(one), &one) == 0;
-	sched_setaffinity(0, sizeof(saved), &saved);
-	return allowed;
-}
-
 static int
 cpus_check(const cpu_set_t *cpus, char *err, size_t err_size)
 {
@@ -107,7 +90,7 @@ cpus_check(const cpu_set_t *cpus, char *err, size_t err_size)
 					"/sys/devices/system/cpu/cpu%u/online`",
 					cpu, cpu);
 		}
-		if (!cpu_is_allowed(cpu)) {
+		if (!env_cpu_is_allowed(cpu)) {
 			return env_fail(err, err_size, -EPERM,
 					"core %u is not allowed to this process (cpuset of its "
 					"cgroup): choose another, or allow it",
