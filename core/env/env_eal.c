@@ -57,7 +57,7 @@ log_write(void *cookie, const char *text, size_t len)
 	if (g_log.starting && level == SPDK_LOG_ERROR) {
 		complaint_keep(text, len);
 	} else if (len > 0) {
-		spdk_log(level, NULL, 0, NULL, "%.*s", (int)len, text);
+		spdk_log(level, NULL, 0, NULL, "DPDK: %.*s", (int)len, text);
 	}
 	return (ssize_t)len;
 }

@@ -63,9 +63,11 @@ uint64_t env_machine_pages_reserved(void);
  *  process is called. */
 pid_t env_machine_flock_holder(int fd, char *name, size_t size);
 
-/* --- env_affinity.c ---------------------------------------------------------------------------- */
+/* --- env_affinity.c ----------------------------------------------------------------------------
+ */
 
-/** Whether the kernel lets the caller run on a CPU; it does not where its cgroup has others only. */
+/** Whether the kernel lets the caller run on a CPU; it does not where its cgroup has others only.
+ */
 bool env_cpu_is_allowed(unsigned cpu);
 
 /* --- env_plan.c: from the options and the machine to what EAL shall be told --------------------

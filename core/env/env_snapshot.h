@@ -12,11 +12,16 @@
 #define SNAPSHOT_CONFIG        "config"
 #define SNAPSHOT_MEMZONE       "fbarray_memzone"
 #define SNAPSHOT_HUGEPAGE_INFO "hugepage_info"
+#define SNAPSHOT_HUGEPAGE_DATA "hugepage_data"
 #define SNAPSHOT_FBARRAY       "fbarray_" /* prefix of the lists of memory segments */
 
 /* Stands in the template's hugepage_info where the primary's had its hugepage folder; each
  * secondary writes the path of an empty folder of its own over it. */
 #define SNAPSHOT_HUGEDIR_MARK "/@hugepage-folder@"
+
+/* Where the primary has no hugepages, or legacy ones, a secondary looks for this list of pages and
+ * reads it to the first entry of length zero; so this many zeroes say that there are none. */
+#define SNAPSHOT_HUGEPAGE_DATA_SIZE 65536
 
 /* A sane size for each of these files; they are some hundred kilobytes long. */
 #define SNAPSHOT_MAX_FILE (1u << 28)

@@ -157,6 +157,21 @@ file_snapshot(int template_fd, const char *dir, const char *name)
 }
 
 static int
+empty_page_list_write(int template_fd)
+{
+	int rc, fd;
+
+	fd = openat(template_fd, SNAPSHOT_HUGEPAGE_DATA, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+		    0600);
+	if (fd < 0) {
+		return -errno;
+	}
+	rc = ftruncate(fd, SNAPSHOT_HUGEPAGE_DATA_SIZE) != 0 ? -errno : 0;
+	close(fd);
+	return rc;
+}
+
+static int
 folder_snapshot(const char *dir, const char *template_dir, char *failed, size_t failed_size)
 {
 	struct dirent *entry;
@@ -168,9 +183,7 @@ folder_snapshot(const char *dir, const char *template_dir, char *failed, size_t 
 		return -errno;
 	}
 	fd = open(template_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0) {
-		rc = -errno;
-	}
+	rc = fd < 0 ? -errno : empty_page_list_write(fd);
 	while (rc == 0 && (entry = readdir(files)) != NULL) {
 		rc = file_snapshot(fd, dir, entry->d_name);
 		if (rc != 0) {
