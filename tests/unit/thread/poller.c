@@ -408,7 +408,7 @@ misuse_ends_the_process(void)
 	act_start(&act, 0);
 	CHECK(fake_aborts(register_off_thread, &act, "spdk_poller_register_named: act_run"));
 	CHECK(fake_aborts(unregister_off_thread, &act.self,
-			  "spdk_poller_unregister: poller act_run ("));
+	                  "spdk_poller_unregister: poller act_run ("));
 	CHECK(fake_aborts(unregister_off_thread, &act.self, "was used on elsewhere ("));
 	CHECK(fake_aborts(unregister_twice, &act.self, "was unregistered before"));
 	spdk_poller_unregister(&act.self);

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+#include "tests/unit/fake_env.h"
+#include "tests/unit/test.h"
+
+#include "core/thread/thread_internal.h"
+#include "spdk/log.h"
+
+static int g_op_rc, g_new_calls, g_resched_calls;
+static bool g_can_resched;
+
+static int
+op(struct spdk_thread *thread, enum spdk_thread_op what)
+{
+	if (what == SPDK_THREAD_OP_NEW) {
+		g_new_calls++;
+		return g_op_rc;
+	}
+	g_resched_calls++;
+	return 0;
+}
+
+static bool
+op_supported(enum spdk_thread_op what)
+{
+	return what == SPDK_THREAD_OP_NEW || g_can_resched;
+}
+
+static int
+new_thread(struct spdk_thread *thread)
+{
+	g_new_calls++;
+	return g_op_rc;
+}
+
+static void
+ignore(void *arg)
+{
+}
+
+static void
+set_true(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static void
+is_created_as_the_owner_of_cores_allows(void)
+{
+	struct spdk_thread *thread;
+
+	CHECK_EQ(spdk_thread_lib_init_ext(op, NULL, 0, 0), -EINVAL);
+	CHECK_EQ(spdk_thread_lib_init(new_thread, 0), 0);
+	CHECK_EQ(spdk_thread_lib_init(new_thread, 0), -EALREADY);
+	g_new_calls = 0;
+	g_op_rc = -EBUSY;
+	CHECK(spdk_thread_create("no", NULL) == NULL);
+	CHECK_EQ(spdk_thread_get_count(), 0);
+	CHECK(spdk_thread_get_app_thread() == NULL);
+	g_op_rc = 0;
+	thread = spdk_thread_create("yes", NULL);
+	REQUIRE(thread != NULL);
+	CHECK_EQ(g_new_calls, 2);
+	fake_thread_end(thread);
+	spdk_thread_lib_fini();
+
+	CHECK_EQ(spdk_thread_lib_init_ext(op, op_supported, 0, 0), 0);
+	thread = spdk_thread_create("yes", NULL);
+	CHECK_EQ(g_new_calls, 3);
+	fake_thread_end(thread);
+	spdk_thread_lib_fini();
+}
+
+static void
+has_a_name_an_id_and_bytes(void)
+{
+	struct spdk_thread *a, *b;
+	uint8_t *ctx;
+	int i;
+
+	spdk_thread_lib_init(NULL, 40);
+	CHECK(spdk_get_thread() == NULL);
+	CHECK(!spdk_thread_is_app_thread(NULL));
+	a = fake_thread("first");
+	b = fake_thread(NULL);
+	CHECK_STR(spdk_thread_get_name(a), "first");
+	CHECK(spdk_thread_get_name(b)[0] != '\0');
+	CHECK(spdk_thread_get_id(a) != spdk_thread_get_id(b));
+	CHECK(spdk_thread_get_by_id(spdk_thread_get_id(b)) == b);
+	CHECK(spdk_thread_get_by_id(UINT64_MAX) == NULL);
+	CHECK_EQ(spdk_thread_get_count(), 2);
+	CHECK(spdk_thread_get_app_thread() == a);
+	CHECK(spdk_thread_is_app_thread(a) && !spdk_thread_is_app_thread(b));
+	ctx = spdk_thread_get_ctx(b);
+	for (i = 0; i < 40; i++) {
+		CHECK_EQ(ctx[i], 0);
+		ctx[i] = 1;
+	}
+	CHECK(spdk_thread_get_from_ctx(ctx) == b);
+	CHECK(!spdk_thread_is_bound(b));
+	spdk_thread_bind(b, true);
+	CHECK(spdk_thread_is_bound(b));
+	fake_thread_end(b);
+	fake_thread_end(a);
+	CHECK(spdk_thread_get_app_thread() == NULL);
+	spdk_thread_lib_fini();
+}
+
+static void
+its_mask_can_be_changed_on_it(void)
+{
+	struct spdk_cpuset mask = { .cpus = { 0 } };
+	struct spdk_thread *thread;
+
+	g_can_resched = false;
+	spdk_thread_lib_init_ext(op, op_supported, 0, 0);
+	thread = fake_thread("masked");
+	CHECK_EQ(spdk_cpuset_count(spdk_thread_get_cpumask(thread)), SPDK_CPUSET_SIZE);
+	spdk_cpuset_set_cpu(&mask, 5, true);
+	CHECK_EQ(spdk_thread_set_cpumask(&mask), -EINVAL);
+	spdk_set_thread(thread);
+	CHECK_EQ(spdk_thread_set_cpumask(&mask), -ENOTSUP);
+	g_can_resched = true;
+	CHECK_EQ(spdk_thread_set_cpumask(&mask), 0);
+	CHECK_EQ(g_resched_calls, 1);
+	CHECK(spdk_cpuset_equal(spdk_thread_get_cpumask(thread), &mask));
+	fake_thread_end(thread);
+	spdk_thread_lib_fini();
+}
+
+static void
+exits_once_its_messages_are_done(void)
+{
+	bool before = false, after = false;
+	struct spdk_thread *thread;
+
+	spdk_thread_lib_init(NULL, 0);
+	thread = fake_thread("leaver");
+	spdk_set_thread(thread);
+	spdk_thread_send_msg(thread, set_true, &before);
+	CHECK(spdk_thread_is_running(thread));
+	CHECK_EQ(spdk_thread_exit(thread), 0);
+	CHECK_EQ(spdk_thread_exit(thread), 0);
+	CHECK(!spdk_thread_is_running(thread) && !spdk_thread_is_exited(thread));
+	CHECK_EQ(spdk_thread_send_msg(thread, set_true, &after), 0);
+	spdk_thread_destroy(thread); /* refused: it has not exited */
+	spdk_thread_poll(thread, 0, 0);
+	CHECK(before && after);
+	CHECK(spdk_thread_is_exited(thread));
+	CHECK_EQ(spdk_thread_send_msg(thread, set_true, &after), -EIO);
+	CHECK(spdk_poller_register(NULL, NULL, 0) == NULL);
+	CHECK_EQ(spdk_thread_poll(thread, 0, 0), 0);
+	spdk_thread_destroy(thread);
+	CHECK(spdk_get_thread() == NULL);
+	spdk_thread_lib_fini();
+}
+
+static int
+idle(void *arg)
+{
+	(*(int *)arg)++;
+	return 0;
+}
+
+static void
+exits_once_its_pollers_are_gone(void)
+{
+	struct spdk_poller *one, *two, *three;
+	struct spdk_thread *thread;
+	int runs = 0;
+
+	spdk_thread_lib_init(NULL, 0);
+	thread = fake_thread("leaver");
+	spdk_set_thread(thread);
+	one = SPDK_POLLER_REGISTER(idle, &runs, 0);
+	two = SPDK_POLLER_REGISTER(idle, &runs, 1000);
+	three = SPDK_POLLER_REGISTER(idle, &runs, 0);
+	spdk_poller_pause(three);
+	spdk_thread_exit(thread);
+	spdk_thread_poll(thread, 0, 0);
+	CHECK(!spdk_thread_is_exited(thread));
+	CHECK_EQ(runs, 1); /* it lives on until then */
+	spdk_poller_unregister(&one);
+	spdk_thread_poll(thread, 0, 0);
+	CHECK(!spdk_thread_is_exited(thread));
+	spdk_poller_unregister(&two);
+	spdk_thread_poll(thread, 0, 0);
+	CHECK(!spdk_thread_is_exited(thread));
+	spdk_poller_unregister(&three);
+	spdk_thread_poll(thread, 0, 0);
+	CHECK(spdk_thread_is_exited(thread));
+	spdk_thread_destroy(thread);
+	spdk_thread_lib_fini();
+}
+
+static char g_logged[4096];
+
+static void
+keep_log(int level, const char *file, const int line, const char *func, const char *format,
+         va_list args)
+{
+	size_t used = strlen(g_logged);
+
+	vsnprintf(g_logged + used, sizeof(g_logged) - used, format, args);
+}
+
+static void
+exits_in_any_case_after_five_seconds(void)
+{
+	struct spdk_thread *thread;
+	struct spdk_poller *poller;
+	int runs = 0;
+
+	g_logged[0] = '\0';
+	spdk_log_open(keep_log);
+	spdk_thread_lib_init(NULL, 0);
+	thread = fake_thread("stubborn");
+	spdk_set_thread(thread);
+	poller = SPDK_POLLER_REGISTER(idle, &runs, 0);
+	(void)poller;
+	spdk_thread_exit(thread);
+	fake_delay_us(4999999);
+	spdk_thread_poll(thread, 0, 0);
+	CHECK(!spdk_thread_is_exited(thread));
+	fake_delay_us(1);
+	spdk_thread_poll(thread, 0, 0);
+	CHECK(spdk_thread_is_exited(thread));
+	CHECK(strstr(g_logged, "thread stubborn did not finish") != NULL);
+	CHECK(strstr(g_logged, "pollers left") != NULL);
+	spdk_thread_destroy(thread); /* frees the poller */
+	spdk_thread_lib_fini();
+	spdk_log_close();
+}
+
+static void
+what_is_left_at_the_end_is_named(void)
+{
+	struct spdk_thread *thread;
+	int device;
+
+	g_logged[0] = '\0';
+	spdk_log_open(keep_log);
+	spdk_thread_lib_init(NULL, 0);
+	thread = fake_thread("forgotten");
+	spdk_set_thread(thread);
+	spdk_io_device_register(&device, NULL, NULL, 0, "left_device");
+	spdk_thread_lib_fini();
+	CHECK(strstr(g_logged, "thread forgotten was not destroyed") != NULL);
+	CHECK(strstr(g_logged, "left_device was not unregistered") != NULL);
+	spdk_io_device_unregister(&device, NULL);
+	fake_thread_end(thread);
+	spdk_log_close();
+	spdk_thread_lib_fini();
+}
+
+static void
+exit_from_elsewhere(void *arg)
+{
+	spdk_set_thread(fake_thread("elsewhere"));
+	spdk_thread_exit(arg);
+}
+
+static void
+exit_is_called_on_the_thread(void)
+{
+	struct spdk_thread *thread;
+
+	spdk_thread_lib_init(NULL, 0);
+	thread = fake_thread("victim");
+	spdk_thread_send_msg(thread, ignore, NULL);
+	CHECK(fake_aborts(exit_from_elsewhere, thread, "spdk_thread_exit: thread victim ("));
+	fake_thread_end(thread);
+	spdk_thread_lib_fini();
+}
+
+static const struct test_case cases[] = {
+	TEST(is_created_as_the_owner_of_cores_allows), TEST(has_a_name_an_id_and_bytes),
+	TEST(its_mask_can_be_changed_on_it),           TEST(exits_once_its_messages_are_done),
+	TEST(exits_once_its_pollers_are_gone),         TEST(exits_in_any_case_after_five_seconds),
+	TEST(what_is_left_at_the_end_is_named),        TEST(exit_is_called_on_the_thread),
+};
+
+TEST_MAIN("thread/life", cases)
