@@ -12,6 +12,7 @@
 #include "spdk/thread.h"
 
 #include "calandria/stats.h"
+#include "core/rpc/cpu_times.h"
 #include "core/rpc/rpc_internal.h"
 #include "ipc/gate/gate.h"
 #include "ipc/link/link.h"
@@ -244,6 +245,7 @@ rpc_server_start(void)
 	g_server.budget_ticks = spdk_get_ticks_hz() / 1000000 * POLL_MAX_US;
 	g_server.paused = false;
 	g_server.running = true;
+	cpu_times_begin();
 	return 0;
 }
 
