@@ -154,6 +154,9 @@ environment_with(char *variable)
 	return copy;
 }
 
+/* The environment that EAL started with. It stays: a thread may be reading it. */
+static char **g_eal_environ;
+
 static int
 eal_init_in(struct env_args *args, const char *runtime_dir)
 {
@@ -172,10 +175,10 @@ eal_init_in(struct env_args *args, const char *runtime_dir)
 	}
 	/* EAL permutes and overwrites what it is given. */
 	memcpy(argv, args->argv, sizeof(argv));
-	environ = with;
+	g_eal_environ = with;
+	environ = g_eal_environ;
 	rc = rte_eal_init(args->argc, argv);
 	environ = saved;
-	/* The copy stays: a thread may be reading it. */
 	return rc < 0 ? -(rte_errno != 0 ? rte_errno : EIO) : 0;
 }
 
