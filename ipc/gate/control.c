@@ -17,8 +17,7 @@
 
 #include "ipc/gate/control.h"
 
-#define MAX_EVENTS      32
-#define MAX_LAST_ROUNDS 16
+#define MAX_EVENTS 32
 
 struct post {
 	struct post *next;
@@ -53,6 +52,8 @@ static struct {
 	int epfd;
 	/* Kept for the process's life: a poster may be about to write to it when the loop ends. */
 	int wakefd;
+	struct post *last; /* the pthread's own posts after the others were shut out */
+	struct post **last_tail;
 	struct post *stop_post; /* allocated early: stopping cannot fail for want of memory */
 	cpu_set_t cpus;         /* where the process may run at all */
 	SLIST_HEAD(, control_fd) deleted;
@@ -61,6 +62,7 @@ static struct {
 	.epfd = -1,
 	.wakefd = -1,
 	.deleted = SLIST_HEAD_INITIALIZER(g_control.deleted),
+	.last_tail = &g_control.last,
 	.timers = TAILQ_HEAD_INITIALIZER(g_control.timers),
 };
 
@@ -118,6 +120,13 @@ control_post(void (*fn)(void *arg), void *arg)
 	post->fn = fn;
 	post->arg = arg;
 	rc = post_push(post);
+	if (rc < 0 && t_is_control) {
+		/* What the last posts post runs too, before the pthread ends. */
+		post->next = NULL;
+		*g_control.last_tail = post;
+		g_control.last_tail = &post->next;
+		return 0;
+	}
 	if (rc < 0) {
 		free(post);
 	}
@@ -157,14 +166,12 @@ control_call(int (*fn)(void *arg), void *arg)
 	return rc;
 }
 
-/* Run what was posted up to now, and leave `instead` in its place. Returns whether there was any.
- */
-static bool
+/* Run what was posted up to now, and leave `instead` in its place. */
+static void
 posts_run(struct post *instead)
 {
 	struct post *post = __atomic_exchange_n(&g_posts, instead, __ATOMIC_ACQUIRE);
 	struct post *oldest = NULL, *next;
-	bool any = post != NULL;
 
 	for (; post != NULL; post = next) {
 		next = post->next;
@@ -176,7 +183,23 @@ posts_run(struct post *instead)
 		post->fn(post->arg);
 		free(post);
 	}
-	return any;
+}
+
+/* Others' posts are refused from here on, however busily they post. */
+static void
+posts_finish(void)
+{
+	struct post *post;
+
+	posts_run(&g_closed);
+	while ((post = g_control.last) != NULL) {
+		g_control.last = post->next;
+		if (g_control.last == NULL) {
+			g_control.last_tail = &g_control.last;
+		}
+		post->fn(post->arg);
+		free(post);
+	}
 }
 
 static void
@@ -255,10 +278,7 @@ control_loop(void *arg)
 		timers_run();
 		posts_run(NULL);
 	}
-	/* What the last posts post runs too, but nobody keeps us by posting for ever. */
-	for (i = 0; i < MAX_LAST_ROUNDS && posts_run(NULL); i++) {
-	}
-	posts_run(&g_closed);
+	posts_finish();
 	deleted_free();
 	return NULL;
 }

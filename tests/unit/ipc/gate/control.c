@@ -144,7 +144,6 @@ posts_from_many_threads(void)
 }
 
 /* Posts while it stops either run or are refused; none is lost. */
-static atomic_bool g_stop_posting;
 static unsigned g_accepted;
 
 static void *
@@ -155,7 +154,7 @@ late_poster(void *arg)
 	do {
 		rc = control_post(count_one, NULL);
 		g_accepted += rc == 0;
-	} while (rc == 0 && !atomic_load(&g_stop_posting));
+	} while (rc == 0 && g_accepted < 20000);
 	return NULL;
 }
 
@@ -174,6 +173,28 @@ posts_while_stopping(void)
 		pthread_join(thread, NULL);
 		CHECK_EQ(atomic_load(&g_count), g_accepted);
 	}
+}
+
+static void
+post_more(void *arg)
+{
+	uintptr_t left = (uintptr_t)arg;
+
+	atomic_fetch_add(&g_count, 1);
+	if (left > 0) {
+		CU_ASSERT(control_post(post_more, (void *)(left - 1)) == 0);
+	}
+}
+
+/* What runs last may still post, as the end of a connection does. */
+static void
+last_posts_post(void)
+{
+	REQUIRE(control_start() == 0);
+	atomic_store(&g_count, 0);
+	CHECK_EQ(control_post(post_more, (void *)1000), 0);
+	control_stop();
+	CHECK_EQ(atomic_load(&g_count), 1001);
 }
 
 static char g_order[16];
@@ -319,9 +340,9 @@ keeps_off_cpus(void)
 }
 
 static const struct test_case cases[] = {
-	TEST(start_and_stop),       TEST(call_returns), TEST(posts_from_many_threads),
-	TEST(posts_while_stopping), TEST(timers),       TEST(delete_inside_callbacks),
-	TEST(keeps_off_cpus),
+	TEST(start_and_stop),          TEST(call_returns),    TEST(posts_from_many_threads),
+	TEST(posts_while_stopping),    TEST(last_posts_post), TEST(timers),
+	TEST(delete_inside_callbacks), TEST(keeps_off_cpus),
 };
 
 TEST_MAIN("ipc/control", cases)

@@ -47,7 +47,7 @@ static char g_log[8192];
 static struct {
 	struct link *link; /* the last one that came up */
 	unsigned ups, downs, wakes, peers_up, peers_down, reports;
-	bool hold; /* do not answer link_down() */
+	atomic_bool hold; /* do not answer link_down() */
 	char name[32];
 	pid_t pid;
 	int code;
