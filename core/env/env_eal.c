@@ -154,8 +154,8 @@ environment_with(char *variable)
 	return copy;
 }
 
-/* The environment that EAL started with. It stays: a thread may be reading it. */
-static char **g_eal_environ;
+/* Kept: a thread may be reading it for some time yet. */
+static char **volatile g_environment;
 
 static int
 eal_init_in(struct env_args *args, const char *runtime_dir)
@@ -175,8 +175,7 @@ eal_init_in(struct env_args *args, const char *runtime_dir)
 	}
 	/* EAL permutes and overwrites what it is given. */
 	memcpy(argv, args->argv, sizeof(argv));
-	g_eal_environ = with;
-	environ = g_eal_environ;
+	g_environment = environ = with;
 	rc = rte_eal_init(args->argc, argv);
 	environ = saved;
 	return rc < 0 ? -(rte_errno != 0 ? rte_errno : EIO) : 0;

@@ -10,6 +10,7 @@
 #include "calandria/instance.h"
 #include "core/env/env_internal.h"
 #include "core/env/env_snapshot.h"
+#include "spdk/env_dpdk.h"
 #include "spdk/log.h"
 
 #define MAX_HUGEDIRS 16
@@ -129,6 +130,11 @@ file_snapshot(int template_fd, const char *dir, const char *name)
 
 	if (strncmp(name, SNAPSHOT_FBARRAY, strlen(SNAPSHOT_FBARRAY)) != 0 &&
 	    strcmp(name, SNAPSHOT_CONFIG) != 0 && strcmp(name, SNAPSHOT_HUGEPAGE_INFO) != 0) {
+		return 0;
+	}
+	/* Without hugepages the file is a predecessor's. */
+	if (strcmp(name, SNAPSHOT_HUGEPAGE_INFO) == 0 && env_hugedir()[0] == '\0' &&
+	    !spdk_env_dpdk_external_init()) {
 		return 0;
 	}
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
