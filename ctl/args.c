@@ -20,6 +20,7 @@ struct tables {
 	struct option longs[MAX_OPTIONS + 5];
 	char shorts[2 * MAX_OPTIONS + 16];
 	size_t num_longs;
+	size_t num_shorts;
 };
 
 static void
@@ -31,9 +32,10 @@ tables_add(struct tables *t, const char *name, char letter, bool has_arg, int va
 		.val = value,
 	};
 	if (letter != 0) {
-		char text[] = { letter, has_arg ? ':' : '\0', '\0' };
-
-		strcat(t->shorts, text);
+		t->shorts[t->num_shorts++] = letter;
+	}
+	if (letter != 0 && has_arg) {
+		t->shorts[t->num_shorts++] = ':';
 	}
 }
 
@@ -45,7 +47,10 @@ tables_build(struct tables *t, const struct ctl_command *command)
 	memset(t, 0, sizeof(*t));
 	/* '+': calctl's own options end where the command begins. ':' tells a missing argument from
 	 * an unknown option. */
-	strcpy(t->shorts, command == NULL ? "+:" : ":");
+	if (command == NULL) {
+		t->shorts[t->num_shorts++] = '+';
+	}
+	t->shorts[t->num_shorts++] = ':';
 	tables_add(t, "id", 'i', true, ID);
 	tables_add(t, "json", 0, false, JSON);
 	tables_add(t, "help", 'h', false, HELP);

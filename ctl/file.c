@@ -18,7 +18,7 @@ ctl_file_read(const char *path, char **text, size_t *len, char *err, size_t err_
 {
 	bool is_stdin = strcmp(path, "-") == 0;
 	FILE *in = is_stdin ? stdin : fopen(path, "re");
-	size_t cap = 64 * 1024, got;
+	size_t cap = 65536, got;
 	char *bigger;
 	int rc = 0;
 
