@@ -206,7 +206,9 @@ ctl_args_parse(struct ctl *ctl, const struct ctl_command *command, int argc, cha
 			rc = unknown(argv, opt == ':', err, err_size);
 			break;
 		default:
-			rc = set_value(&command->options[opt - FIRST_OWN], optarg, err, err_size);
+			rc = command == NULL ? -EINVAL
+					     : set_value(&command->options[opt - FIRST_OWN], optarg,
+							 err, err_size);
 			break;
 		}
 	}

@@ -53,21 +53,20 @@ entries_keep_the_files_order_and_batches_are_flat(void)
 static void
 what_is_no_configuration_is_refused(void)
 {
+#define BDEV "{\"subsystems\": [{\"subsystem\": \"b\", \"config\": "
 	static const char *const texts[] = {
 		"[]",
 		"{}",
 		"{\"subsystems\": {}}",
 		"{\"subsystems\": [1]}",
 		"{\"subsystems\": [{\"config\": []}]}",
-		"{\"subsystems\": [{\"subsystem\": \"b\", \"config\": {}}]}",
-		"{\"subsystems\": [{\"subsystem\": \"b\", \"config\": [1]}]}",
-		"{\"subsystems\": [{\"subsystem\": \"b\", \"config\": [{\"params\": {}}]}]}",
-		"{\"subsystems\": [{\"subsystem\": \"b\", \"config\": [{\"method\": 1}]}]}",
-		"{\"subsystems\": [{\"subsystem\": \"b\", "
-		"\"config\": [{\"method\": \"m\", \"params\": []}]}]}",
-		"{\"subsystems\": [{\"subsystem\": \"b\", "
-		"\"config\": [{\"method\": \"m\", \"id\": 1}]}]}",
-		"{\"subsystems\": [{\"subsystem\": \"b\", \"config\": [[[]]]}]}",
+		BDEV "{}}]}",
+		BDEV "[1]}]}",
+		BDEV "[{\"params\": {}}]}]}",
+		BDEV "[{\"method\": 1}]}]}",
+		BDEV "[{\"method\": \"m\", \"params\": []}]}]}",
+		BDEV "[{\"method\": \"m\", \"id\": 1}]}]}",
+		BDEV "[[[]]]}]}",
 	};
 	size_t i;
 

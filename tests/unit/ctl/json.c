@@ -120,16 +120,16 @@ pretty_is_what_python_prints_with_indent_2(void)
 				   "  }\n"
 				   "}\n";
 	struct json_object *value;
-	char *printed = NULL;
-	size_t size;
-	FILE *out = open_memstream(&printed, &size);
+	char printed[256] = "";
+	FILE *out = fmemopen(printed, sizeof(printed), "w");
 
-	REQUIRE(parse(text, &value) == 0);
-	ctl_json_print_pretty(out, value);
-	fclose(out);
+	CHECK(out != NULL);
+	if (out != NULL && parse(text, &value) == 0) {
+		ctl_json_print_pretty(out, value);
+		fclose(out);
+		json_object_put(value);
+	}
 	CHECK_STR(printed, text);
-	free(printed);
-	json_object_put(value);
 }
 
 static void

@@ -24,16 +24,16 @@
 #include "ctl/units.c"
 #include "tests/unit/test.h"
 
-#define HZ 1000000000u
+#define HZ 1000000000ull
 
 static struct {
-	int rc;
-	bool alive;
-	struct cal_state_file state;
-	bool has_stats;
-	struct cal_stats_header header;
 	struct cal_stats_reactor reactors[CAL_STATS_MAX_REACTORS];
 	struct cal_stats_memory memory;
+	struct cal_stats_header header;
+	struct cal_state_file state;
+	int rc;
+	bool alive;
+	bool has_stats;
 } fake;
 
 int
@@ -202,7 +202,7 @@ a_hung_reactor_is_stale_and_says_in_what(void)
 	struct json_object *root, *r;
 
 	fake_running();
-	fake.reactors[2].heartbeat_tsc = rte_rdtsc() - 3u * HZ;
+	fake.reactors[2].heartbeat_tsc = rte_rdtsc() - 3 * HZ;
 	fake.reactors[2].running_what = CAL_RUNNING_POLLER;
 	fake.reactors[2].running_fn = 0xabc;
 	fake.reactors[2].running_thread = 5;
@@ -224,7 +224,7 @@ a_sleeping_reactor_is_not_stale(void)
 	struct json_object *root;
 
 	fake_running();
-	fake.reactors[2].heartbeat_tsc = rte_rdtsc() - 3u * HZ;
+	fake.reactors[2].heartbeat_tsc = rte_rdtsc() - 3 * HZ;
 	fake.reactors[2].in_interrupt = 1;
 	root = status_json(CTL_OK);
 	CHECK(!ctl_json_bool(ctl_json_at(ctl_json_get(root, "reactors"), 0), "stale"));
