@@ -24,7 +24,7 @@ lock_path(char *buf, size_t size, uint32_t core)
 	int len;
 
 	len = snprintf(buf, size, "%s/spdk_cpu_lock_%03u",
-		       folder != NULL && folder[0] != '\0' ? folder : LOCK_FOLDER, core);
+	               folder != NULL && folder[0] != '\0' ? folder : LOCK_FOLDER, core);
 	return len > 0 && (size_t)len < size ? 0 : -ENAMETOOLONG;
 }
 

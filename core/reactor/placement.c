@@ -175,10 +175,15 @@ placement_drain(struct spdk_reactor *reactor)
 		if (!spdk_thread_is_running(thread) || (app && placement_count() > 1)) {
 			continue;
 		}
+		/* The message that tells it may be on its way. */
+		if (!msg_queue_is_empty(&thread->msgs) &&
+		    reactor->last_tsc - reactor->stop_tsc < spdk_get_ticks_hz()) {
+			continue;
+		}
 		if (!app) {
 			SPDK_WARNLOG("thread %s still runs at the end: nobody called "
-				     "spdk_thread_exit() on it; it is told to exit now\n",
-				     spdk_thread_get_name(thread));
+			             "spdk_thread_exit() on it; it is told to exit now\n",
+			             spdk_thread_get_name(thread));
 		}
 		spdk_set_thread(thread);
 		spdk_thread_exit(thread);

@@ -88,7 +88,7 @@ reactors_free(void)
 		left = msg_queue_fini(&g_reactors[lcore]->events);
 		if (left > 0) {
 			SPDK_INFOLOG(reactor, "%u events to reactor_%u were never run\n", left,
-				     lcore);
+			             lcore);
 		}
 		free(g_reactors[lcore]);
 	}
@@ -137,8 +137,8 @@ reactors_init(void)
 	SPDK_ENV_FOREACH_CORE (lcore) {
 		if (index == CAL_STATS_MAX_REACTORS) {
 			SPDK_ERRLOG("%u cores are more than the %d reactors there can be: give "
-				    "fewer\n",
-				    spdk_env_get_core_count(), CAL_STATS_MAX_REACTORS);
+			            "fewer\n",
+			            spdk_env_get_core_count(), CAL_STATS_MAX_REACTORS);
 			rc = -E2BIG;
 			break;
 		}
@@ -149,8 +149,8 @@ reactors_init(void)
 	}
 	if (rc == 0) {
 		rc = spdk_thread_lib_init_ext(placement_op, placement_op_supported,
-					      sizeof(struct spdk_lw_thread),
-					      SPDK_DEFAULT_MSG_MEMPOOL_SIZE);
+		                              sizeof(struct spdk_lw_thread),
+		                              SPDK_DEFAULT_MSG_MEMPOOL_SIZE);
 	}
 	if (rc != 0) {
 		reactors_free();
@@ -203,12 +203,12 @@ look_at_switches(struct spdk_reactor *reactor)
 	}
 	if ((uint64_t)usage.ru_nivcsw != reactor->switches.involuntary) {
 		SPDK_INFOLOG(reactor,
-			     "reactor_%u: %ld voluntary, %ld involuntary context switches\n",
-			     reactor->lcore, usage.ru_nvcsw, usage.ru_nivcsw);
+		             "reactor_%u: %ld voluntary, %ld involuntary context switches\n",
+		             reactor->lcore, usage.ru_nvcsw, usage.ru_nivcsw);
 	}
 	__atomic_store_n(&reactor->switches.voluntary, (uint64_t)usage.ru_nvcsw, __ATOMIC_RELAXED);
 	__atomic_store_n(&reactor->switches.involuntary, (uint64_t)usage.ru_nivcsw,
-			 __ATOMIC_RELAXED);
+	                 __ATOMIC_RELAXED);
 }
 
 static void
@@ -267,6 +267,7 @@ reactor_run(void *arg)
 	while (spdk_likely(reactors_get_state() == SPDK_REACTOR_STATE_RUNNING)) {
 		reactor_turn(reactor);
 	}
+	reactor->stop_tsc = reactor->last_tsc;
 	/* Threads of different reactors may need each other to exit: go on until all are gone. */
 	while (placement_count() > 0) {
 		placement_drain(reactor);
@@ -319,7 +320,7 @@ reactors_stop(void)
 	int running = SPDK_REACTOR_STATE_RUNNING;
 
 	__atomic_compare_exchange_n(&g_state, &running, (int)SPDK_REACTOR_STATE_EXITING, false,
-				    __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	                            __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 uint32_t

@@ -41,6 +41,7 @@ struct spdk_reactor {
 	struct lw_thread_list threads __attribute__((aligned(SPDK_CACHE_LINE_SIZE)));
 	struct cal_stats_reactor *slot;
 	uint64_t last_tsc;
+	uint64_t stop_tsc;   /* when it saw that it is to stop */
 	uint64_t rusage_tsc; /* of the last look at context switches */
 	uint32_t lcore;
 

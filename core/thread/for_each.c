@@ -163,14 +163,14 @@ channel_walk_step(void *ctx)
 
 void
 spdk_for_each_channel(void *io_device, spdk_channel_msg fn, void *ctx,
-		      spdk_channel_for_each_cpl cpl)
+                      spdk_channel_for_each_cpl cpl)
 {
 	struct spdk_thread *origin = thread_required(__func__, "walk over channels");
 	struct spdk_io_channel_iter *i = calloc(1, sizeof(*i));
 
 	if (i == NULL) {
 		thread_fatal(__func__, "no memory for a walk over the channels of device %p",
-			     io_device);
+		             io_device);
 	}
 	i->key = io_device;
 	i->origin = origin;

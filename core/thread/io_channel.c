@@ -61,10 +61,10 @@ spdk_get_io_channel(void *io_device)
 	if (dev == NULL || dev->unregistering || thread_state_get(thread) == THREAD_EXITED) {
 		thread_lib_unlock();
 		SPDK_ERRLOG("no I/O channel for device %p on thread %s: %s\n", io_device,
-			    thread->name,
-			    dev == NULL          ? "there is no such device"
-			    : dev->unregistering ? "the device is being unregistered"
-						 : "the thread has exited");
+		            thread->name,
+		            dev == NULL          ? "there is no such device"
+		            : dev->unregistering ? "the device is being unregistered"
+		                                 : "the thread has exited");
 		return NULL;
 	}
 	ch = io_channel_find(thread, dev);
@@ -90,7 +90,7 @@ spdk_get_io_channel(void *io_device)
 	rc = dev->create_cb(io_device, spdk_io_channel_get_ctx(ch));
 	if (rc != 0) {
 		SPDK_ERRLOG("I/O device %s could not make a channel for thread %s: %d\n", dev->name,
-			    thread->name, rc);
+		            thread->name, rc);
 		channel_unlink(ch);
 		channel_free(ch);
 		return NULL;
@@ -128,7 +128,7 @@ spdk_put_io_channel(struct spdk_io_channel *ch)
 	thread_check(__func__, "I/O channel of", ch->dev->name, ch, ch->thread);
 	if (ch->ref == 0) {
 		thread_fatal(__func__, "I/O channel %p of %s on thread %s was put too often",
-			     (void *)ch, ch->dev->name, ch->thread->name);
+		             (void *)ch, ch->dev->name, ch->thread->name);
 	}
 	if (--ch->ref == 0) {
 		ch->destroy_ref++;

@@ -29,7 +29,7 @@ io_device_find(void *key)
 
 void
 spdk_io_device_register(void *io_device, spdk_io_channel_create_cb create_cb,
-			spdk_io_channel_destroy_cb destroy_cb, uint32_t ctx_size, const char *name)
+                        spdk_io_channel_destroy_cb destroy_cb, uint32_t ctx_size, const char *name)
 {
 	struct io_device *dev, *other;
 	char address[24];
@@ -54,7 +54,7 @@ spdk_io_device_register(void *io_device, spdk_io_channel_create_cb create_cb,
 	thread_lib_unlock();
 	if (other != NULL) {
 		SPDK_ERRLOG("I/O device %s (%p) is registered already, as %s\n", name, io_device,
-			    other->name);
+		            other->name);
 		free(dev);
 	}
 }
@@ -117,7 +117,7 @@ spdk_io_device_unregister(void *io_device, spdk_io_device_unregister_cb unregist
 	thread_lib_unlock();
 	if (dev == NULL || again) {
 		SPDK_ERRLOG("I/O device %p %s\n", io_device,
-			    again ? "is being unregistered already" : "is not registered");
+		            again ? "is being unregistered already" : "is not registered");
 	}
 	io_device_gone(gone);
 }
@@ -130,7 +130,7 @@ io_device_report_left(void)
 	thread_lib_lock();
 	RB_FOREACH_SAFE (dev, io_device_tree, &g_devices, next) {
 		SPDK_ERRLOG("I/O device %s was not unregistered before the library's end\n",
-			    dev->name);
+		            dev->name);
 	}
 	thread_lib_unlock();
 }

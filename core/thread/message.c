@@ -13,12 +13,12 @@ spdk_thread_send_msg(const struct spdk_thread *thread, spdk_msg_fn fn, void *ctx
 
 	if (spdk_unlikely(thread_state_get(thread) == THREAD_EXITED)) {
 		SPDK_ERRLOG("thread %s has exited: message %p is not sent\n", thread->name,
-			    (void *)(uintptr_t)fn);
+		            (void *)(uintptr_t)fn);
 		return -EIO;
 	}
 	/* Sending changes the queue, which to the sender is no part of the thread. */
 	msg_queue_push((struct msg_queue *)(uintptr_t)&thread->msgs, &msg, sizeof(msg),
-		       thread_token());
+	               thread_token());
 	return 0;
 }
 
@@ -29,9 +29,9 @@ spdk_thread_send_critical_msg(struct spdk_thread *thread, spdk_msg_fn fn)
 
 	/* A lock-free word is all that a signal handler may touch. */
 	return __atomic_compare_exchange_n(&thread->critical, &none, fn, false, __ATOMIC_RELEASE,
-					   __ATOMIC_RELAXED)
-		       ? 0
-		       : -EIO;
+	                                   __ATOMIC_RELAXED)
+	               ? 0
+	               : -EIO;
 }
 
 uint32_t
@@ -43,7 +43,7 @@ thread_run_messages(struct spdk_thread *thread, struct cal_stats_reactor *slot, 
 	while (done < max) {
 		/* What is sent during this turn waits for the next one. */
 		count = msg_queue_pop(&thread->msgs, batch, spdk_min(max - done, THREAD_MSG_BATCH),
-				      done == 0);
+		                      done == 0);
 		if (count == 0) {
 			break;
 		}

@@ -19,7 +19,7 @@ msg_queue_init(struct msg_queue *q, uint32_t elem_size, uint32_t ring_size)
 	}
 	q->elem_size = elem_size;
 	q->ring = aligned_alloc(RTE_CACHE_LINE_SIZE,
-				SPDK_ALIGN_CEIL((size_t)size, (size_t)RTE_CACHE_LINE_SIZE));
+	                        SPDK_ALIGN_CEIL((size_t)size, (size_t)RTE_CACHE_LINE_SIZE));
 	q->fifo = calloc(MSG_QUEUE_FIFO_SIZE, elem_size);
 	if (q->ring == NULL || q->fifo == NULL ||
 	    rte_ring_init(q->ring, "msg", ring_size, RING_F_MP_RTS_ENQ | RING_F_SC_DEQ) != 0) {
@@ -64,7 +64,7 @@ spill_push(struct msg_queue *q, const void *elem)
 	do {
 		node->next = head != NULL ? head : MSG_SPILL_END;
 	} while (!__atomic_compare_exchange_n(&q->spill, &head, node, true, __ATOMIC_RELEASE,
-					      __ATOMIC_RELAXED));
+	                                      __ATOMIC_RELAXED));
 	__atomic_fetch_add(&q->spilled, 1, __ATOMIC_RELAXED);
 }
 
@@ -90,7 +90,7 @@ spill_take(struct msg_queue *q)
 	}
 	if (head == MSG_SPILL_END &&
 	    __atomic_compare_exchange_n(&q->spill, &head, NULL, false, __ATOMIC_RELAXED,
-					__ATOMIC_RELAXED)) {
+	                                __ATOMIC_RELAXED)) {
 		return NULL;
 	}
 	head = __atomic_exchange_n(&q->spill, MSG_SPILL_END, __ATOMIC_ACQUIRE);
@@ -170,15 +170,13 @@ msg_queue_pop(struct msg_queue *q, void *elems, uint32_t max, bool begin)
 	    q->round_ring == msg_queue_ring_tail(q)) {
 		round_begin(q);
 	}
+	/* Each part is touched only if the one before it left room, that is, has nothing left. */
 	if (q->round_fifo > 0) {
 		n = fifo_pop(q, out, max);
-		if (q->round_fifo > 0) {
-			return n;
-		}
 	}
 	while (n < max && (left = q->round_ring - msg_queue_ring_tail(q)) > 0) {
 		got = rte_ring_sc_dequeue_burst_elem(q->ring, out + (size_t)n * q->elem_size,
-						     q->elem_size, spdk_min(left, max - n), NULL);
+		                                     q->elem_size, spdk_min(left, max - n), NULL);
 		if (got == 0) {
 			/* Claimed but not yet written: its sender is at it. */
 			return n;

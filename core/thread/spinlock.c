@@ -11,7 +11,7 @@ spin_check(const char *func, struct spdk_spinlock *sspin)
 
 	if (spdk_unlikely(!sspin->initialized || sspin->destroyed)) {
 		thread_fatal(func, "spinlock %p %s", (void *)sspin,
-			     sspin->destroyed ? "was destroyed" : "was never initialized");
+		             sspin->destroyed ? "was destroyed" : "was never initialized");
 	}
 	return thread;
 }
@@ -36,10 +36,10 @@ spdk_spin_destroy(struct spdk_spinlock *sspin)
 
 	if (!sspin->initialized || sspin->destroyed || holder != NULL) {
 		thread_fatal(__func__, "spinlock %p %s%s", (void *)sspin,
-			     holder != NULL     ? "is held by thread "
-			     : sspin->destroyed ? "was destroyed before"
-						: "was never initialized",
-			     holder != NULL ? holder->name : "");
+		             holder != NULL     ? "is held by thread "
+		             : sspin->destroyed ? "was destroyed before"
+		                                : "was never initialized",
+		             holder != NULL ? holder->name : "");
 	}
 	pthread_spin_destroy(&sspin->spinlock);
 	sspin->destroyed = true;
@@ -53,7 +53,7 @@ spdk_spin_lock(struct spdk_spinlock *sspin)
 	/* Only this thread can have written its own name there. */
 	if (spdk_unlikely(__atomic_load_n(&sspin->thread, __ATOMIC_RELAXED) == thread)) {
 		thread_fatal(__func__, "spinlock %p is held by this thread, %s, already",
-			     (void *)sspin, thread->name);
+		             (void *)sspin, thread->name);
 	}
 	pthread_spin_lock(&sspin->spinlock);
 	__atomic_store_n(&sspin->thread, thread, __ATOMIC_RELAXED);
@@ -68,7 +68,7 @@ spdk_spin_unlock(struct spdk_spinlock *sspin)
 
 	if (spdk_unlikely(holder != thread)) {
 		thread_fatal(__func__, "spinlock %p is unlocked by thread %s but held by %s",
-			     (void *)sspin, thread->name, holder != NULL ? holder->name : "nobody");
+		             (void *)sspin, thread->name, holder != NULL ? holder->name : "nobody");
 	}
 	thread->lock_count--;
 	__atomic_store_n(&sspin->thread, NULL, __ATOMIC_RELAXED);

@@ -36,7 +36,7 @@ thread_lib_unlock(void)
 
 static int
 lib_init(spdk_new_thread_fn new_thread_fn, spdk_thread_op_fn op_fn,
-	 spdk_thread_op_supported_fn op_supported_fn, size_t ctx_size)
+         spdk_thread_op_supported_fn op_supported_fn, size_t ctx_size)
 {
 	if (g_initialized) {
 		SPDK_ERRLOG("the threading library is initialized already\n");
@@ -58,8 +58,8 @@ spdk_thread_lib_init(spdk_new_thread_fn new_thread_fn, size_t ctx_sz)
 
 int
 spdk_thread_lib_init_ext(spdk_thread_op_fn thread_op_fn,
-			 spdk_thread_op_supported_fn thread_op_supported_fn, size_t ctx_sz,
-			 size_t msg_mempool_size)
+                         spdk_thread_op_supported_fn thread_op_supported_fn, size_t ctx_sz,
+                         size_t msg_mempool_size)
 {
 	if ((thread_op_fn == NULL) != (thread_op_supported_fn == NULL)) {
 		SPDK_ERRLOG("the two functions for thread operations must be given together\n");
@@ -102,7 +102,7 @@ thread_free(struct spdk_thread *thread)
 	TAILQ_REMOVE(&g_threads, thread, link);
 	g_num_threads--;
 	if (g_app_thread == thread) {
-		g_app_thread = NULL;
+		__atomic_store_n(&g_app_thread, NULL, __ATOMIC_RELEASE);
 	}
 	thread_lib_unlock();
 	thread_free_pollers(thread);
@@ -110,7 +110,7 @@ thread_free(struct spdk_thread *thread)
 	msgs = msg_queue_fini(&thread->msgs);
 	if (channels > 0 || msgs > 0) {
 		SPDK_ERRLOG("thread %s ended with %u channels and %u messages left\n", thread->name,
-			    channels, msgs);
+		            channels, msgs);
 	}
 	free(thread);
 }
@@ -119,7 +119,7 @@ static struct spdk_thread *
 thread_alloc(const char *name, const struct spdk_cpuset *cpumask)
 {
 	size_t size = SPDK_ALIGN_CEIL(sizeof(struct spdk_thread) + g_ctx_size,
-				      (size_t)SPDK_CACHE_LINE_SIZE);
+	                              (size_t)SPDK_CACHE_LINE_SIZE);
 	struct spdk_thread *thread = aligned_alloc(SPDK_CACHE_LINE_SIZE, size);
 
 	if (thread == NULL) {
@@ -177,7 +177,7 @@ spdk_thread_create(const char *name, const struct spdk_cpuset *cpumask)
 	}
 	if (rc != 0) {
 		SPDK_ERRLOG("thread %s could not be placed on a core: %d%s\n", thread->name, rc,
-			    first ? "; it would have been the app thread" : "");
+		            first ? "; it would have been the app thread" : "");
 		thread_free(thread);
 		return NULL;
 	}
@@ -257,11 +257,11 @@ thread_exit_step(struct spdk_thread *thread, uint64_t now)
 			return;
 		}
 		SPDK_ERRLOG("thread %s did not finish within %d s of spdk_thread_exit() and ends "
-			    "now:%s%s%s%s left\n",
-			    thread->name, THREAD_EXIT_TIMEOUT_S, pollers ? " pollers" : "",
-			    channels ? " channels" : "",
-			    thread->for_each_count > 0 ? " for_each" : "",
-			    thread->unregister_pending > 0 ? " device unregistration" : "");
+		            "now:%s%s%s%s left\n",
+		            thread->name, THREAD_EXIT_TIMEOUT_S, pollers ? " pollers" : "",
+		            channels ? " channels" : "",
+		            thread->for_each_count > 0 ? " for_each" : "",
+		            thread->unregister_pending > 0 ? " device unregistration" : "");
 	}
 	__atomic_store_n(&thread->state, THREAD_EXITED, __ATOMIC_RELAXED);
 }

@@ -36,14 +36,14 @@ thread_fatal(const char *func, const char *format, ...)
 
 void
 thread_wrong(const char *func, const char *kind, const char *name, const void *object,
-	     const struct spdk_thread *expected)
+             const struct spdk_thread *expected)
 {
 	const struct spdk_thread *actual = t_thread.current;
 
 	thread_fatal(func, "%s %s (%p) belongs to thread %s (%p) but was used on %s (%p)", kind,
-		     name, object, expected != NULL ? expected->name : "none",
-		     (const void *)expected, actual != NULL ? actual->name : "no thread",
-		     (const void *)actual);
+	             name, object, expected != NULL ? expected->name : "none",
+	             (const void *)expected, actual != NULL ? actual->name : "no thread",
+	             (const void *)actual);
 }
 
 struct spdk_thread *
@@ -51,7 +51,7 @@ thread_required(const char *func, const char *what)
 {
 	if (spdk_unlikely(t_thread.current == NULL)) {
 		thread_fatal(func, "%s: must be called on a thread, and was called outside of any",
-			     what);
+		             what);
 	}
 	return t_thread.current;
 }
@@ -60,7 +60,7 @@ void
 thread_locks_held(struct spdk_thread *thread, const char *what, uintptr_t fn)
 {
 	thread_fatal(what, "function %p on thread %s returned with %u spinlocks held", (void *)fn,
-		     thread->name, thread->lock_count);
+	             thread->name, thread->lock_count);
 }
 
 void

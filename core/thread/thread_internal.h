@@ -171,11 +171,11 @@ void thread_fatal(const char *func, const char *format, ...)
 
 /** End the process unless the caller is on `expected`; `kind` and `name` say what object it is. */
 void thread_wrong(const char *func, const char *kind, const char *name, const void *object,
-		  const struct spdk_thread *expected) __attribute__((noreturn));
+                  const struct spdk_thread *expected) __attribute__((noreturn));
 
 static inline void
 thread_check(const char *func, const char *kind, const char *name, const void *object,
-	     const struct spdk_thread *expected)
+             const struct spdk_thread *expected)
 {
 	if (spdk_unlikely(t_thread.current != expected)) {
 		thread_wrong(func, kind, name, object, expected);
@@ -206,12 +206,12 @@ extern struct thread_list g_threads;
 
 /** Run what waits, at most `max`. Returns how many ran. */
 uint32_t thread_run_messages(struct spdk_thread *thread, struct cal_stats_reactor *slot,
-			     uint32_t max);
+                             uint32_t max);
 /** Run active pollers, and timed ones that are due at `now`. Return whether one was busy; *ran
  *  becomes true if any was called. */
 bool thread_run_active(struct spdk_thread *thread, struct cal_stats_reactor *slot, bool *ran);
 bool thread_run_timed(struct spdk_thread *thread, struct cal_stats_reactor *slot, uint64_t now,
-		      bool *ran);
+                      bool *ran);
 /** Free the pollers that were unregistered. */
 void thread_reap_pollers(struct spdk_thread *thread);
 /** Free all of them, whatever their state: the thread ends. */

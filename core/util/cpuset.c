@@ -100,7 +100,7 @@ spdk_cpuset_get_cpu(const struct spdk_cpuset *set, uint32_t cpu)
 
 void
 spdk_cpuset_for_each_cpu(const struct spdk_cpuset *set, void (*fn)(void *ctx, uint32_t cpu),
-			 void *ctx)
+                         void *ctx)
 {
 	uint32_t cpu;
 

@@ -19,7 +19,7 @@ static TAILQ_HEAD(, spdk_deprecation) g_deprecations = TAILQ_HEAD_INITIALIZER(g_
 
 int
 spdk_log_deprecation_register(const char *tag, const char *description, const char *remove_release,
-			      uint32_t rate_limit_seconds, struct spdk_deprecation **reg)
+                              uint32_t rate_limit_seconds, struct spdk_deprecation **reg)
 {
 	struct spdk_deprecation *dep;
 
@@ -65,12 +65,12 @@ spdk_log_deprecated(struct spdk_deprecation *dep, const char *file, uint32_t lin
 	}
 	/* Of several threads that come at once, one says it. */
 	if (!__atomic_compare_exchange_n(&dep->last_said_s, &last, (int64_t)now.tv_sec, false,
-					 __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+	                                 __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
 		return;
 	}
 	spdk_log(SPDK_LOG_WARN, file, (int)line, func,
-		 "%s: deprecated feature %s to be removed in %s, used %" PRIu64 " times\n",
-		 dep->tag, dep->description, dep->remove_release, hits);
+	         "%s: deprecated feature %s to be removed in %s, used %" PRIu64 " times\n",
+	         dep->tag, dep->description, dep->remove_release, hits);
 }
 
 struct spdk_deprecation *

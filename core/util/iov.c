@@ -23,7 +23,7 @@ ioviter_settle(struct spdk_single_ioviter *it)
 
 size_t
 spdk_ioviter_firstv(struct spdk_ioviter *iter, uint32_t count, struct iovec **iov, size_t *iovcnt,
-		    void **out)
+                    void **out)
 {
 	struct spdk_single_ioviter *it = (struct spdk_single_ioviter *)&iter->iters_compat[0];
 	uint32_t i;
@@ -62,7 +62,7 @@ spdk_ioviter_nextv(struct spdk_ioviter *iter, void **out)
 
 size_t
 spdk_ioviter_first(struct spdk_ioviter *iter, struct iovec *siov, size_t siovcnt,
-		   struct iovec *diov, size_t diovcnt, void **src, void **dst)
+                   struct iovec *diov, size_t diovcnt, void **src, void **dst)
 {
 	struct iovec *iovs[2] = { siov, diov };
 	size_t counts[2] = { siovcnt, diovcnt };
@@ -103,7 +103,7 @@ spdk_iov_memset(struct iovec *iovs, int iovcnt, int c)
 
 static size_t
 iov_transfer(struct iovec *siov, size_t siovcnt, struct iovec *diov, size_t diovcnt,
-	     void *(*copy)(void *dst, const void *src, size_t n))
+             void *(*copy)(void *dst, const void *src, size_t n))
 {
 	struct spdk_ioviter iter;
 	size_t len, total = 0;

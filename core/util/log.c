@@ -166,10 +166,10 @@ say_lost(void)
 	if (lost > said) {
 		clock_gettime(CLOCK_REALTIME, &line.time);
 		line.len = (uint32_t)snprintf(line.text, sizeof(line.text),
-					      "*WARNING*: %" PRIu64
-					      " log lines were lost: they came faster than "
-					      "stderr takes them\n",
-					      lost - said);
+		                              "*WARNING*: %" PRIu64
+		                              " log lines were lost: they came faster than "
+		                              "stderr takes them\n",
+		                              lost - said);
 		write_line(&line);
 	}
 }
@@ -259,7 +259,7 @@ line_finish(struct log_line *line, int wanted, bool whole_line)
 
 static void
 line_begin(struct log_line *line, const char *file, int linenum, const char *func,
-	   const char *level)
+           const char *level)
 {
 	const char *base;
 	int len;
@@ -272,8 +272,8 @@ line_begin(struct log_line *line, const char *file, int linenum, const char *fun
 	base = strrchr(file, '/');
 	base = base != NULL ? base + 1 : file;
 	len = snprintf(line->text, sizeof(line->text), "%s:%4d:%s: %s%s%s", base, linenum,
-		       func != NULL ? func : "?", level != NULL ? "*" : "",
-		       level != NULL ? level : "", level != NULL ? "*: " : "");
+	               func != NULL ? func : "?", level != NULL ? "*" : "",
+	               level != NULL ? level : "", level != NULL ? "*: " : "");
 	line->len = (uint32_t)spdk_min((size_t)spdk_max(len, 0), sizeof(line->text) / 2);
 	line->timed = __atomic_load_n(&g_timestamps, __ATOMIC_RELAXED);
 	if (line->timed) {
@@ -283,7 +283,7 @@ line_begin(struct log_line *line, const char *file, int linenum, const char *fun
 
 void
 spdk_vlog(enum spdk_log_level level, const char *file, const int line, const char *func,
-	  const char *format, va_list ap)
+          const char *format, va_list ap)
 {
 	log_post_fn post;
 	struct log_line out;
@@ -302,7 +302,7 @@ spdk_vlog(enum spdk_log_level level, const char *file, const int line, const cha
 	}
 	line_begin(&out, file, line, func, g_level_names[level]);
 	line_finish(&out, vsnprintf(out.text + out.len, sizeof(out.text) - out.len, format, ap),
-		    file != NULL);
+	            file != NULL);
 	post = t_defer ? __atomic_load_n(&g_post, __ATOMIC_ACQUIRE) : NULL;
 	if (post != NULL) {
 		line_defer(&out, post);
@@ -313,7 +313,7 @@ spdk_vlog(enum spdk_log_level level, const char *file, const int line, const cha
 
 void
 spdk_log(enum spdk_log_level level, const char *file, const int line, const char *func,
-	 const char *format, ...)
+         const char *format, ...)
 {
 	va_list ap;
 
@@ -324,14 +324,14 @@ spdk_log(enum spdk_log_level level, const char *file, const int line, const char
 
 void
 spdk_vflog(FILE *fp, const char *file, const int line, const char *func, const char *format,
-	   va_list ap)
+           va_list ap)
 {
 	char when[TIME_MAX] = "";
 	struct log_line out;
 
 	line_begin(&out, file, line, func, NULL);
 	line_finish(&out, vsnprintf(out.text + out.len, sizeof(out.text) - out.len, format, ap),
-		    file != NULL);
+	            file != NULL);
 	if (out.timed) {
 		format_time(when, sizeof(when), &out.time);
 	}

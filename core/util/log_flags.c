@@ -26,8 +26,8 @@ spdk_log_register_flag(const char *name, struct spdk_log_flag *flag)
 
 	if (name == NULL || flag == NULL || log_flag_find(name) != NULL) {
 		SPDK_ERRLOG("log flag %s cannot be registered: %s\n", name != NULL ? name : "NULL",
-			    flag == NULL || name == NULL ? "no name or no flag"
-							 : "there is one of that name");
+		            flag == NULL || name == NULL ? "no name or no flag"
+		                                         : "there is one of that name");
 		return;
 	}
 	TAILQ_FOREACH (other, &g_log_flags, tailq) {

@@ -37,14 +37,14 @@ ring_claim(uint32_t *pos, uint32_t lap, uint32_t *claimed)
 	while (true) {
 		slot = &g_ring[at % LOG_RING_SIZE];
 		ahead = (int32_t)(__atomic_load_n(&slot->turn, __ATOMIC_ACQUIRE) +
-				  at % LOG_RING_SIZE - (at + lap));
+		                  at % LOG_RING_SIZE - (at + lap));
 		if (ahead < 0) {
 			return NULL;
 		}
 		if (ahead > 0) {
 			at = __atomic_load_n(pos, __ATOMIC_RELAXED);
 		} else if (__atomic_compare_exchange_n(pos, &at, at + 1, true, __ATOMIC_RELAXED,
-						       __ATOMIC_RELAXED)) {
+		                                       __ATOMIC_RELAXED)) {
 			*claimed = at;
 			return slot;
 		}

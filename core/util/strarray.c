@@ -70,7 +70,7 @@ spdk_strarray_free(char **strarray)
 
 int
 spdk_strcpy_replace(char *dst, size_t size, const char *src, const char *search,
-		    const char *replace)
+                    const char *replace)
 {
 	size_t search_len, replace_len, used = 0, piece;
 	const char *hit;

@@ -36,7 +36,7 @@ spdk_uuid_generate(struct spdk_uuid *uuid)
 
 int
 spdk_uuid_generate_sha1(struct spdk_uuid *uuid, struct spdk_uuid *ns_uuid, const char *name,
-			size_t len)
+                        size_t len)
 {
 	uuid_generate_sha1(uuid->u.raw, ns_uuid->u.raw, name, len);
 	return 0;

@@ -42,7 +42,7 @@ bool spdk_cpuset_get_cpu(const struct spdk_cpuset *set, uint32_t cpu);
 
 /** Call `fn` for each CPU of the set, in ascending order. */
 void spdk_cpuset_for_each_cpu(const struct spdk_cpuset *set, void (*fn)(void *ctx, uint32_t cpu),
-			      void *ctx);
+                              void *ctx);
 
 uint32_t spdk_cpuset_count(const struct spdk_cpuset *set);
 

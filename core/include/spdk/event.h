@@ -113,10 +113,10 @@ typedef enum spdk_app_parse_args_rvals spdk_app_parse_args_rvals_t;
 /** Read the command line into `opts`; letters of `getopt_str` and options of `app_long_opts` (each
  *  may be NULL) go to `parse`, which returns 0 for all well. */
 spdk_app_parse_args_rvals_t spdk_app_parse_args(int argc, char **argv, struct spdk_app_opts *opts,
-						const char *getopt_str,
-						const struct option *app_long_opts,
-						int (*parse)(int ch, char *arg),
-						void (*usage)(void));
+                                                const char *getopt_str,
+                                                const struct option *app_long_opts,
+                                                int (*parse)(int ch, char *arg),
+                                                void (*usage)(void));
 /** Print the options that every application has. After spdk_app_parse_args(). */
 void spdk_app_usage(void);
 

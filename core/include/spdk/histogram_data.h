@@ -36,7 +36,7 @@ static inline uint64_t *
 __spdk_histogram_get_bucket(const struct spdk_histogram_data *h, uint32_t range, uint32_t index)
 {
 	return &h->bucket[((uint64_t)(range - h->min_range) << SPDK_HISTOGRAM_GRANULARITY(h)) +
-			  index];
+	                  index];
 }
 
 static inline uint64_t
@@ -63,13 +63,13 @@ __spdk_histogram_data_get_bucket_range(struct spdk_histogram_data *h, uint64_t d
 	uint32_t leading_zeroes = datapoint > 0 ? (uint32_t)__builtin_clzll(datapoint) : 64;
 
 	return leading_zeroes <= SPDK_HISTOGRAM_BUCKET_LSB(h)
-		       ? SPDK_HISTOGRAM_BUCKET_LSB(h) - leading_zeroes
-		       : 0;
+	               ? SPDK_HISTOGRAM_BUCKET_LSB(h) - leading_zeroes
+	               : 0;
 }
 
 static inline uint32_t
 __spdk_histogram_data_get_bucket_index(struct spdk_histogram_data *h, uint64_t datapoint,
-				       uint32_t range)
+                                       uint32_t range)
 {
 	uint32_t shift = range == 0 ? 0 : range - 1;
 
@@ -98,7 +98,7 @@ spdk_histogram_data_tally(struct spdk_histogram_data *histogram, uint64_t datapo
 /** The first value beyond a bucket, which is where the next one starts. */
 static inline uint64_t
 __spdk_histogram_data_get_bucket_start(const struct spdk_histogram_data *h, uint32_t range,
-				       uint32_t index)
+                                       uint32_t index)
 {
 	if (range == 0) {
 		return (uint64_t)index + 1;
@@ -108,12 +108,12 @@ __spdk_histogram_data_get_bucket_start(const struct spdk_histogram_data *h, uint
 }
 
 typedef void (*spdk_histogram_data_fn)(void *ctx, uint64_t start, uint64_t end, uint64_t count,
-				       uint64_t total, uint64_t so_far);
+                                       uint64_t total, uint64_t so_far);
 
 /** Call `fn` for every bucket in ascending order, empty ones included. */
 static inline void
 spdk_histogram_data_iterate(const struct spdk_histogram_data *histogram, spdk_histogram_data_fn fn,
-			    void *ctx)
+                            void *ctx)
 {
 	uint64_t num = SPDK_HISTOGRAM_NUM_BUCKETS(histogram);
 	uint64_t total = 0, so_far = 0, start, end = 0, i;
@@ -136,7 +136,7 @@ spdk_histogram_data_iterate(const struct spdk_histogram_data *histogram, spdk_hi
 /** Add `src` to `dst`. Returns 0, or -EINVAL when their buckets differ. */
 static inline int
 spdk_histogram_data_merge(const struct spdk_histogram_data *dst,
-			  const struct spdk_histogram_data *src)
+                          const struct spdk_histogram_data *src)
 {
 	uint64_t i;
 

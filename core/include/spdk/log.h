@@ -30,7 +30,7 @@ enum spdk_log_level {
 
 /** An application's own log: called in place of ours, on the thread that logs. */
 typedef void spdk_log_cb(int level, const char *file, const int line, const char *func,
-			 const char *format, va_list args);
+                         const char *format, va_list args);
 typedef void spdk_log_open_cb(void *ctx);
 typedef void spdk_log_close_cb(void *ctx);
 
@@ -93,7 +93,7 @@ int spdk_log_to_syslog_level(enum spdk_log_level level);
 			SPDK_ERRLOG(__VA_ARGS__);                                           \
 			if (squashed_ > 0) {                                                \
 				SPDK_ERRLOG("(%" PRIu64 " more of these were not shown)\n", \
-					    squashed_);                                     \
+				            squashed_);                                     \
 				squashed_ = 0;                                              \
 			}                                                                   \
 		} else {                                                                    \
@@ -127,15 +127,15 @@ int spdk_log_to_syslog_level(enum spdk_log_level level);
 
 /** One line. `file` NULL: the text alone. A missing end of line is added. Any thread. */
 void spdk_log(enum spdk_log_level level, const char *file, const int line, const char *func,
-	      const char *format, ...) __attribute__((__format__(__printf__, 5, 6)));
+              const char *format, ...) __attribute__((__format__(__printf__, 5, 6)));
 void spdk_vlog(enum spdk_log_level level, const char *file, const int line, const char *func,
-	       const char *format, va_list ap) __attribute__((__format__(__printf__, 5, 0)));
+               const char *format, va_list ap) __attribute__((__format__(__printf__, 5, 0)));
 
 /** One line to a file, without a level. May block as the file does. */
 void spdk_flog(FILE *fp, const char *file, const int line, const char *func, const char *format,
-	       ...) __attribute__((__format__(__printf__, 5, 6)));
+               ...) __attribute__((__format__(__printf__, 5, 6)));
 void spdk_vflog(FILE *fp, const char *file, const int line, const char *func, const char *format,
-		va_list ap) __attribute__((__format__(__printf__, 5, 0)));
+                va_list ap) __attribute__((__format__(__printf__, 5, 0)));
 
 /** The buffer in hexadecimal and as text, sixteen bytes a line. May block as the file does. */
 void spdk_log_dump(FILE *fp, const char *label, const void *buf, size_t len);
@@ -179,21 +179,21 @@ struct spdk_deprecation;
 
 /** Returns 0, -EINVAL, -ENOMEM. */
 int spdk_log_deprecation_register(const char *tag, const char *description,
-				  const char *remove_release, uint32_t rate_limit_seconds,
-				  struct spdk_deprecation **reg);
+                                  const char *remove_release, uint32_t rate_limit_seconds,
+                                  struct spdk_deprecation **reg);
 
 #define SPDK_LOG_DEPRECATION_REGISTER(tag, desc, release, rate)                         \
 	static struct spdk_deprecation *_deprecated_##tag;                              \
 	static void __attribute__((constructor)) _spdk_deprecation_register_##tag(void) \
 	{                                                                               \
 		int rc_ = spdk_log_deprecation_register(#tag, desc, release, rate,      \
-							&_deprecated_##tag);            \
+		                                        &_deprecated_##tag);            \
 		(void)rc_;                                                              \
 		assert(rc_ == 0);                                                       \
 	}
 
 void spdk_log_deprecated(struct spdk_deprecation *deprecation, const char *file, uint32_t line,
-			 const char *func);
+                         const char *func);
 #define SPDK_LOG_DEPRECATED(tag) \
 	spdk_log_deprecated(_deprecated_##tag, __FILE__, __LINE__, __func__)
 

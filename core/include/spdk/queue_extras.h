@@ -43,8 +43,8 @@
 #ifndef STAILQ_LAST
 #define STAILQ_LAST(head, type, field)                                              \
 	(STAILQ_EMPTY((head)) ? NULL                                                \
-			      : (struct type *)(void *)((char *)(head)->stqh_last - \
-							offsetof(struct type, field.stqe_next)))
+	                      : (struct type *)(void *)((char *)(head)->stqh_last - \
+	                                                offsetof(struct type, field.stqe_next)))
 #endif
 #ifndef STAILQ_FOREACH_SAFE
 #define STAILQ_FOREACH_SAFE(var, head, field, tvar)                                          \
@@ -105,9 +105,9 @@
 #ifndef LIST_PREV
 #define LIST_PREV(elm, head, type, field)                                 \
 	((elm)->field.le_prev == &LIST_FIRST((head))                      \
-		 ? NULL                                                   \
-		 : (struct type *)(void *)((char *)(elm)->field.le_prev - \
-					   offsetof(struct type, field.le_next)))
+	         ? NULL                                                   \
+	         : (struct type *)(void *)((char *)(elm)->field.le_prev - \
+	                                   offsetof(struct type, field.le_next)))
 #endif
 #ifndef LIST_SWAP
 #define LIST_SWAP(head1, head2, type, field)                         \

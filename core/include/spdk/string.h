@@ -76,7 +76,7 @@ void spdk_strarray_free(char **strarray);
 /** Copy `src` to `dst` with each `search` become `replace`. Returns 0 or -EINVAL when it does not
  *  fit. */
 int spdk_strcpy_replace(char *dst, size_t size, const char *src, const char *search,
-			const char *replace);
+                        const char *replace);
 
 #ifdef __cplusplus
 }

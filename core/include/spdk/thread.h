@@ -52,7 +52,7 @@ typedef void (*spdk_msg_fn)(void *ctx);
 typedef void (*spdk_thread_pass_msg)(spdk_msg_fn fn, void *ctx, void *thread_ctx);
 typedef int (*spdk_poller_fn)(void *ctx);
 typedef void (*spdk_poller_set_interrupt_mode_cb)(struct spdk_poller *poller, void *cb_arg,
-						  bool interrupt_mode);
+                                                  bool interrupt_mode);
 
 /** Called on the thread of the new channel with its context buffer, zeroed. Other than 0 makes
  *  spdk_get_io_channel() fail. */
@@ -79,8 +79,8 @@ int spdk_thread_lib_init(spdk_new_thread_fn new_thread_fn, size_t ctx_sz);
 /** The same with operations: both functions or neither. `msg_mempool_size` is accepted for the sake
  *  of SPDK's callers. Returns 0, -EINVAL, or -EALREADY. */
 int spdk_thread_lib_init_ext(spdk_thread_op_fn thread_op_fn,
-			     spdk_thread_op_supported_fn thread_op_supported_fn, size_t ctx_sz,
-			     size_t msg_mempool_size);
+                             spdk_thread_op_supported_fn thread_op_supported_fn, size_t ctx_sz,
+                             size_t msg_mempool_size);
 
 /** Stop it; threads and devices that still exist are named in the log. Main thread. */
 void spdk_thread_lib_fini(void);
@@ -191,10 +191,10 @@ void spdk_for_each_thread(spdk_msg_fn fn, void *ctx, spdk_msg_fn cpl);
 /** Have `fn(arg)` called on the current thread every so many microseconds, 0: every turn. NULL on
  *  an exited thread or without memory. On a thread. */
 struct spdk_poller *spdk_poller_register(spdk_poller_fn fn, void *arg,
-					 uint64_t period_microseconds);
+                                         uint64_t period_microseconds);
 /** With a name, which is copied. */
 struct spdk_poller *spdk_poller_register_named(spdk_poller_fn fn, void *arg,
-					       uint64_t period_microseconds, const char *name);
+                                               uint64_t period_microseconds, const char *name);
 #define SPDK_POLLER_REGISTER(fn, arg, period_microseconds) \
 	spdk_poller_register_named(fn, arg, period_microseconds, #fn)
 
@@ -210,7 +210,7 @@ void spdk_poller_resume(struct spdk_poller *poller);
 /** Say that the poller can do without being called all the time: `cb_fn` (NULL: nothing to do) is
  *  called when its thread goes into interrupt mode or comes back. On its thread. */
 void spdk_poller_register_interrupt(struct spdk_poller *poller,
-				    spdk_poller_set_interrupt_mode_cb cb_fn, void *cb_arg);
+                                    spdk_poller_set_interrupt_mode_cb cb_fn, void *cb_arg);
 
 /** False: reactors poll. */
 bool spdk_interrupt_mode_is_enabled(void);
@@ -224,8 +224,8 @@ void spdk_thread_register_post_poller_handler(spdk_post_poller_fn fn, void *fn_a
 /** Make any pointer an I/O device: each thread that asks gets a channel with `ctx_size` bytes of
  * its own. Registering the same pointer twice is refused and logged. On a thread. */
 void spdk_io_device_register(void *io_device, spdk_io_channel_create_cb create_cb,
-			     spdk_io_channel_destroy_cb destroy_cb, uint32_t ctx_size,
-			     const char *name);
+                             spdk_io_channel_destroy_cb destroy_cb, uint32_t ctx_size,
+                             const char *name);
 
 /** No new channels from now on; once all are gone, `unregister_cb` (NULL allowed) is called on the
  *  calling thread. While spdk_for_each_channel() walks over the device, this waits for its end. On
@@ -258,7 +258,7 @@ void *spdk_io_channel_get_io_device(struct spdk_io_channel *ch);
  *  must lead to spdk_for_each_channel_continue(), at once or later on the same thread, with other
  *  than 0 to stop. Then `cpl` (NULL allowed) on the calling thread. On a thread. */
 void spdk_for_each_channel(void *io_device, spdk_channel_msg fn, void *ctx,
-			   spdk_channel_for_each_cpl cpl);
+                           spdk_channel_for_each_cpl cpl);
 void spdk_for_each_channel_continue(struct spdk_io_channel_iter *i, int status);
 void *spdk_io_channel_iter_get_io_device(struct spdk_io_channel_iter *i);
 struct spdk_io_channel *spdk_io_channel_iter_get_channel(struct spdk_io_channel_iter *i);

@@ -139,9 +139,9 @@ struct spdk_ioviter {
 /** Begin, and go on: each call gives the next stretch that lies in one element of every vector.
  *  Returns its length, 0 at the end. */
 size_t spdk_ioviter_first(struct spdk_ioviter *iter, struct iovec *siov, size_t siovcnt,
-			  struct iovec *diov, size_t diovcnt, void **src, void **dst);
+                          struct iovec *diov, size_t diovcnt, void **src, void **dst);
 size_t spdk_ioviter_firstv(struct spdk_ioviter *iter, uint32_t count, struct iovec **iov,
-			   size_t *iovcnt, void **out);
+                           size_t *iovcnt, void **out);
 size_t spdk_ioviter_next(struct spdk_ioviter *iter, void **src, void **dst);
 size_t spdk_ioviter_nextv(struct spdk_ioviter *iter, void **out);
 

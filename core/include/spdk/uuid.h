@@ -34,7 +34,7 @@ int spdk_uuid_compare(const struct spdk_uuid *u1, const struct spdk_uuid *u2);
 void spdk_uuid_generate(struct spdk_uuid *uuid);
 /** The UUID (version 5) of a name in a namespace. Returns 0 or a negative errno. */
 int spdk_uuid_generate_sha1(struct spdk_uuid *uuid, struct spdk_uuid *ns_uuid, const char *name,
-			    size_t len);
+                            size_t len);
 void spdk_uuid_copy(struct spdk_uuid *dst, const struct spdk_uuid *src);
 bool spdk_uuid_is_null(const struct spdk_uuid *uuid);
 void spdk_uuid_set_null(struct spdk_uuid *uuid);

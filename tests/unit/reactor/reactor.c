@@ -199,8 +199,7 @@ placed(void *arg)
 {
 	g_pl.on[reactor_get_lcore(reactor_current())]++;
 	spdk_thread_exit(spdk_get_thread());
-	g_pl.answers++;
-	if (g_pl.answers == 6) {
+	if (__atomic_add_fetch(&g_pl.answers, 1, __ATOMIC_ACQ_REL) == 6) {
 		reactors_stop();
 	}
 }
@@ -211,7 +210,7 @@ tell_one(void *arg)
 	intptr_t i = (intptr_t)arg;
 
 	/* One after the other: the counters are plain. */
-	if (g_pl.answers == i) {
+	if (__atomic_load_n(&g_pl.answers, __ATOMIC_ACQUIRE) == i) {
 		spdk_thread_send_msg(g_pl.threads[i], placed, NULL);
 		i++;
 	}
@@ -321,7 +320,7 @@ static char g_logged[8192];
 
 static void
 keep_log(int level, const char *file, const int line, const char *func, const char *format,
-	 va_list args)
+         va_list args)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	size_t used;
