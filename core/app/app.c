@@ -36,6 +36,8 @@
 
 struct app g_app = { .lock_fd = -1 };
 
+static bool g_env_was_up; /* EAL can be started once a process */
+
 static bool g_is_up; /* there is something for spdk_app_fini() to take down */
 
 static int __attribute__((format(printf, 2, 3))) fail(int rc, const char *fmt, ...)
@@ -240,6 +242,7 @@ env_up(void)
 	if (rc != 0) {
 		return rc;
 	}
+	g_env_was_up = true;
 	rc = cal_stats_create(g_app.id, spdk_get_ticks_hz());
 	if (rc != 0) {
 		spdk_env_fini();
@@ -333,6 +336,11 @@ options_take(const struct spdk_app_opts *user, spdk_msg_fn start_fn)
 	rc = app_opts_take(&g_app.opts, user, g_app.reason, sizeof(g_app.reason));
 	if (rc != 0) {
 		return rc;
+	}
+	if (g_env_was_up) {
+		return fail(-EALREADY,
+			    "the application was started before in this process, and EAL cannot "
+			    "be: use a new process");
 	}
 	if (start_fn == NULL) {
 		return fail(-EINVAL, "spdk_app_start() was called without a start function");

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* An application written against the public headers, for tests/integration/app_api.py. Its first
+ * argument says what it does; what happens to it is printed, a line each. */
+
+#include <getopt.h>
+
+#include "spdk/env.h"
+#include "spdk/event.h"
+#include "spdk/init.h"
+#include "spdk/log.h"
+#include "spdk/string.h"
+#include "spdk/thread.h"
+
+static struct {
+	const char *mode;
+	int starts;
+	void *buffer;
+	struct spdk_poller *poller;
+} g;
+
+static bool
+is_mode(const char *mode)
+{
+	return strcmp(g.mode, mode) == 0;
+}
+
+/* --- two subsystems, one of which takes its time ------------------------------------------------
+ */
+
+static int
+slow_over(void *ctx)
+{
+	spdk_poller_unregister(&g.poller);
+	printf("slow is up\n");
+	spdk_subsystem_init_next(is_mode("fail-late") ? -ENXIO : 0);
+	return SPDK_POLLER_BUSY;
+}
+
+static void
+slow_init(void)
+{
+	printf("slow begins\n");
+	fflush(stdout);
+	g.poller = SPDK_POLLER_REGISTER(slow_over, NULL, is_mode("linger") ? 500000 : 1000);
+}
+
+static void
+slow_fini(void)
+{
+	printf("slow ends\n");
+	spdk_subsystem_fini_next();
+}
+
+static void
+quick_init(void)
+{
+	printf("quick is up\n");
+	spdk_subsystem_init_next(0);
+}
+
+static void
+quick_fini(void)
+{
+	printf("quick ends\n");
+	spdk_subsystem_fini_next();
+}
+
+static struct spdk_subsystem slow = { .name = "slow", .init = slow_init, .fini = slow_fini };
+static struct spdk_subsystem quick = { .name = "quick", .init = quick_init, .fini = quick_fini };
+SPDK_SUBSYSTEM_REGISTER(slow)
+SPDK_SUBSYSTEM_REGISTER(quick)
+SPDK_SUBSYSTEM_DEPEND(slow, quick)
+
+/* --- the application ----------------------------------------------------------------------------
+ */
+
+static void
+shutdown_asked(void)
+{
+	printf("shutdown_cb on %s\n", spdk_thread_get_name(spdk_get_thread()));
+	fflush(stdout);
+	/* Twice: the second one changes nothing. */
+	spdk_app_stop(5);
+	spdk_app_stop(6);
+}
+
+static void
+start(void *ctx)
+{
+	g.starts++;
+	printf("started on %s with %s, id %d\n", spdk_thread_get_name(spdk_get_thread()),
+	       (const char *)ctx, spdk_app_get_shm_id());
+	printf("cores %s\n", spdk_cpuset_fmt((struct spdk_cpuset *)spdk_app_get_core_mask()));
+	fflush(stdout);
+	g.buffer = spdk_dma_zmalloc(4096, 4096, NULL);
+	if (is_mode("stop-7")) {
+		spdk_app_stop(7);
+	} else if (is_mode("shut-down")) {
+		spdk_app_start_shutdown();
+	} else if (is_mode("stop-0") || is_mode("twice") || is_mode("json")) {
+		spdk_app_stop(0);
+	}
+}
+
+static int
+run(struct spdk_app_opts *opts)
+{
+	int rc;
+
+	rc = spdk_app_start(opts, start, "ctx");
+	printf("returned %d after %d start(s)\n", rc, g.starts);
+	if (g.buffer != NULL) {
+		/* What was allocated is there until spdk_app_fini(). */
+		memset(g.buffer, 1, 4096);
+		spdk_dma_free(g.buffer);
+		g.buffer = NULL;
+	}
+	spdk_app_fini();
+	return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+	static char json[] =
+		"{\"subsystems\": [{\"subsystem\": \"quick\", \"config\": "
+		"[{\"method\": \"log_set_level\", \"params\": {\"level\": \"ERROR\"}}]}]}";
+	struct spdk_app_opts opts = {};
+
+	if (argc < 2) {
+		return 2;
+	}
+	g.mode = argv[1];
+	spdk_app_opts_init(&opts, sizeof(opts));
+	opts.name = "app";
+	if (spdk_app_parse_args(argc - 1, argv + 1, &opts, NULL, NULL, NULL, NULL) !=
+	    SPDK_APP_PARSE_ARGS_SUCCESS) {
+		return 2;
+	}
+	if (is_mode("json")) {
+		opts.json_data = json;
+		opts.json_data_size = strlen(json);
+	}
+	if (is_mode("callback") || is_mode("shut-down")) {
+		opts.shutdown_cb = shutdown_asked;
+	}
+	if (run(&opts) == 0 && is_mode("twice")) {
+		run(&opts);
+	}
+	if (is_mode("json")) {
+		printf("log level %d\n", spdk_log_get_level());
+	}
+	return 0;
+}

@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026, the Calandria authors
+"""An application linked with the library (tests/helpers/app.c): what spdk_app_start() and its kin
+promise."""
+import os
+import signal
+import subprocess
+
+import primary as p
+
+APP = os.path.join(os.path.dirname(p.BIN), "tests", "helpers", "app")
+
+
+class App:
+    def __init__(self, root, mode, *args):
+        self.root = root
+        self.proc = subprocess.Popen(
+            [APP, mode, "-m", hex(1 << p.a_core()), "-s", "64", "-r", root.file("app.sock"), *args],
+            env=root.env(CALANDRIA_LIBEXEC=p.BIN), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def until(self, line):
+        while True:
+            got = self.proc.stdout.readline().decode()
+            if not got:
+                raise p.Failure(f"'{line}' never came: {self.proc.stderr.read().decode()}")
+            if got.startswith(line):
+                return
+
+    def end(self):
+        out, err = self.proc.communicate(timeout=20)
+        p.check(self.proc.returncode == 0, f"exit status {self.proc.returncode}: {err.decode()}")
+        p.check(os.listdir(self.root.run) == [], f"run-time files: {os.listdir(self.root.run)}")
+        p.check(os.listdir(self.root.locks) == [], "core locks stay")
+        return out.decode().splitlines(), err.decode().splitlines()
+
+
+def expect(lines, *wanted):
+    p.check(lines == list(wanted), f"got {lines}, wanted {list(wanted)}")
+
+
+UP = ["quick is up", "slow begins", "slow is up"]
+DOWN = ["slow ends", "quick ends"]
+
+
+def mask():
+    return f"cores {1 << p.a_core():x}"
+
+
+def stop_value_is_returned(root):
+    app = App(root, "stop-7")
+    out, _ = app.end()
+    expect(out, *UP, f"started on app_thread with ctx, id {app.proc.pid}", mask(), *DOWN,
+           "returned 7 after 1 start(s)")
+
+
+def an_id_may_be_given(root):
+    out, _ = App(root, "stop-0", "-i", "3").end()
+    expect(out, *UP, "started on app_thread with ctx, id 3", mask(), *DOWN,
+           "returned 0 after 1 start(s)")
+
+
+def signal_calls_shutdown_cb(root):
+    app = App(root, "callback")
+    app.until("cores")
+    app.proc.send_signal(signal.SIGTERM)
+    out, _ = app.end()
+    expect(out, "shutdown_cb on app_thread", *DOWN, "returned 5 after 1 start(s)")
+
+
+def start_shutdown_calls_it_too(root):
+    app = App(root, "shut-down")
+    app.until("cores")
+    out, _ = app.end()
+    expect(out, "shutdown_cb on app_thread", *DOWN, "returned 5 after 1 start(s)")
+
+
+def signal_without_shutdown_cb_stops(root):
+    app = App(root, "wait")
+    app.until("cores")
+    app.proc.send_signal(signal.SIGINT)
+    out, _ = app.end()
+    expect(out, *DOWN, "returned 0 after 1 start(s)")
+
+
+def failed_subsystem_is_named(root):
+    out, err = App(root, "fail-late").end()
+    expect(out, *UP, "quick ends", "returned -6 after 0 start(s)")
+    p.check(len(err) == 1 and "slow" in err[0] and err[0].startswith("app: "), f"stderr: {err}")
+
+
+def signal_during_subsystem_init(root):
+    """The one that is under way is waited for; start_fn is never called."""
+    app = App(root, "linger")
+    app.until("slow begins")
+    app.proc.send_signal(signal.SIGTERM)
+    out, _ = app.end()
+    expect(out, "slow is up", *DOWN, "returned 0 after 0 start(s)")
+
+
+def json_data_is_loaded(root):
+    out, _ = App(root, "json").end()
+    expect(out, *UP, out[3], mask(), *DOWN, "returned 0 after 1 start(s)", "log level 0")
+
+
+def a_second_start_in_one_process_is_refused(root):
+    app = App(root, "twice")
+    out, err = app.end()
+    expect(out, *UP, f"started on app_thread with ctx, id {app.proc.pid}", mask(), *DOWN,
+           "returned 0 after 1 start(s)", "returned -114 after 1 start(s)")
+    p.check("new process" in err[-1], f"stderr: {err}")
+
+
+def wrong_options_are_told(root):
+    with open(root.file("c.json", "{}")):
+        pass
+    out, err = App(root, "json", "-c", root.file("c.json")).end()
+    expect(out, "returned -22 after 0 start(s)", "log level 2")
+    p.check(len(err) == 1 and "both" in err[0], f"stderr: {err}")
+
+
+if __name__ == "__main__":
+    p.needs_hugepages(64)
+    p.main([stop_value_is_returned, an_id_may_be_given, signal_calls_shutdown_cb,
+            start_shutdown_calls_it_too, signal_without_shutdown_cb_stops,
+            failed_subsystem_is_named, signal_during_subsystem_init, json_data_is_loaded,
+            a_second_start_in_one_process_is_refused, wrong_options_are_told])
