@@ -169,6 +169,7 @@ app_framework_wait_init(app_init_fn fn, void *ctx)
 	if (rc == 0 && state == CAL_RUN_STARTUP_RPC && g_app.opts.delay_subsystem_init) {
 		/* While the configuration's startup methods are applied only confd is served, so
 		 * this is confd, which has applied them: now it is everybody's turn. */
+		app_state_doing("waits for framework_start_init");
 		rpc_server_resume();
 	}
 	return rc;
@@ -209,7 +210,10 @@ app_run_begin(void *ctx)
 	}
 	state_enter(CAL_RUN_STARTUP_RPC);
 	if (g_app.has_config) {
+		app_state_doing("waits for cal-confd");
 		rpc_server_pause();
+	} else {
+		app_state_doing("waits for framework_start_init");
 	}
 }
 

@@ -125,6 +125,28 @@ def missing_service(root):
     refused(root, [], "cal-rpcd", "CALANDRIA_LIBEXEC", program=program, PATH="/nonexistent")
 
 
+def service_that_dies(root):
+    """A service that ends again and again before `running` fails the start, and says where to look."""
+    folder = root.file("libexec")
+    os.mkdir(folder)
+    for name in ("cal-rpcd", "cal-confd"):
+        os.symlink(os.path.abspath(os.path.join(p.BIN, name)), os.path.join(folder, name))
+    for name in ("cal-confd", "cal-rpcd"):
+        os.unlink(os.path.join(folder, name))
+        with open(os.path.join(folder, name), "w") as f:
+            f.write("#!/bin/sh\nexit 9\n")
+        os.chmod(os.path.join(folder, name), 0o755)
+        code, _, err = root.run_to_end(
+            *COMMON, "-m", mask(), "-r", root.file("r.sock"), "-c",
+            root.file("c.json", '{"subsystems": []}'), CALANDRIA_LIBEXEC=folder)
+        last = err.splitlines()[-1]
+        p.check(code == 1, f"{name}: exit status {code}")
+        for word in (name, "exit status 9", ".log"):
+            p.check(word in last, f"'{word}' is not in: {last}")
+        os.unlink(os.path.join(folder, name))
+        os.symlink(os.path.abspath(os.path.join(p.BIN, name)), os.path.join(folder, name))
+
+
 def failed_start_is_told_and_taken_over(root):
     bad = root.file("bad.json", "{")
     refused(root, ["-c", bad])
@@ -141,4 +163,5 @@ def failed_start_is_told_and_taken_over(root):
 if __name__ == "__main__":
     p.needs_hugepages(128)
     p.main([command_line, help_and_version, cores, memory, core_in_use, id_in_use, config_file,
-            config_methods, rpc_socket, missing_service, failed_start_is_told_and_taken_over])
+            config_methods, rpc_socket, missing_service, service_that_dies,
+            failed_start_is_told_and_taken_over])
