@@ -424,7 +424,7 @@ other_versions(void)
 		msg->abi = 77;
 		msg->size = (uint32_t)lengths[i];
 		memcpy(msg->name, "old", 4);
-		CHECK_EQ(send(fd, msg, lengths[i], 0), lengths[i]);
+		CHECK_EQ(send(fd, msg, lengths[i], 0), (ssize_t)lengths[i]);
 		REQUIRE(take(fd, &packet, 2000) == 1);
 		CHECK_EQ(gate_packet_check(&packet), 0);
 		CHECK_EQ(packet.msg.type, GATE_REFUSED);
