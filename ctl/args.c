@@ -63,7 +63,7 @@ tables_build(struct tables *t, const struct ctl_command *command)
 
 		if (i < MAX_OPTIONS) {
 			tables_add(t, o->name, o->letter, o->type != CTL_OPT_FLAG,
-				   FIRST_OWN + (int)i);
+			           FIRST_OWN + (int)i);
 		}
 	}
 }
@@ -153,8 +153,8 @@ unknown(char **argv, bool missing_arg, char *err, size_t err_size)
 		snprintf(err, err_size, "option '%s' needs an argument", word);
 	} else if (strncmp(word, "--", 2) == 0 || optopt == 0) {
 		snprintf(err, err_size,
-			 optopt >= ID ? "option '%s' takes no argument" : "there is no option '%s'",
-			 word);
+		         optopt >= ID ? "option '%s' takes no argument" : "there is no option '%s'",
+		         word);
 	} else {
 		snprintf(err, err_size, "there is no option '-%c'", optopt);
 	}
@@ -163,7 +163,7 @@ unknown(char **argv, bool missing_arg, char *err, size_t err_size)
 
 static int
 check_count(const struct ctl_command *command, int count, const char *extra, char *err,
-	    size_t err_size)
+            size_t err_size)
 {
 	if (count < command->min_args) {
 		snprintf(err, err_size, "%s needs %s", command->name, command->args);
@@ -171,7 +171,7 @@ check_count(const struct ctl_command *command, int count, const char *extra, cha
 	}
 	if (count > command->max_args) {
 		snprintf(err, err_size, "%s takes %s, so what is '%s'?", command->name,
-			 command->args != NULL ? command->args : "no argument", extra);
+		         command->args != NULL ? command->args : "no argument", extra);
 		return -EINVAL;
 	}
 	return 0;
@@ -179,7 +179,7 @@ check_count(const struct ctl_command *command, int count, const char *extra, cha
 
 int
 ctl_args_parse(struct ctl *ctl, const struct ctl_command *command, int argc, char **argv,
-	       int *first, bool *version, char *err, size_t err_size)
+               int *first, bool *version, char *err, size_t err_size)
 {
 	struct tables t;
 	int opt, rc = 0;
@@ -207,8 +207,8 @@ ctl_args_parse(struct ctl *ctl, const struct ctl_command *command, int argc, cha
 			break;
 		default:
 			rc = command == NULL ? -EINVAL
-					     : set_value(&command->options[opt - FIRST_OWN], optarg,
-							 err, err_size);
+			                     : set_value(&command->options[opt - FIRST_OWN], optarg,
+			                                 err, err_size);
 			break;
 		}
 	}
@@ -217,7 +217,7 @@ ctl_args_parse(struct ctl *ctl, const struct ctl_command *command, int argc, cha
 		int over = optind + command->max_args;
 
 		rc = check_count(command, argc - optind, over < argc ? argv[over] : "", err,
-				 err_size);
+		                 err_size);
 	}
 	return rc;
 }

@@ -20,7 +20,7 @@
  *  --version is taken too (*version is set). Returns 0, CTL_ARGS_HELP, or -EINVAL with a sentence
  * in `err`. */
 int ctl_args_parse(struct ctl *ctl, const struct ctl_command *command, int argc, char **argv,
-		   int *first, bool *version, char *err, size_t err_size);
+                   int *first, bool *version, char *err, size_t err_size);
 
 /** `calctl --help`: every command. `only`, if not NULL, is a first word to restrict it to. */
 void ctl_args_help(FILE *out, const char *only);

@@ -97,7 +97,7 @@ on_response(void *ctx, const struct cal_response *response)
 		read_error(call->reply, response);
 	} else {
 		call->rc = cal_json_unpack(response->result, response->result_len,
-					   &call->reply->result);
+		                           &call->reply->result);
 	}
 }
 
@@ -118,7 +118,7 @@ wait_done(struct ctl *ctl, const char *method, struct call *call, uint64_t timeo
 		}
 		left_ms = timeout_ms - passed / 1000000u;
 		rc = cal_client_wait(ctl->client,
-				     (int)(left_ms < WAIT_SLICE_MS ? left_ms : WAIT_SLICE_MS));
+		                     (int)(left_ms < WAIT_SLICE_MS ? left_ms : WAIT_SLICE_MS));
 		/* The end may come with our response: then that counts. */
 		if (rc < 0 && rc != -ETIMEDOUT && rc != -EINTR) {
 			break;
@@ -130,7 +130,7 @@ wait_done(struct ctl *ctl, const char *method, struct call *call, uint64_t timeo
 
 int
 ctl_call_reply(struct ctl *ctl, const char *method, struct json_object *params, uint64_t timeout_ms,
-	       struct ctl_reply *reply)
+               struct ctl_reply *reply)
 {
 	struct call *call = calloc(1, sizeof(*call));
 	struct codec_buf buf;
@@ -189,21 +189,21 @@ explain_error(struct ctl *ctl, const char *method, const struct ctl_reply *reply
 
 int
 ctl_call_explain(struct ctl *ctl, const char *method, int rc, const struct ctl_reply *reply,
-		 uint64_t timeout_ms)
+                 uint64_t timeout_ms)
 {
 	switch (rc) {
 	case 0:
 		return reply->is_error ? explain_error(ctl, method, reply) : CTL_OK;
 	case -ETIMEDOUT:
 		ctl_error("%s: no answer within %.3g s; `calctl -i %d status` shows what the "
-			  "primary is doing",
-			  method, (double)timeout_ms / 1000, ctl->instance);
+		          "primary is doing",
+		          method, (double)timeout_ms / 1000, ctl->instance);
 		return CTL_FAILED;
 	case -ECONNRESET:
 	case -ENOTCONN:
 	case -ECANCELED:
 		ctl_error("%s: the primary of instance %d went away before it answered", method,
-			  ctl->instance);
+		          ctl->instance);
 		return CTL_NO_PRIMARY;
 	case -ESHUTDOWN:
 		ctl_error("%s: the primary of instance %d is stopping", method, ctl->instance);
@@ -219,7 +219,7 @@ ctl_call_explain(struct ctl *ctl, const char *method, int rc, const struct ctl_r
 
 int
 ctl_call(struct ctl *ctl, const char *method, struct json_object *params,
-	 struct json_object **result)
+         struct json_object **result)
 {
 	struct ctl_reply reply;
 	int rc;

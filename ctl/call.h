@@ -33,15 +33,15 @@ struct ctl_reply {
  * -ETIMEDOUT, -ECONNRESET the primary is gone, -ESHUTDOWN it is stopping, or as cal_client_send().
  * Needs ctl_attach(). */
 int ctl_call_reply(struct ctl *ctl, const char *method, struct json_object *params,
-		   uint64_t timeout_ms, struct ctl_reply *reply);
+                   uint64_t timeout_ms, struct ctl_reply *reply);
 
 /** The same for the many that want only the result: attaches, prints every failure, returns an
  *  exit status. */
 int ctl_call(struct ctl *ctl, const char *method, struct json_object *params,
-	     struct json_object **result);
+             struct json_object **result);
 
 /** Print what ctl_call_reply() came to when it is a failure. Returns the exit status. */
 int ctl_call_explain(struct ctl *ctl, const char *method, int rc, const struct ctl_reply *reply,
-		     uint64_t timeout_ms);
+                     uint64_t timeout_ms);
 
 #endif

@@ -79,8 +79,8 @@ call_entry(struct load *load, struct ctl_entry *e)
 	rc = ctl_call(load->ctl, e->method, e->params, &result);
 	if (rc != CTL_OK) {
 		ctl_error("%s: stopped at entry %zu of %zu, subsystem '%s': %s", load->file,
-			  (size_t)(e - load->entries.list) + 1, load->entries.count, e->subsystem,
-			  e->params != NULL ? json_object_to_json_string(e->params) : e->method);
+		          (size_t)(e - load->entries.list) + 1, load->entries.count, e->subsystem,
+		          e->params != NULL ? json_object_to_json_string(e->params) : e->method);
 		return rc;
 	}
 	json_object_put(result);
@@ -143,7 +143,7 @@ report(const struct load *load)
 	for (i = 0; i < load->entries.count; i++) {
 		if (!load->entries.list[i].done) {
 			ctl_error("skipped %s: the state that it can be called in is over",
-				  load->entries.list[i].method);
+			          load->entries.list[i].method);
 		}
 	}
 }

@@ -46,7 +46,7 @@ collect(struct ctl *ctl, struct json_object *array, size_t *entries)
 	}
 	for (i = 0; rc == CTL_OK && i < ctl_json_len(subsystems); i++) {
 		rc = collect_one(ctl, ctl_json_str(ctl_json_at(subsystems, i), "subsystem"), array,
-				 entries);
+		                 entries);
 	}
 	json_object_put(subsystems);
 	return rc;

@@ -35,12 +35,12 @@ add(struct ctl_entries *entries, const char *subsystem, struct json_object *item
 
 	if (method[0] == '\0') {
 		snprintf(err, err_size, "an entry of subsystem '%s' has no \"method\": %.80s",
-			 subsystem, json_object_to_json_string(item));
+		         subsystem, json_object_to_json_string(item));
 		return -EINVAL;
 	}
 	if (params != NULL && !json_object_is_type(params, json_type_object)) {
 		snprintf(err, err_size, "\"params\" of '%s' (subsystem '%s') is not an object",
-			 method, subsystem);
+		         method, subsystem);
 		return -EINVAL;
 	}
 	json_object_object_foreach(item, key, value)
@@ -48,9 +48,9 @@ add(struct ctl_entries *entries, const char *subsystem, struct json_object *item
 		(void)value;
 		if (strcmp(key, "method") != 0 && strcmp(key, "params") != 0) {
 			snprintf(err, err_size,
-				 "an entry has \"method\" and \"params\" only, '%s' (subsystem "
-				 "'%s') has \"%s\"",
-				 method, subsystem, key);
+			         "an entry has \"method\" and \"params\" only, '%s' (subsystem "
+			         "'%s') has \"%s\"",
+			         method, subsystem, key);
 			return -EINVAL;
 		}
 	}
@@ -70,7 +70,7 @@ add(struct ctl_entries *entries, const char *subsystem, struct json_object *item
 
 static int
 add_config(struct ctl_entries *entries, const char *subsystem, struct json_object *config,
-	   bool is_batch, char *err, size_t err_size)
+           bool is_batch, char *err, size_t err_size)
 {
 	size_t i;
 	int rc = 0;
@@ -106,11 +106,11 @@ ctl_entries_read(struct ctl_entries *entries, struct json_object *root, char *er
 
 		if (name[0] == '\0') {
 			snprintf(err, err_size,
-				 "element %zu of \"subsystems\" has no \"subsystem\"", i + 1);
+			         "element %zu of \"subsystems\" has no \"subsystem\"", i + 1);
 			rc = -EINVAL;
 		} else if (config != NULL && !json_object_is_type(config, json_type_array)) {
 			snprintf(err, err_size, "\"config\" of subsystem '%s' is not an array",
-				 name);
+			         name);
 			rc = -EINVAL;
 		} else {
 			rc = add_config(entries, name, config, false, err, err_size);

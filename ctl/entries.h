@@ -27,7 +27,7 @@ struct ctl_entries {
 /** Check a file's root and take its entries; nested arrays (batches) are flattened. They live as
  *  long as `root`. Returns 0, -ENOMEM, or -EINVAL with a sentence in `err`. */
 int ctl_entries_read(struct ctl_entries *entries, struct json_object *root, char *err,
-		     size_t err_size);
+                     size_t err_size);
 void ctl_entries_free(struct ctl_entries *entries);
 
 /** Whether `name` is in an array of strings. */

@@ -53,7 +53,7 @@ ctl_file_read(const char *path, char **text, size_t *len, char *err, size_t err_
 	}
 	if (rc != 0) {
 		snprintf(err, err_size, "cannot read %s: %s", is_stdin ? "stdin" : path,
-			 strerror(-rc));
+		         strerror(-rc));
 		free(*text);
 		*text = NULL;
 	}

@@ -27,7 +27,7 @@ ctl_args_help(FILE *out, const char *only)
 	size_t len = only != NULL ? strlen(only) : 0;
 
 	fprintf(out, "Usage: calctl [-i ID] [--json] %s [OPTION]… [ARGUMENT]…\n",
-		only != NULL ? only : "COMMAND");
+	        only != NULL ? only : "COMMAND");
 	for (command = ctl_command_first(); command != NULL; command = command->next) {
 		if (only != NULL &&
 		    (strncmp(command->name, only, len) != 0 || command->name[len] != ' ')) {
@@ -42,9 +42,9 @@ ctl_args_help(FILE *out, const char *only)
 	fprintf(out, "\nOptions:\n%s", common_options);
 	if (only == NULL) {
 		fprintf(out,
-			"  -v, --version         the version of calctl\n"
-			"\n`calctl COMMAND --help` says more. Exit status: 0 done, 1 the method "
-			"failed,\n2 wrong usage, 3 no primary to attach to.\n");
+		        "  -v, --version         the version of calctl\n"
+		        "\n`calctl COMMAND --help` says more. Exit status: 0 done, 1 the method "
+		        "failed,\n2 wrong usage, 3 no primary to attach to.\n");
 	}
 }
 
@@ -58,7 +58,7 @@ print_option(FILE *out, const struct ctl_option *o)
 		snprintf(letter, sizeof(letter), "-%c,", o->letter);
 	}
 	snprintf(head, sizeof(head), "  %s --%s%s%s", letter, o->name, o->arg != NULL ? " " : "",
-		 o->arg != NULL ? o->arg : "");
+	         o->arg != NULL ? o->arg : "");
 	for (line = o->help; line != NULL; line = *end != '\0' ? end + 1 : NULL) {
 		end = strchrnul(line, '\n');
 		fprintf(out, "%-23s %.*s\n", line == o->help ? head : "", (int)(end - line), line);
@@ -71,9 +71,9 @@ ctl_args_help_command(FILE *out, const struct ctl_command *command)
 	const struct ctl_option *o;
 
 	fprintf(out, "Usage: calctl [-i ID] [--json] %s%s%s%s\n\n%c%s.\n", command->name,
-		command->options != NULL ? " [OPTION]…" : "", command->args != NULL ? " " : "",
-		command->args != NULL ? command->args : "", toupper(command->summary[0]),
-		command->summary + 1);
+	        command->options != NULL ? " [OPTION]…" : "", command->args != NULL ? " " : "",
+	        command->args != NULL ? command->args : "", toupper(command->summary[0]),
+	        command->summary + 1);
 	if (command->details != NULL) {
 		fprintf(out, "\n%s\n", command->details);
 	}

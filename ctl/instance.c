@@ -45,7 +45,7 @@ list_running(char *text, size_t size)
 		if (ctl_units_parse_number(entry->d_name, &id) == 0 && id <= INT32_MAX &&
 		    cal_instance_owner((int)id) > 0 && len + 16 < size) {
 			len += (size_t)snprintf(text + len, size - len, "%s%d", len ? ", " : "",
-						(int)id);
+			                        (int)id);
 		}
 	}
 	closedir(dir);
@@ -53,7 +53,7 @@ list_running(char *text, size_t size)
 
 int
 ctl_instance_read(const struct ctl *ctl, struct cal_state_file *state, bool *alive, char *err,
-		  size_t err_size)
+                  size_t err_size)
 {
 	char running[128];
 	int rc = cal_state_read(ctl->instance, state, alive);
@@ -65,28 +65,28 @@ ctl_instance_read(const struct ctl *ctl, struct cal_state_file *state, bool *ali
 		list_running(running, sizeof(running));
 		if (running[0] != '\0') {
 			snprintf(err, err_size,
-				 "no primary of instance %d runs; choose another with -i (running: "
-				 "%s)",
-				 ctl->instance, running);
+			         "no primary of instance %d runs; choose another with -i (running: "
+			         "%s)",
+			         ctl->instance, running);
 		} else {
 			snprintf(err, err_size,
-				 "no primary of instance %d runs; start one with `calandria -i %d`",
-				 ctl->instance, ctl->instance);
+			         "no primary of instance %d runs; start one with `calandria -i %d`",
+			         ctl->instance, ctl->instance);
 		}
 		break;
 	case -EACCES:
 		snprintf(err, err_size,
-			 "no permission to look at instance %d; try as root or as its user",
-			 ctl->instance);
+		         "no permission to look at instance %d; try as root or as its user",
+		         ctl->instance);
 		break;
 	case -EPROTO:
 		snprintf(err, err_size,
-			 "the state file of instance %d is of another version; use its calctl",
-			 ctl->instance);
+		         "the state file of instance %d is of another version; use its calctl",
+		         ctl->instance);
 		break;
 	default:
 		snprintf(err, err_size, "cannot read the state of instance %d: %s", ctl->instance,
-			 strerror(-rc));
+		         strerror(-rc));
 	}
 	return rc;
 }
@@ -95,7 +95,7 @@ unsigned
 ctl_instance_num_services(const struct cal_state_file *state)
 {
 	return state->num_services < CAL_STATE_MAX_SERVICES ? state->num_services
-							    : CAL_STATE_MAX_SERVICES;
+	                                                    : CAL_STATE_MAX_SERVICES;
 }
 
 struct json_object *
@@ -111,7 +111,7 @@ ctl_services_json(const struct cal_state_file *state, bool alive)
 		ctl_json_put_str(item, "name", s->name);
 		ctl_json_put(item, "pid", json_object_new_int(alive ? s->pid : 0));
 		ctl_json_put_str(item, "state",
-				 cal_service_state_name(alive ? s->state : CAL_SERVICE_OFF));
+		                 cal_service_state_name(alive ? s->state : CAL_SERVICE_OFF));
 		ctl_json_put_u64(item, "restarts", s->restarts);
 		if (s->metrics[0] != '\0' && alive) {
 			ctl_json_put_str(item, "metrics", s->metrics);
@@ -141,8 +141,8 @@ add_service(struct ctl_table *table, const struct cal_state_service *s, bool ali
 {
 	uint32_t state = alive ? s->state : CAL_SERVICE_OFF;
 	enum ctl_colour colour = state == CAL_SERVICE_RUNNING   ? CTL_GREEN
-				 : state == CAL_SERVICE_BACKOFF ? CTL_RED
-								: CTL_YELLOW;
+	                         : state == CAL_SERVICE_BACKOFF ? CTL_RED
+	                                                        : CTL_YELLOW;
 	struct timespec now;
 	double age;
 
@@ -152,7 +152,7 @@ add_service(struct ctl_table *table, const struct cal_state_service *s, bool ali
 	ctl_table_add(table, colour, "%s", cal_service_state_name(state));
 	ctl_table_add(table, CTL_PLAIN, alive && s->pid > 0 ? "%d" : "-", s->pid);
 	ctl_table_add(table, CTL_PLAIN, "%s",
-		      alive && s->since_ns != 0 && age >= 0 ? ctl_units_duration(age).s : "-");
+	              alive && s->since_ns != 0 && age >= 0 ? ctl_units_duration(age).s : "-");
 	ctl_table_add(table, CTL_PLAIN, "%u", s->restarts);
 	ctl_table_add(table, CTL_PLAIN, "%s", last_end(s->last_status).s);
 	ctl_table_add(table, CTL_PLAIN, "%s", alive && s->metrics[0] != '\0' ? s->metrics : "-");
@@ -160,7 +160,7 @@ add_service(struct ctl_table *table, const struct cal_state_service *s, bool ali
 
 int
 ctl_services_print(FILE *out, const struct ctl_term *term, const struct cal_state_file *state,
-		   bool alive)
+                   bool alive)
 {
 	static const struct ctl_column columns[] = {
 		{ "SERVICE" },

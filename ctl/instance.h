@@ -18,7 +18,7 @@
 /** Read the state file. Returns 0 or a negative errno, with a sentence in `err`: what is the matter
  *  and which instances run instead. */
 int ctl_instance_read(const struct ctl *ctl, struct cal_state_file *state, bool *alive, char *err,
-		      size_t err_size);
+                      size_t err_size);
 
 /** How many of the services in the file may be looked at. */
 unsigned ctl_instance_num_services(const struct cal_state_file *state);
@@ -29,6 +29,6 @@ struct json_object *ctl_services_json(const struct cal_state_file *state, bool a
 
 /** The same as a table. */
 int ctl_services_print(FILE *out, const struct ctl_term *term, const struct cal_state_file *state,
-		       bool alive);
+                       bool alive);
 
 #endif

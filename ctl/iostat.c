@@ -96,7 +96,7 @@ static struct json_object *
 delta_json(const char *name, struct json_object *now, const struct delta *d)
 {
 	static const char *const totals[] = { "num_read_ops", "num_write_ops", "bytes_read",
-					      "bytes_written" };
+		                              "bytes_written" };
 	struct json_object *item = json_object_new_object();
 	size_t i;
 
@@ -155,11 +155,11 @@ report_table(struct json_object *now, struct json_object *before, double seconds
 		ctl_table_add(&table, CTL_PLAIN, "%s", ctl_units_count(d.read_iops).s);
 		ctl_table_add(&table, CTL_PLAIN, "%s", ctl_units_bandwidth(d.read_bytes).s);
 		ctl_table_add(&table, CTL_PLAIN, "%s",
-			      d.read_us > 0 ? ctl_units_latency(d.read_us).s : "-");
+		              d.read_us > 0 ? ctl_units_latency(d.read_us).s : "-");
 		ctl_table_add(&table, CTL_PLAIN, "%s", ctl_units_count(d.write_iops).s);
 		ctl_table_add(&table, CTL_PLAIN, "%s", ctl_units_bandwidth(d.write_bytes).s);
 		ctl_table_add(&table, CTL_PLAIN, "%s",
-			      d.write_us > 0 ? ctl_units_latency(d.write_us).s : "-");
+		              d.write_us > 0 ? ctl_units_latency(d.write_us).s : "-");
 		ctl_table_add(&table, d.errors > 0 ? CTL_RED : CTL_PLAIN, "%" PRIu64, d.errors);
 	}
 	if (ctl_json_len(bdevs) == 0) {

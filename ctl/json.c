@@ -32,9 +32,9 @@ ctl_json_u64(struct json_object *object, const char *key)
 	struct json_object *value = ctl_json_get(object, key);
 
 	return json_object_is_type(value, json_type_int) ||
-			       json_object_is_type(value, json_type_double)
-		       ? json_object_get_uint64(value)
-		       : 0;
+	                       json_object_is_type(value, json_type_double)
+	               ? json_object_get_uint64(value)
+	               : 0;
 }
 
 double
@@ -43,9 +43,9 @@ ctl_json_double(struct json_object *object, const char *key)
 	struct json_object *value = ctl_json_get(object, key);
 
 	return json_object_is_type(value, json_type_int) ||
-			       json_object_is_type(value, json_type_double)
-		       ? json_object_get_double(value)
-		       : 0;
+	                       json_object_is_type(value, json_type_double)
+	               ? json_object_get_double(value)
+	               : 0;
 }
 
 bool
@@ -110,15 +110,15 @@ void
 ctl_json_print_line(FILE *out, struct json_object *value)
 {
 	fprintf(out, "%s\n",
-		json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN |
-							      JSON_C_TO_STRING_NOSLASHESCAPE));
+	        json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN |
+	                                                      JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
 static void
 print_scalar(FILE *out, struct json_object *value)
 {
 	fputs(json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN |
-							    JSON_C_TO_STRING_NOSLASHESCAPE),
+	                                                    JSON_C_TO_STRING_NOSLASHESCAPE),
 	      out);
 }
 
@@ -157,7 +157,7 @@ print_indented(FILE *out, struct json_object *value, int depth)
 		}
 		fprintf(out, "\n%*s]", 2 * depth, "");
 	} else if (json_object_is_type(value, json_type_object) &&
-		   json_object_object_length(value) > 0) {
+	           json_object_object_length(value) > 0) {
 		print_members(out, value, depth);
 	} else {
 		print_scalar(out, value);
@@ -220,7 +220,7 @@ ctl_json_parse(const char *text, size_t len, struct json_object **out, char *err
 		describe_place(text, end, json_tokener_error_desc(error), err, err_size);
 	} else if (end + strspn(text + end, " \t\r\n") < len) {
 		describe_place(text, end + strspn(text + end, " \t\r\n"),
-			       "something follows the end of the JSON value", err, err_size);
+		               "something follows the end of the JSON value", err, err_size);
 		json_object_put(*out);
 		*out = NULL;
 	} else {

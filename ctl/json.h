@@ -39,6 +39,6 @@ void ctl_json_print_pretty(FILE *out, struct json_object *value);
 /** Parse one JSON text (comments are allowed, as in configuration files). Returns 0, or -EINVAL
  *  with a sentence in `err` that has line and column. *out is NULL for null. */
 int ctl_json_parse(const char *text, size_t len, struct json_object **out, char *err,
-		   size_t err_size);
+                   size_t err_size);
 
 #endif

@@ -50,8 +50,8 @@ list_logs(int instance, char *text, size_t size)
 
 		if (dot != NULL && strcmp(dot, ".log") == 0 && len + 64 < size) {
 			len += (size_t)snprintf(text + len, size - len, "%s%.*s",
-						len == 0 ? "there are: " : ", ",
-						(int)(dot - entry->d_name), entry->d_name);
+			                        len == 0 ? "there are: " : ", ",
+			                        (int)(dot - entry->d_name), entry->d_name);
 		}
 	}
 	closedir(dir);
@@ -72,8 +72,8 @@ no_log(const struct ctl *ctl, const char *name, int error)
 	if (cal_instance_path(folder, sizeof(folder), ctl->instance, "") == 0 &&
 	    stat(folder, &st) != 0) {
 		ctl_error("no primary of instance %d runs, and none left logs; start one with "
-			  "`calandria -i %d`",
-			  ctl->instance, ctl->instance);
+		          "`calandria -i %d`",
+		          ctl->instance, ctl->instance);
 		return CTL_NO_PRIMARY;
 	}
 	list_logs(ctl->instance, others, sizeof(others));

@@ -14,7 +14,7 @@ static int
 usage_error(const char *sentence, const char *command)
 {
 	ctl_error("%s; see `calctl %s%s--help`", sentence, command != NULL ? command : "",
-		  command != NULL ? " " : "");
+	          command != NULL ? " " : "");
 	return CTL_USAGE;
 }
 
@@ -51,7 +51,7 @@ no_such_command(int argc, char **argv)
 	}
 	if (argc > 1) {
 		snprintf(sentence, sizeof(sentence), "there is no command '%s %s'", argv[0],
-			 argv[1]);
+		         argv[1]);
 	} else {
 		snprintf(sentence, sizeof(sentence), "'%s' needs a second word", argv[0]);
 	}

@@ -39,8 +39,8 @@ check_options(void)
 	}
 	if (i == sizeof(workloads) / sizeof(workloads[0])) {
 		ctl_error("there is no workload '%s'; there are read, write, randread, randwrite, "
-			  "rw, randrw",
-			  opts.workload);
+		          "rw, randrw",
+		          opts.workload);
 		return CTL_USAGE;
 	}
 	if (opts.queue_depth == 0 || opts.queue_depth > UINT32_MAX || opts.io_size == 0 ||

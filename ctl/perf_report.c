@@ -39,7 +39,7 @@ ctl_perf_json(const struct ctl_perf_run *run, struct json_object *result)
 	ctl_json_put_u64(root, "bytes", ctl_json_u64(result, "bytes"));
 	ctl_json_put(root, "iops", ctl_json_new_double(ctl_json_double(result, "iops"), 1));
 	ctl_json_put(root, "mib_per_s",
-		     ctl_json_new_double(ctl_json_double(result, "mib_per_s"), 3));
+	             ctl_json_new_double(ctl_json_double(result, "mib_per_s"), 3));
 	latency = json_object_new_object();
 	for (i = 0; i < NUM_LATENCIES; i++) {
 		ctl_json_put(
@@ -48,7 +48,7 @@ ctl_perf_json(const struct ctl_perf_run *run, struct json_object *result)
 	}
 	ctl_json_put(root, "latency_us", latency);
 	ctl_json_put(root, "longest_gap_us",
-		     ctl_json_new_double(ctl_json_double(result, "longest_gap_us"), 2));
+	             ctl_json_new_double(ctl_json_double(result, "longest_gap_us"), 2));
 	verify = json_object_new_object();
 	ctl_json_put_u64(verify, "checked", ctl_json_u64(from_verify, "checked"));
 	ctl_json_put_u64(verify, "mismatches", ctl_json_u64(from_verify, "mismatches"));
@@ -76,11 +76,11 @@ print_first_mismatch(FILE *out, struct json_object *first)
 	const char *reason = ctl_json_str(first, "reason");
 
 	fprintf(out,
-		"  first wrong byte: LBA %" PRIu64 ", byte %" PRIu64 " of the block: 0x%02" PRIx64
-		" in place of 0x%02" PRIx64 "%s%s%s\n",
-		ctl_json_u64(first, "lba"), ctl_json_u64(first, "offset"),
-		ctl_json_u64(first, "found"), ctl_json_u64(first, "expected"),
-		reason[0] != '\0' ? " (" : "", reason, reason[0] != '\0' ? ")" : "");
+	        "  first wrong byte: LBA %" PRIu64 ", byte %" PRIu64 " of the block: 0x%02" PRIx64
+	        " in place of 0x%02" PRIx64 "%s%s%s\n",
+	        ctl_json_u64(first, "lba"), ctl_json_u64(first, "offset"),
+	        ctl_json_u64(first, "found"), ctl_json_u64(first, "expected"),
+	        reason[0] != '\0' ? " (" : "", reason, reason[0] != '\0' ? ")" : "");
 }
 
 static void
@@ -90,8 +90,8 @@ print_verify(FILE *out, const struct ctl_term *term, struct json_object *verify)
 	enum ctl_colour colour = mismatches > 0 ? CTL_RED : CTL_GREEN;
 
 	fprintf(out, "  verify    %s I/Os read back and checked, %s%" PRIu64 " mismatches%s\n",
-		ctl_units_count((double)ctl_json_u64(verify, "checked")).s,
-		ctl_term_begin(term, colour), mismatches, ctl_term_end(term, colour));
+	        ctl_units_count((double)ctl_json_u64(verify, "checked")).s,
+	        ctl_term_begin(term, colour), mismatches, ctl_term_end(term, colour));
 	if (ctl_json_get(verify, "first") != NULL) {
 		print_first_mismatch(out, ctl_json_get(verify, "first"));
 	}
@@ -99,7 +99,7 @@ print_verify(FILE *out, const struct ctl_term *term, struct json_object *verify)
 
 void
 ctl_perf_print(FILE *out, const struct ctl_term *term, const struct ctl_perf_run *run,
-	       struct json_object *result)
+               struct json_object *result)
 {
 	uint64_t errors = ctl_json_u64(result, "errors");
 	enum ctl_colour colour = errors > 0 ? CTL_RED : CTL_GREEN;
@@ -108,40 +108,40 @@ ctl_perf_print(FILE *out, const struct ctl_term *term, const struct ctl_perf_run
 	size_t i;
 
 	fprintf(out, "%s%s%s: %s", ctl_term_begin(term, CTL_BOLD), run->bdev,
-		ctl_term_end(term, CTL_BOLD), run->workload);
+	        ctl_term_end(term, CTL_BOLD), run->workload);
 	if (is_mixed(run->workload)) {
 		fprintf(out, " (%" PRIu64 " %% reads)", run->rwmixread);
 	}
 	fprintf(out, ", queue depth %" PRIu64 ", %s I/Os, %s%s\n", run->queue_depth,
-		ctl_units_bytes(run->io_size).s,
-		ctl_units_duration((double)ctl_json_u64(result, "elapsed_ms") / 1000).s,
-		run->interrupted ? " (interrupted)" : "");
+	        ctl_units_bytes(run->io_size).s,
+	        ctl_units_duration((double)ctl_json_u64(result, "elapsed_ms") / 1000).s,
+	        run->interrupted ? " (interrupted)" : "");
 	fprintf(out, "  rate      %s IOPS, %s\n",
-		ctl_units_count(ctl_json_double(result, "iops")).s,
-		ctl_units_bandwidth(ctl_json_double(result, "mib_per_s") * 1048576).s);
+	        ctl_units_count(ctl_json_double(result, "iops")).s,
+	        ctl_units_bandwidth(ctl_json_double(result, "mib_per_s") * 1048576).s);
 	fprintf(out, "  done      %s I/Os, %s, %s%" PRIu64 " errors%s\n",
-		ctl_units_count((double)ctl_json_u64(result, "ios")).s,
-		ctl_units_bytes(ctl_json_u64(result, "bytes")).s, ctl_term_begin(term, colour),
-		errors, ctl_term_end(term, colour));
+	        ctl_units_count((double)ctl_json_u64(result, "ios")).s,
+	        ctl_units_bytes(ctl_json_u64(result, "bytes")).s, ctl_term_begin(term, colour),
+	        errors, ctl_term_end(term, colour));
 	fprintf(out, "  latency   ");
 	for (i = 0; i < NUM_LATENCIES; i++) {
 		fprintf(out, "%s%s %s", i > 0 ? ", " : "", latency_titles[i],
-			ctl_units_latency(ctl_json_double(latency, latency_keys[i])).s);
+		        ctl_units_latency(ctl_json_double(latency, latency_keys[i])).s);
 	}
 	fprintf(out, "\n  gap       %s, the longest time without a completion\n",
-		ctl_units_latency(ctl_json_double(result, "longest_gap_us")).s);
+	        ctl_units_latency(ctl_json_double(result, "longest_gap_us")).s);
 	if (run->verify) {
 		print_verify(out, term, ctl_json_get(result, "verify"));
 	}
 	if (error[0] != '\0') {
 		fprintf(out, "  %serror%s     %s\n", ctl_term_begin(term, CTL_RED),
-			ctl_term_end(term, CTL_RED), error);
+		        ctl_term_end(term, CTL_RED), error);
 	}
 }
 
 void
 ctl_perf_line(char *text, size_t size, const struct ctl_perf_run *run, struct json_object *now,
-	      struct json_object *before)
+              struct json_object *before)
 {
 	double seconds =
 		(ctl_json_double(now, "elapsed_ms") - ctl_json_double(before, "elapsed_ms")) / 1000;
@@ -153,9 +153,9 @@ ctl_perf_line(char *text, size_t size, const struct ctl_perf_run *run, struct js
 		seconds = 1;
 	}
 	snprintf(text, size, "%.1f of %.3g s  %s IOPS  %s  p99 %s  gap %s  %" PRIu64 " errors%s",
-		 ctl_json_double(now, "elapsed_ms") / 1000, (double)run->time_ms / 1000,
-		 ctl_units_count(ios / seconds).s, ctl_units_bandwidth(bytes / seconds).s,
-		 ctl_units_latency(ctl_json_double(ctl_json_get(now, "latency_us"), "p99")).s,
-		 ctl_units_latency(ctl_json_double(now, "longest_gap_us")).s,
-		 ctl_json_u64(now, "errors") + mismatches, mismatches > 0 ? ", data is WRONG" : "");
+	         ctl_json_double(now, "elapsed_ms") / 1000, (double)run->time_ms / 1000,
+	         ctl_units_count(ios / seconds).s, ctl_units_bandwidth(bytes / seconds).s,
+	         ctl_units_latency(ctl_json_double(ctl_json_get(now, "latency_us"), "p99")).s,
+	         ctl_units_latency(ctl_json_double(now, "longest_gap_us")).s,
+	         ctl_json_u64(now, "errors") + mismatches, mismatches > 0 ? ", data is WRONG" : "");
 }

@@ -30,13 +30,13 @@ struct json_object *ctl_perf_json(const struct ctl_perf_run *run, struct json_ob
 
 /** The same for people. */
 void ctl_perf_print(FILE *out, const struct ctl_term *term, const struct ctl_perf_run *run,
-		    struct json_object *result);
+                    struct json_object *result);
 
 /** Whether there was an error or a mismatch. */
 bool ctl_perf_is_bad(struct json_object *result);
 
 /** The live line: the rates between two readings of cal_perf_get. */
 void ctl_perf_line(char *text, size_t size, const struct ctl_perf_run *run, struct json_object *now,
-		   struct json_object *before);
+                   struct json_object *before);
 
 #endif

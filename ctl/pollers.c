@@ -25,7 +25,7 @@ static const struct ctl_column columns[] = {
 
 static void
 add_pollers(struct ctl_table *table, struct json_object *thread, const char *key, const char *kind,
-	    uint64_t hz)
+            uint64_t hz)
 {
 	struct json_object *pollers = ctl_json_get(thread, key);
 	size_t i;
@@ -39,11 +39,11 @@ add_pollers(struct ctl_table *table, struct json_object *thread, const char *key
 		ctl_table_add(table, CTL_PLAIN, "%s", ctl_json_str(p, "name"));
 		ctl_table_add(table, CTL_PLAIN, "%s", kind);
 		ctl_table_add(table, CTL_PLAIN, "%s",
-			      period > 0 ? ctl_units_ticks(period, hz).s : "-");
+		              period > 0 ? ctl_units_ticks(period, hz).s : "-");
 		ctl_table_add(table, CTL_PLAIN, "%s", ctl_units_count((double)runs).s);
 		ctl_table_add(table, CTL_PLAIN, "%s", ctl_units_count((double)busy).s);
 		ctl_table_add(table, CTL_PLAIN, "%s",
-			      ctl_units_percent((double)busy, (double)runs).s);
+		              ctl_units_percent((double)busy, (double)runs).s);
 		ctl_table_add(table, CTL_PLAIN, "%s", ctl_json_str(p, "state"));
 	}
 }

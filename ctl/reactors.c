@@ -27,7 +27,7 @@ join_names(struct json_object *threads, char *text, size_t size)
 	snprintf(text, size, "-");
 	for (i = 0; i < ctl_json_len(threads) && len < size; i++) {
 		len += (size_t)snprintf(text + len, size - len, "%s%s", i > 0 ? ", " : "",
-					ctl_json_str(ctl_json_at(threads, i), "name"));
+		                        ctl_json_str(ctl_json_at(threads, i), "name"));
 	}
 }
 
@@ -46,9 +46,9 @@ fill(struct ctl_table *table, struct json_object *result)
 		join_names(ctl_json_get(r, "lw_threads"), names, sizeof(names));
 		ctl_table_add(table, CTL_PLAIN, "%" PRIu64, ctl_json_u64(r, "lcore"));
 		ctl_table_add(table, CTL_PLAIN, "%s",
-			      ctl_json_bool(r, "in_interrupt") ? "interrupt" : "poll");
+		              ctl_json_bool(r, "in_interrupt") ? "interrupt" : "poll");
 		ctl_table_add(table, CTL_PLAIN, "%s",
-			      ctl_units_percent((double)busy, (double)(busy + idle)).s);
+		              ctl_units_percent((double)busy, (double)(busy + idle)).s);
 		ctl_table_add(table, CTL_PLAIN, "%s", ctl_units_ticks(busy, hz).s);
 		ctl_table_add(table, CTL_PLAIN, "%s", ctl_units_ticks(idle, hz).s);
 		ctl_table_add(table, CTL_PLAIN, "%" PRIu64, ctl_json_u64(r, "tid"));

@@ -128,7 +128,7 @@ measure(struct ctl *ctl, const char *method, const void *params, size_t len, str
 	for (i = 0; i < opts.repeat; i++) {
 		before = ctl_now_ns();
 		rc = cal_client_call(ctl->client, method, params, len, (int)opts.timeout_ms,
-				     &response);
+		                     &response);
 		now = ctl_now_ns();
 		if (rc == 0 && response.status != 0) {
 			rc = response.status;
@@ -136,9 +136,9 @@ measure(struct ctl *ctl, const char *method, const void *params, size_t len, str
 		if (rc == 0 && response.error != NULL && response.error_len > 0) {
 			reply.is_error = true;
 			if (codec_parse_error(response.error, response.error_len, &reply.code,
-					      &message) == 0) {
+			                      &message) == 0) {
 				snprintf(reply.message, sizeof(reply.message), "%.*s",
-					 (int)message.len, (const char *)message.data);
+				         (int)message.len, (const char *)message.data);
 			}
 		}
 		if (rc != 0 || reply.is_error) {
@@ -176,7 +176,7 @@ call_repeatedly(struct ctl *ctl, const char *method, struct json_object *params)
 		rc = measure(ctl, method, params != NULL ? buf.data : NULL, buf.len, &latency);
 		if (rc == CTL_OK) {
 			print_latencies(ctl, method, &latency,
-					(double)(ctl_now_ns() - begin) / 1e9);
+			                (double)(ctl_now_ns() - begin) / 1e9);
 		}
 	}
 	codec_buf_free(&buf);
@@ -203,7 +203,7 @@ run(struct ctl *ctl, int argc, char **argv)
 	rc = ctl_attach(ctl);
 	if (rc == CTL_OK) {
 		rc = opts.repeat > 0 ? call_repeatedly(ctl, argv[0], params)
-				     : call_once(ctl, argv[0], params);
+		                     : call_once(ctl, argv[0], params);
 	}
 	json_object_put(params);
 	return rc;

@@ -32,7 +32,7 @@ run(struct ctl *ctl, int argc, char **argv)
 	}
 	if (!alive) {
 		ctl_error("the primary of instance %d (pid %d) is dead", ctl->instance,
-			  state.main.pid);
+		          state.main.pid);
 		return CTL_NO_PRIMARY;
 	}
 	return CTL_OK;

@@ -160,7 +160,7 @@ reactors_json(const struct picture *p)
 		ctl_json_put_u64(item, "iterations", r->iterations);
 		ctl_json_put(item, "in_interrupt", json_object_new_boolean(r->in_interrupt));
 		ctl_json_put(item, "heartbeat_age_ms",
-			     h.age_s < 0 ? NULL : ctl_json_new_double(h.age_s * 1000, 3));
+		             h.age_s < 0 ? NULL : ctl_json_new_double(h.age_s * 1000, 3));
 		ctl_json_put(item, "stale", json_object_new_boolean(h.stale));
 		if (r->running_what != CAL_RUNNING_NOTHING) {
 			snprintf(address, sizeof(address), "0x%" PRIx64, r->running_fn);
@@ -196,7 +196,7 @@ static void
 describe_death(const struct cal_state_main *m, char *text, size_t size)
 {
 	snprintf(text, size, "it was %s%s%s", cal_run_state_name(m->state),
-		 m->doing[0] != '\0' ? ", in " : "", m->doing);
+	         m->doing[0] != '\0' ? ", in " : "", m->doing);
 }
 
 static void
@@ -205,19 +205,19 @@ print_json(const struct picture *p)
 	const struct cal_state_main *m = &p->state.main;
 	struct json_object *root = json_object_new_object();
 	bool crashed = !p->alive && m->state != CAL_RUN_FAILED && m->state != CAL_RUN_STOPPED &&
-		       m->state != CAL_RUN_NONE;
+	               m->state != CAL_RUN_NONE;
 	char death[256], reason[512];
 
 	/* A primary that died without saying so is what `failed` means to a script. */
 	ctl_json_put_str(root, "state", crashed ? "failed" : cal_run_state_name(m->state));
 	ctl_json_put(root, "since",
-		     m->since_ns == 0
-			     ? NULL
-			     : json_object_new_string(ctl_units_time(m->since_ns, true).s));
+	             m->since_ns == 0
+	                     ? NULL
+	                     : json_object_new_string(ctl_units_time(m->since_ns, true).s));
 	if (crashed) {
 		describe_death(m, death, sizeof(death));
 		snprintf(reason, sizeof(reason),
-			 "the primary (pid %d) died without an orderly stop; %s", m->pid, death);
+		         "the primary (pid %d) died without an orderly stop; %s", m->pid, death);
 		ctl_json_put_str(root, "reason", reason);
 		ctl_json_put_str(root, "last_state", cal_run_state_name(m->state));
 	} else if (m->reason[0] != '\0') {
@@ -257,7 +257,7 @@ state_colour(uint32_t state)
 {
 	return state == CAL_RUN_RUNNING  ? CTL_GREEN
 	       : state == CAL_RUN_FAILED ? CTL_RED
-					 : CTL_YELLOW;
+	                                 : CTL_YELLOW;
 }
 
 static void
@@ -301,8 +301,8 @@ print_head(const struct picture *p, const struct ctl_term *term)
 		       ctl_units_bytes(memory->heap_bytes).s,
 		       ctl_units_bytes(memory->heap_used_bytes).s,
 		       ctl_units_percent((double)memory->heap_used_bytes,
-					 (double)memory->heap_bytes)
-			       .s,
+		                         (double)memory->heap_bytes)
+		               .s,
 		       memory->heap_allocs);
 	}
 }
@@ -312,16 +312,16 @@ add_reactor(struct ctl_table *table, const struct picture *p, const struct cal_s
 {
 	struct heartbeat h = heartbeat_of(p, r);
 	const char *how = !p->alive     ? "dead"
-			  : h.age_s < 0 ? "starting"
-			  : h.stale     ? "STALE"
-			  : h.asleep    ? "asleep"
-					: "ok";
+	                  : h.age_s < 0 ? "starting"
+	                  : h.stale     ? "STALE"
+	                  : h.asleep    ? "asleep"
+	                                : "ok";
 
 	ctl_table_add(table, CTL_PLAIN, "%u", r->lcore);
 	ctl_table_add(table, !p->alive || h.stale ? CTL_RED : CTL_GREEN, "%s", how);
 	ctl_table_add(table, CTL_PLAIN, h.age_s < 0 ? "-" : "%s ago",
-		      h.age_s < 1 ? ctl_units_latency(h.age_s * 1e6).s
-				  : ctl_units_duration(h.age_s).s);
+	              h.age_s < 1 ? ctl_units_latency(h.age_s * 1e6).s
+	                          : ctl_units_duration(h.age_s).s);
 	ctl_table_add(table, CTL_PLAIN, "%s", r->in_interrupt ? "interrupt" : "poll");
 	ctl_table_add(
 		table, CTL_PLAIN, "%s",
@@ -332,7 +332,7 @@ add_reactor(struct ctl_table *table, const struct picture *p, const struct cal_s
 		ctl_table_add(table, CTL_PLAIN, "-");
 	} else {
 		ctl_table_add(table, CTL_PLAIN, "%s of thread %" PRIu64 ", 0x%" PRIx64,
-			      running_name(r->running_what), r->running_thread, r->running_fn);
+		              running_name(r->running_what), r->running_thread, r->running_fn);
 	}
 }
 
@@ -380,8 +380,8 @@ find_state(const char *name)
 		}
 	}
 	ctl_error("--wait: there is no state '%s'; there are env, startup_rpc, subsystem_init, "
-		  "config, running, stopping, stopped, failed",
-		  name);
+	          "config, running, stopping, stopped, failed",
+	          name);
 	return -1;
 }
 
@@ -418,9 +418,9 @@ wait_over(const struct ctl *ctl, const struct look *look)
 		return CTL_NO_PRIMARY;
 	}
 	ctl_error("instance %d is not %s after %.3g s: it is %s%s%s", ctl->instance, opts.wait,
-		  (double)opts.timeout_ms / 1000,
-		  look->alive ? cal_run_state_name(m->state) : "dead",
-		  m->doing[0] != '\0' ? ", in " : "", m->doing);
+	          (double)opts.timeout_ms / 1000,
+	          look->alive ? cal_run_state_name(m->state) : "dead",
+	          m->doing[0] != '\0' ? ", in " : "", m->doing);
 	return look->alive ? CTL_FAILED : CTL_NO_PRIMARY;
 }
 
@@ -434,7 +434,7 @@ wait_for(const struct ctl *ctl, uint32_t wanted)
 	for (;;) {
 		look.alive = false;
 		look.rc = ctl_instance_read(ctl, &look.state, &look.alive, look.err,
-					    sizeof(look.err));
+		                            sizeof(look.err));
 		if (is_reached(&look, wanted)) {
 			ctl_progress_end();
 			return CTL_OK;
@@ -442,7 +442,7 @@ wait_for(const struct ctl *ctl, uint32_t wanted)
 		if (look.rc == 0 && look.alive && look.state.main.state == CAL_RUN_FAILED) {
 			ctl_progress_end();
 			ctl_error("instance %d failed to start: %s", ctl->instance,
-				  look.state.main.reason);
+			          look.state.main.reason);
 			return CTL_FAILED;
 		}
 		passed_ms = (ctl_now_ns() - begin) / 1000000u;
@@ -451,9 +451,9 @@ wait_for(const struct ctl *ctl, uint32_t wanted)
 		}
 		if (passed_ms >= 1000 && !ctl->json) {
 			ctl_progress("waiting for %s: %s, %.1f s", opts.wait,
-				     look.rc == 0 ? cal_run_state_name(look.state.main.state)
-						  : "not there",
-				     (double)passed_ms / 1000);
+			             look.rc == 0 ? cal_run_state_name(look.state.main.state)
+			                          : "not there",
+			             (double)passed_ms / 1000);
 		}
 		ctl_sleep_ms(5);
 	}

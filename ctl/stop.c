@@ -93,16 +93,16 @@ wait_gone(const struct ctl *ctl, int pidfd, pid_t pid, uint64_t begin)
 		if (passed_ms >= 1000 && !ctl->json &&
 		    ctl_instance_read(ctl, &state, &alive, err, sizeof(err)) == 0) {
 			ctl_progress("%s%s%s, %.1f s", cal_run_state_name(state.main.state),
-				     state.main.doing[0] != '\0' ? ": " : "", state.main.doing,
-				     (double)passed_ms / 1000);
+			             state.main.doing[0] != '\0' ? ": " : "", state.main.doing,
+			             (double)passed_ms / 1000);
 		}
 	}
 	ctl_progress_end();
 	if (ctl_instance_read(ctl, &state, &alive, err, sizeof(err)) == 0 && !alive &&
 	    state.main.pid == pid && state.main.state != CAL_RUN_STOPPED) {
 		ctl_error("the primary (pid %d) ended, but not in order: it was %s%s%s", pid,
-			  cal_run_state_name(state.main.state),
-			  state.main.doing[0] != '\0' ? ", in " : "", state.main.doing);
+		          cal_run_state_name(state.main.state),
+		          state.main.doing[0] != '\0' ? ", in " : "", state.main.doing);
 		return CTL_FAILED;
 	}
 	return CTL_OK;
@@ -141,7 +141,7 @@ run(struct ctl *ctl, int argc, char **argv)
 	pidfd = pid > 0 ? open_process(ctl, pid) : -ESRCH;
 	if (pidfd < 0) {
 		ctl_error("the primary of instance %d cannot be watched: %s", ctl->instance,
-			  strerror(-pidfd));
+		          strerror(-pidfd));
 		return CTL_NO_PRIMARY;
 	}
 	begin = ctl_now_ns();

@@ -28,8 +28,8 @@ fill(struct ctl_table *table, struct json_object *result)
 
 		for (k = 0; k < ctl_json_len(depends) && len < sizeof(names); k++) {
 			len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s",
-						k > 0 ? ", " : "",
-						json_object_get_string(ctl_json_at(depends, k)));
+			                        k > 0 ? ", " : "",
+			                        json_object_get_string(ctl_json_at(depends, k)));
 		}
 		ctl_table_add(table, CTL_PLAIN, "%s", ctl_json_str(s, "subsystem"));
 		ctl_table_add(table, CTL_PLAIN, "%s", names);

@@ -126,7 +126,7 @@ fit(const struct ctl_table *table, size_t *widths, size_t limit)
 
 static void
 print_cell(FILE *out, const struct ctl_term *term, const char *text, size_t width, bool right,
-	   bool last, enum ctl_colour colour)
+           bool last, enum ctl_colour colour)
 {
 	size_t text_width = ctl_table_text_width(text);
 	size_t len = strlen(text), pad;
@@ -142,7 +142,7 @@ print_cell(FILE *out, const struct ctl_term *term, const char *text, size_t widt
 		fprintf(out, "%*s", (int)pad, "");
 	}
 	fprintf(out, "%s%.*s%s%s", ctl_term_begin(term, colour), (int)len, text, cut,
-		ctl_term_end(term, colour));
+	        ctl_term_end(term, colour));
 	if (!last) {
 		fprintf(out, "%*s", (int)(GAP + (right ? 0 : pad)), "");
 	}
@@ -150,7 +150,7 @@ print_cell(FILE *out, const struct ctl_term *term, const char *text, size_t widt
 
 int
 ctl_table_print(const struct ctl_table *table, FILE *out, const struct ctl_term *term,
-		unsigned indent)
+                unsigned indent)
 {
 	size_t *widths, i, col;
 
@@ -168,7 +168,7 @@ ctl_table_print(const struct ctl_table *table, FILE *out, const struct ctl_term 
 	fprintf(out, "%*s", (int)indent, "");
 	for (col = 0; col < table->num_columns; col++) {
 		print_cell(out, term, table->columns[col].title, widths[col],
-			   table->columns[col].right, col + 1 == table->num_columns, CTL_BOLD);
+		           table->columns[col].right, col + 1 == table->num_columns, CTL_BOLD);
 	}
 	fputc('\n', out);
 	for (i = 0; i + table->num_columns <= table->num_cells; i += table->num_columns) {
@@ -177,7 +177,7 @@ ctl_table_print(const struct ctl_table *table, FILE *out, const struct ctl_term 
 			const struct ctl_cell *cell = &table->cells[i + col];
 
 			print_cell(out, term, cell->text, widths[col], table->columns[col].right,
-				   col + 1 == table->num_columns, cell->colour);
+			           col + 1 == table->num_columns, cell->colour);
 		}
 		fputc('\n', out);
 	}

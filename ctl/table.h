@@ -38,7 +38,7 @@ void ctl_table_add(struct ctl_table *table, enum ctl_colour colour, const char *
 /** Print head and rows; `indent` spaces first. On a terminal a line is at most its width.
  *  Returns 0 or -ENOMEM. */
 int ctl_table_print(const struct ctl_table *table, FILE *out, const struct ctl_term *term,
-		    unsigned indent);
+                    unsigned indent);
 
 void ctl_table_free(struct ctl_table *table);
 

@@ -33,7 +33,7 @@ ctl_term(void)
 			term.width = size.ws_col;
 		}
 		term.colour = (no_colour == NULL || no_colour[0] == '\0') &&
-			      (name == NULL || strcmp(name, "dumb") != 0);
+		              (name == NULL || strcmp(name, "dumb") != 0);
 	}
 	return &term;
 }

@@ -33,14 +33,14 @@ fill(struct ctl_table *table, struct json_object *result)
 		ctl_table_add(table, CTL_PLAIN, "%s", ctl_json_str(t, "name"));
 		ctl_table_add(table, CTL_PLAIN, "%s", ctl_json_str(t, "cpumask"));
 		ctl_table_add(table, CTL_PLAIN, "%s",
-			      ctl_units_percent((double)busy, (double)(busy + idle)).s);
+		              ctl_units_percent((double)busy, (double)(busy + idle)).s);
 		ctl_table_add(table, CTL_PLAIN, "%s", ctl_units_ticks(busy, hz).s);
 		ctl_table_add(table, CTL_PLAIN, "%s", ctl_units_ticks(idle, hz).s);
 		ctl_table_add(table, CTL_PLAIN, "%" PRIu64,
-			      ctl_json_u64(t, "active_pollers_count"));
+		              ctl_json_u64(t, "active_pollers_count"));
 		ctl_table_add(table, CTL_PLAIN, "%" PRIu64, ctl_json_u64(t, "timed_pollers_count"));
 		ctl_table_add(table, CTL_PLAIN, "%" PRIu64,
-			      ctl_json_u64(t, "paused_pollers_count"));
+		              ctl_json_u64(t, "paused_pollers_count"));
 	}
 }
 

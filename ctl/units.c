@@ -124,7 +124,7 @@ ctl_units_ticks(uint64_t ticks, uint64_t hz)
 	}
 	if (ticks / hz == 0) {
 		return ticks == 0 ? text("0 s")
-				  : ctl_units_latency((double)ticks * 1e6 / (double)hz);
+		                  : ctl_units_latency((double)ticks * 1e6 / (double)hz);
 	}
 	return ctl_units_duration((double)ticks / (double)hz);
 }

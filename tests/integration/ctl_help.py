@@ -62,7 +62,8 @@ def check_usage_errors():
 
 def check_no_primary(commands):
     arguments = {"service restart": ["all"], "logs": ["rpcd"], "perf": ["Malloc0"],
-                 "rpc": ["spdk_get_version"], "config save": ["-"], "config load": ["-"]}
+                 "rpc": ["spdk_get_version"], "config save": ["-"], "config load": ["-"],
+                 "trace start": ["pollers"], "trace show": ["pollers"]}
     for name in commands:
         done = calctl("-i", "170", *name.split(), *arguments.get(name, []),
                       input='{"subsystems": []}')

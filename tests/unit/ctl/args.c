@@ -71,8 +71,8 @@ static void
 options_of_every_type_before_and_after_the_arguments(void)
 {
 	CHECK_EQ(PARSE(&perf, "perf", "-w", "randrw", "Malloc0", "-q", "32", "--size=4k", "-t0.5",
-		       "--flag"),
-		 0);
+	               "--flag"),
+	         0);
 	CHECK_EQ(first, 8);
 	CHECK_STR(got.word, "randrw");
 	CHECK_EQ(got.number, 32);
@@ -173,7 +173,7 @@ help_names_everything_and_fits_80_columns(void)
 	CHECK(strstr(all, "--version") != NULL);
 	CHECK(strstr(one, "perf [OPTION]… BDEV") != NULL);
 	CHECK(strstr(one, "  -w, --word WORD       a word\n"
-			  "                        of two lines\n") != NULL);
+	                  "                        of two lines\n") != NULL);
 	for (line = all; *line != '\0'; line = next) {
 		next = strchrnul(line, '\n');
 		CHECK(next - line <= 82); /* bytes: `…` has three */

@@ -32,12 +32,12 @@ static void
 entries_keep_the_files_order_and_batches_are_flat(void)
 {
 	CHECK_EQ(read_text("{\"other\": 1, \"subsystems\": ["
-			   " {\"subsystem\": \"scsi\", \"config\": null},"
-			   " {\"subsystem\": \"iobuf\", \"config\": [{\"method\": \"a\"}]},"
-			   " {\"subsystem\": \"bdev\", \"config\": ["
-			   "   {\"method\": \"b\", \"params\": {\"x\": 1}},"
-			   "   [{\"method\": \"c\"}, {\"method\": \"d\"}], []]}]}"),
-		 0);
+	                   " {\"subsystem\": \"scsi\", \"config\": null},"
+	                   " {\"subsystem\": \"iobuf\", \"config\": [{\"method\": \"a\"}]},"
+	                   " {\"subsystem\": \"bdev\", \"config\": ["
+	                   "   {\"method\": \"b\", \"params\": {\"x\": 1}},"
+	                   "   [{\"method\": \"c\"}, {\"method\": \"d\"}], []]}]}"),
+	         0);
 	REQUIRE(entries.count == 4);
 	CHECK_STR(entries.list[0].method, "a");
 	CHECK_STR(entries.list[0].subsystem, "iobuf");

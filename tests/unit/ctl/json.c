@@ -23,7 +23,7 @@ static void
 any_json_value_is_taken(void)
 {
 	static const char *const texts[] = { "{\"a\": 1}", "[]",    " 17 ", "17",
-					     "true",       "\"x\"", "-1.5", "{} \n\t" };
+		                             "true",       "\"x\"", "-1.5", "{} \n\t" };
 	struct json_object *value;
 	size_t i;
 
@@ -73,8 +73,8 @@ members_are_read_leniently(void)
 	struct json_object *o;
 
 	REQUIRE(parse("{\"u\": 18446744073709551615, \"d\": 1.5, \"s\": \"x\", \"b\": true, "
-		      "\"a\": [1, 2], \"n\": null}",
-		      &o) == 0);
+	              "\"a\": [1, 2], \"n\": null}",
+	              &o) == 0);
 	CHECK_EQ(ctl_json_u64(o, "u"), UINT64_MAX);
 	CHECK_EQ(ctl_json_u64(o, "s"), 0);
 	CHECK_EQ(ctl_json_u64(o, "none"), 0);
@@ -100,7 +100,7 @@ doubles_print_with_their_decimals(void)
 	ctl_json_put(o, "b", ctl_json_new_double(2.0 / 3, 3));
 	ctl_json_put(o, "c", ctl_json_new_double(0.0 / 0.0, 2));
 	CHECK_STR(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN),
-		  "{\"a\":0.1,\"b\":0.667,\"c\":0.00}");
+	          "{\"a\":0.1,\"b\":0.667,\"c\":0.00}");
 	json_object_put(o);
 }
 

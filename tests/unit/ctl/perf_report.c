@@ -70,12 +70,12 @@ text_has_units(void)
 	char *text = print(&verified, value);
 
 	CHECK_STR(text,
-		  "Malloc0: randrw (70 % reads), queue depth 128, 4 KiB I/Os, 10.0 s\n"
-		  "  rate      412 k IOPS, 1.57 GiB/s\n"
-		  "  done      4.12 M I/Os, 15.7 GiB, 0 errors\n"
-		  "  latency   avg 311 us, p50 300 us, p99 412 us, p99.9 1.20 ms, max 3.40 ms\n"
-		  "  gap       1.23 ms, the longest time without a completion\n"
-		  "  verify    4.12 M I/Os read back and checked, 0 mismatches\n");
+	          "Malloc0: randrw (70 % reads), queue depth 128, 4 KiB I/Os, 10.0 s\n"
+	          "  rate      412 k IOPS, 1.57 GiB/s\n"
+	          "  done      4.12 M I/Os, 15.7 GiB, 0 errors\n"
+	          "  latency   avg 311 us, p50 300 us, p99 412 us, p99.9 1.20 ms, max 3.40 ms\n"
+	          "  gap       1.23 ms, the longest time without a completion\n"
+	          "  verify    4.12 M I/Os read back and checked, 0 mismatches\n");
 	CHECK(!ctl_perf_is_bad(value));
 	free(text);
 	json_object_put(value);
@@ -88,8 +88,8 @@ the_first_wrong_byte_is_described(void)
 	char *text = print(&verified, value);
 
 	CHECK(strstr(text,
-		     "1 mismatches\n  first wrong byte: LBA 77, byte 17 of the block: 0x00 in "
-		     "place of 0x5a (checksum)\n") != NULL);
+	             "1 mismatches\n  first wrong byte: LBA 77, byte 17 of the block: 0x00 in "
+	             "place of 0x5a (checksum)\n") != NULL);
 	CHECK(ctl_perf_is_bad(value));
 	free(text);
 	json_object_put(value);
@@ -102,14 +102,14 @@ json_has_the_agreed_keys_and_ours(void)
 	struct json_object *root = ctl_perf_json(&verified, value);
 
 	CHECK_STR(json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN),
-		  "{\"bdev\":\"Malloc0\",\"workload\":\"randrw\",\"queue_depth\":128,"
-		  "\"io_size\":4096,\"elapsed_ms\":10002,\"ios\":4120000,\"errors\":0,"
-		  "\"bytes\":16875520000,\"iops\":411917.6,\"mib_per_s\":1609.053,"
-		  "\"latency_us\":{\"avg\":310.51,\"p50\":300.00,\"p99\":412.50,"
-		  "\"p99_9\":1200.00,\"max\":3400.00},\"longest_gap_us\":1234.50,"
-		  "\"verify\":{\"checked\":4120000,\"mismatches\":1,\"first\":{\"lba\":77,"
-		  "\"offset\":17,\"expected\":90,\"found\":0,\"reason\":\"checksum\"}},"
-		  "\"interrupted\":false,\"error\":\"bdev was removed\"}");
+	          "{\"bdev\":\"Malloc0\",\"workload\":\"randrw\",\"queue_depth\":128,"
+	          "\"io_size\":4096,\"elapsed_ms\":10002,\"ios\":4120000,\"errors\":0,"
+	          "\"bytes\":16875520000,\"iops\":411917.6,\"mib_per_s\":1609.053,"
+	          "\"latency_us\":{\"avg\":310.51,\"p50\":300.00,\"p99\":412.50,"
+	          "\"p99_9\":1200.00,\"max\":3400.00},\"longest_gap_us\":1234.50,"
+	          "\"verify\":{\"checked\":4120000,\"mismatches\":1,\"first\":{\"lba\":77,"
+	          "\"offset\":17,\"expected\":90,\"found\":0,\"reason\":\"checksum\"}},"
+	          "\"interrupted\":false,\"error\":\"bdev was removed\"}");
 	CHECK(ctl_perf_is_bad(value));
 	json_object_put(root);
 	json_object_put(value);

@@ -153,7 +153,7 @@ status_json(int expected_rc)
 	/* One line of JSON; what comes after it is for stderr. */
 	REQUIRE(strchr(output, '\n') != NULL);
 	REQUIRE(ctl_json_parse(output, (size_t)(strchr(output, '\n') - output), &root, err,
-			       sizeof(err)) == 0);
+	                       sizeof(err)) == 0);
 	return root;
 }
 
@@ -278,7 +278,7 @@ static void
 none_at_all_has_the_same_shape(void)
 {
 	static const char *const keys[] = { "state",  "pid",      "version", "uptime_s",
-					    "memory", "reactors", "services" };
+		                            "memory", "reactors", "services" };
 	struct json_object *root;
 	size_t i;
 

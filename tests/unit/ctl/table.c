@@ -48,8 +48,8 @@ columns_are_aligned_and_lines_have_no_trailing_space(void)
 	fill(&table, "Malloc0");
 	text = print(&table, &term, 2);
 	CHECK_STR(text, "  NAME        N  TAIL\n"
-			"  Malloc0     7  ok\n"
-			"  b        1234  -\n");
+	                "  Malloc0     7  ok\n"
+	                "  b        1234  -\n");
 	free(text);
 	ctl_table_free(&table);
 }
