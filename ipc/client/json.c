@@ -131,7 +131,7 @@ pack(struct codec_buf *buf, struct json_object *value, unsigned depth)
 		return 0;
 	case json_type_string:
 		codec_put_str(buf, json_object_get_string(value),
-			      (size_t)json_object_get_string_len(value));
+		              (size_t)json_object_get_string_len(value));
 		return 0;
 	case json_type_array:
 		if (depth >= CODEC_MAX_DEPTH) {
@@ -185,7 +185,7 @@ clean_utf8(struct cal_text *text, const uint8_t *p, size_t len)
 	for (; rc == 0 && len > 0; p += n, len -= n) {
 		n = cal_utf8_next(p, len, &valid);
 		rc = valid ? cal_text_append(text, (const char *)p, n)
-			   : cal_text_append_cstr(text, REPLACEMENT);
+		           : cal_text_append_cstr(text, REPLACEMENT);
 	}
 	return rc;
 }
@@ -337,7 +337,7 @@ print_special(struct cal_text *text, const unsigned char *p, size_t len, size_t 
 	if (p[0] >= 0x80) {
 		*taken = cal_utf8_next(p, len, &valid);
 		return valid ? cal_text_append(text, (const char *)p, *taken)
-			     : cal_text_append_cstr(text, REPLACEMENT);
+		             : cal_text_append_cstr(text, REPLACEMENT);
 	}
 	found = p[0] == '\0' ? NULL : strchr(short_form, p[0]);
 	if (found != NULL) {
@@ -429,7 +429,7 @@ print(struct cal_text *text, struct codec_cursor *cur)
 		return cal_text_append(text, "null", 4);
 	case CODEC_BOOL:
 		return item.b ? cal_text_append(text, "true", 4)
-			      : cal_text_append(text, "false", 5);
+		              : cal_text_append(text, "false", 5);
 	case CODEC_UINT:
 		snprintf(number, sizeof(number), "%llu", (unsigned long long)item.u);
 		return cal_text_append_cstr(text, number);

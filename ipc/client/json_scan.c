@@ -282,8 +282,8 @@ step_string(struct cal_json_scan *scan, const char *text, size_t len)
 		n = cal_utf8_next(p + scan->pos, len - scan->pos, &valid);
 		if (!valid) {
 			return n == len - scan->pos
-				       ? STEP_MORE
-				       : fail(scan, scan->pos, "bytes that are not UTF-8");
+			               ? STEP_MORE
+			               : fail(scan, scan->pos, "bytes that are not UTF-8");
 		}
 		for (; n > 0; n--) {
 			hash_byte(scan, p[scan->pos++]);
@@ -477,8 +477,8 @@ step_after(struct cal_json_scan *scan, char c)
 	}
 	if (c != ',') {
 		return fail(scan, scan->pos,
-			    object ? "a comma or '}' was expected here"
-				   : "a comma or ']' was expected here");
+		            object ? "a comma or '}' was expected here"
+		                   : "a comma or ']' was expected here");
 	}
 	scan->pos++;
 	scan->state = object ? IN_NAME : IN_VALUE;
@@ -555,7 +555,7 @@ skip_blank(struct cal_json_scan *scan, const char *text, size_t len, bool last)
 			}
 			if (n == 0) {
 				return last ? fail(scan, scan->pos, "a comment without an end")
-					    : STEP_MORE;
+				            : STEP_MORE;
 			}
 			scan->pos += (size_t)n;
 		} else {

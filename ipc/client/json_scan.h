@@ -40,7 +40,7 @@ struct cal_json_scan {
 	cal_json_event_fn event; /* may be NULL */
 	void *ctx;
 	size_t max_values; /* names, scalars, and both ends of containers each count; 0: any number
-			    */
+	                    */
 	bool comments;     /* take slash-star and slash-slash comments as white space */
 
 	/* What failed, after -EBADMSG or -E2BIG: a phrase, and the offset of the byte. */

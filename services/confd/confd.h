@@ -40,7 +40,7 @@ int config_read(struct config *config, const char *path, char *err, size_t err_s
 /** The same of a text in memory (`len` bytes, terminated), which is changed; `path` is what its
  *  errors are said to be in. */
 int config_parse(struct config *config, const char *path, char *text, size_t len, char *err,
-		 size_t err_size);
+                 size_t err_size);
 void config_free(struct config *config);
 
 struct load_opts {
@@ -51,6 +51,6 @@ struct load_opts {
  *  when the start fails for a reason that `err` tells and the primary was told; or the link's end:
  *  -ESHUTDOWN, -ECONNRESET. */
 int config_load(struct cal_client *client, const struct config *config,
-		const struct load_opts *opts, char *err, size_t err_size);
+                const struct load_opts *opts, char *err, size_t err_size);
 
 #endif

@@ -149,7 +149,7 @@ check_text(struct parser *parser, size_t len)
 		rc = cal_json_scan(&scan, text + end, len - end, true, &rest);
 		if (rc != 0) {
 			rc = mistake_at(parser, end,
-					"something follows the end of the configuration");
+			                "something follows the end of the configuration");
 		}
 	}
 	cal_json_scan_free(&scan);
@@ -183,7 +183,7 @@ bad_structure(struct parser *parser, unsigned line, const char *fmt, ...)
 	int n;
 
 	n = line == 0 ? snprintf(parser->err, parser->err_size, "%s: ", parser->path)
-		      : snprintf(parser->err, parser->err_size, "%s:%u: ", parser->path, line);
+	              : snprintf(parser->err, parser->err_size, "%s:%u: ", parser->path, line);
 	va_start(args, fmt);
 	if (n >= 0 && (size_t)n < parser->err_size) {
 		vsnprintf(parser->err + n, parser->err_size - (size_t)n, fmt, args);
@@ -220,9 +220,9 @@ parse_entry(struct parser *parser, const char *subsystem, struct json_object *va
 	entry.line = line_of(parser, &parser->places.entries, parser->next_entry);
 	if (!json_object_is_type(value, json_type_object)) {
 		return bad_structure(parser, 0,
-				     "an entry of subsystem '%s' is neither an object with "
-				     "'method' and 'params' nor an array of such objects",
-				     subsystem);
+		                     "an entry of subsystem '%s' is neither an object with "
+		                     "'method' and 'params' nor an array of such objects",
+		                     subsystem);
 	}
 	parser->next_entry++;
 	json_object_object_foreach(value, key, member)
@@ -230,19 +230,19 @@ parse_entry(struct parser *parser, const char *subsystem, struct json_object *va
 		if (strcmp(key, "method") == 0) {
 			if (!json_object_is_type(member, json_type_string)) {
 				return bad_structure(parser, entry.line,
-						     "'method' must be a string");
+				                     "'method' must be a string");
 			}
 			entry.method = json_object_get_string(member);
 		} else if (strcmp(key, "params") == 0) {
 			if (member != NULL && !json_object_is_type(member, json_type_object)) {
 				return bad_structure(parser, entry.line,
-						     "'params' must be an object");
+				                     "'params' must be an object");
 			}
 			entry.params = member;
 		} else {
 			return bad_structure(parser, entry.line,
-					     "an entry has 'method' and 'params' only, not '%s'",
-					     key);
+			                     "an entry has 'method' and 'params' only, not '%s'",
+			                     key);
 		}
 	}
 	if (entry.method == NULL) {
@@ -280,8 +280,8 @@ parse_subsystem(struct parser *parser, struct json_object *value)
 
 	if (!json_object_is_type(value, json_type_object)) {
 		return bad_structure(parser, 0,
-				     "an element of 'subsystems' is not an object with "
-				     "'subsystem' and 'config'");
+		                     "an element of 'subsystems' is not an object with "
+		                     "'subsystem' and 'config'");
 	}
 	parser->next_subsystem++;
 	json_object_object_foreach(value, key, member)
@@ -302,11 +302,11 @@ parse_subsystem(struct parser *parser, struct json_object *value)
 	}
 	if (name == NULL || !has_config) {
 		return bad_structure(parser, line, "this subsystem has no '%s'",
-				     name == NULL ? "subsystem" : "config");
+		                     name == NULL ? "subsystem" : "config");
 	}
 	if (list != NULL && !json_object_is_type(list, json_type_array)) {
 		return bad_structure(parser, line,
-				     "'config' of subsystem '%s' must be an array or null", name);
+		                     "'config' of subsystem '%s' must be an array or null", name);
 	}
 	return list == NULL ? 0 : parse_entries(parser, name, list, false);
 }
@@ -323,7 +323,7 @@ parse_root(struct parser *parser)
 	}
 	if (!json_object_object_get_ex(root, "subsystems", &list)) {
 		fprintf(stderr, "cal-confd: %s: it has no 'subsystems', so nothing is configured\n",
-			parser->path);
+		        parser->path);
 		return 0;
 	}
 	if (!json_object_is_type(list, json_type_array)) {
@@ -358,7 +358,7 @@ build_tree(struct parser *parser, char *text, size_t len)
 
 int
 config_parse(struct config *config, const char *path, char *text, size_t len, char *err,
-	     size_t err_size)
+             size_t err_size)
 {
 	struct parser parser = {
 		.config = config, .path = path, .text = text, .err = err, .err_size = err_size
@@ -434,9 +434,9 @@ config_read(struct config *config, const char *path, char *err, size_t err_size)
 	if (fd >= 0) {
 		close(fd);
 	}
-	if (rc != 0) {
+	if (rc != 0 || text == NULL) {
 		snprintf(err, err_size, "cannot read the configuration %s: %s", path,
-			 strerror(-rc));
+		         strerror(-rc));
 	} else {
 		rc = config_parse(config, path, text, len, err, err_size);
 	}

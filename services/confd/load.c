@@ -65,7 +65,7 @@ call(struct loader *loader, const char *method, struct json_object *params)
 	}
 	if (rc == 0) {
 		rc = cal_client_call(loader->client, method, buf.len > 0 ? buf.data : NULL, buf.len,
-				     -1, &response);
+		                     -1, &response);
 	}
 	codec_buf_free(&buf);
 	if (rc == 0 && response.status != 0) {
@@ -82,7 +82,7 @@ call(struct loader *loader, const char *method, struct json_object *params)
 		return rc;
 	}
 	snprintf(loader->error, sizeof(loader->error), "%.*s", (int)message.len,
-		 (const char *)message.data);
+	         (const char *)message.data);
 	return 1;
 }
 
@@ -111,7 +111,7 @@ call_own(struct loader *loader, const char *method, struct json_object *params)
 
 	if (rc == 1) {
 		rc = fail_start(loader, "%s failed: %s (code %d)", method, loader->error,
-				loader->error_code);
+		                loader->error_code);
 	}
 	return rc;
 }
@@ -133,7 +133,7 @@ get_string(struct json_object *object, const char *key)
 	struct json_object *value;
 
 	return json_object_object_get_ex(object, key, &value) ? json_object_get_string(value)
-							      : NULL;
+	                                                      : NULL;
 }
 
 static struct json_object *
@@ -212,14 +212,14 @@ judge_unknown(struct loader *loader, size_t index)
 
 	if (loader->subsystems == NULL || has_name(loader->subsystems, entry->subsystem)) {
 		return fail_start(loader, "%s:%u: there is no RPC method '%s'",
-				  loader->config->path, entry->line, entry->method);
+		                  loader->config->path, entry->line, entry->method);
 	}
 	if (index == 0 || loader->pass[index - 1] != PASS_SKIP ||
 	    strcmp(entry[-1].subsystem, entry->subsystem) != 0) {
 		fprintf(stderr,
-			"cal-confd: %s:%u: subsystem '%s' is not in this program; entries that "
-			"need it are skipped\n",
-			loader->config->path, entry->line, entry->subsystem);
+		        "cal-confd: %s:%u: subsystem '%s' is not in this program; entries that "
+		        "need it are skipped\n",
+		        loader->config->path, entry->line, entry->subsystem);
 	}
 	loader->pass[index] = PASS_SKIP;
 	return 0;
@@ -263,10 +263,10 @@ sort_into_passes(struct loader *loader)
 	rc = get_methods(loader, false, &all);
 	if (rc == 0 && loader->startup_methods == NULL) {
 		rc = loader->phase == PASS_STARTUP
-			     ? get_methods(loader, true, &loader->startup_methods)
-			     : fail_start(loader,
-					  "cannot go on with the configuration: the primary "
-					  "does not say what was callable at start-up");
+		             ? get_methods(loader, true, &loader->startup_methods)
+		             : fail_start(loader,
+		                          "cannot go on with the configuration: the primary "
+		                          "does not say what was callable at start-up");
 	}
 	for (i = 0; rc == 0 && i < loader->config->num_entries; i++) {
 		method = loader->config->entries[i].method;
@@ -274,7 +274,7 @@ sort_into_passes(struct loader *loader)
 			rc = judge_unknown(loader, i);
 		} else {
 			loader->pass[i] = has_name(loader->startup_methods, method) ? PASS_STARTUP
-										    : PASS_RUNTIME;
+			                                                            : PASS_RUNTIME;
 		}
 	}
 	json_object_put(all);
@@ -305,18 +305,18 @@ judge_error(struct loader *loader, const struct config_entry *entry, bool in_dou
 
 	if (in_doubt && loader->error_code == -EEXIST) {
 		fprintf(stderr, "cal-confd: %s:%u: %s had been applied before the restart\n", path,
-			entry->line, entry->method);
+		        entry->line, entry->method);
 		return 0;
 	}
 	if (loader->opts->ignore_init_errors) {
 		fprintf(stderr,
-			"cal-confd: %s:%u: %s failed: %s (code %d); going on, as "
-			"--json-ignore-init-errors says\n",
-			path, entry->line, entry->method, loader->error, loader->error_code);
+		        "cal-confd: %s:%u: %s failed: %s (code %d); going on, as "
+		        "--json-ignore-init-errors says\n",
+		        path, entry->line, entry->method, loader->error, loader->error_code);
 		return 0;
 	}
 	return fail_start(loader, "%s:%u: %s failed: %s (code %d)", path, entry->line,
-			  entry->method, loader->error, loader->error_code);
+	                  entry->method, loader->error, loader->error_code);
 }
 
 static int
@@ -374,7 +374,7 @@ start_init(struct loader *loader)
 		/* An earlier confd, or somebody over RPC, was faster: wait for the outcome. */
 		if (loader->error_code != RPC_INVALID_STATE) {
 			return fail_start(loader, "framework_start_init failed: %s (code %d)",
-					  loader->error, loader->error_code);
+			                  loader->error, loader->error_code);
 		}
 	}
 	return call_own(loader, "framework_wait_init", NULL);
@@ -403,7 +403,7 @@ load(struct loader *loader)
 
 int
 config_load(struct cal_client *client, const struct config *config, const struct load_opts *opts,
-	    char *err, size_t err_size)
+            char *err, size_t err_size)
 {
 	struct loader loader = {
 		.client = client,

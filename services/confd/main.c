@@ -23,15 +23,15 @@ static void
 usage(FILE *out)
 {
 	fprintf(out,
-		"usage: cal-confd [-i ID] [-c FILE] [--wait-for-rpc] [--json-ignore-init-errors]\n"
-		"Load a JSON configuration into a primary that starts.\n"
-		"  -i ID     instance of the primary (default 0, or $CAL_INSTANCE)\n"
-		"  -c FILE   the configuration; without it, only wait for the primary's end\n"
-		"  --wait-for-rpc\n"
-		"            leave framework_start_init to a client\n"
-		"  --json-ignore-init-errors\n"
-		"            log an entry that fails and go on\n"
-		"  -h, --help, -V, --version\n");
+	        "usage: cal-confd [-i ID] [-c FILE] [--wait-for-rpc] [--json-ignore-init-errors]\n"
+	        "Load a JSON configuration into a primary that starts.\n"
+	        "  -i ID     instance of the primary (default 0, or $CAL_INSTANCE)\n"
+	        "  -c FILE   the configuration; without it, only wait for the primary's end\n"
+	        "  --wait-for-rpc\n"
+	        "            leave framework_start_init to a client\n"
+	        "  --json-ignore-init-errors\n"
+	        "            log an entry that fails and go on\n"
+	        "  -h, --help, -V, --version\n");
 }
 
 /* Returns -1 to go on, otherwise the exit status. */
@@ -85,7 +85,7 @@ parse_options(struct confd *confd, int argc, char **argv)
 		value = strtol(id, &end, 10);
 		if (end == id || *end != '\0' || value < 0 || value > INT_MAX) {
 			fprintf(stderr, "cal-confd: '%s' is no instance id (a number from 0)\n",
-				id);
+			        id);
 			return 2;
 		}
 		confd->instance = (int)value;
@@ -146,7 +146,7 @@ main(int argc, char **argv)
 		fprintf(stderr, "cal-confd: %s\n", err[0] != '\0' ? err : strerror(-rc));
 		if (confd.client != NULL && rc != -ECONNRESET) {
 			cal_client_report(confd.client, GATE_REPORT_FAILED,
-					  err[0] != '\0' ? err : strerror(-rc));
+			                  err[0] != '\0' ? err : strerror(-rc));
 		}
 	}
 	config_free(&confd.config);

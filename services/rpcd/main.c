@@ -24,10 +24,10 @@ static void
 usage(FILE *out)
 {
 	fprintf(out, "usage: cal-rpcd [-i ID] [-r SOCKET]\n"
-		     "Serve JSON-RPC 2.0 for a running primary.\n"
-		     "  -i ID      instance of the primary (default 0, or $CAL_INSTANCE)\n"
-		     "  -r SOCKET  path of the Unix socket (default " DEFAULT_SOCKET ")\n"
-		     "  -h, --help, -V, --version\n");
+	             "Serve JSON-RPC 2.0 for a running primary.\n"
+	             "  -i ID      instance of the primary (default 0, or $CAL_INSTANCE)\n"
+	             "  -r SOCKET  path of the Unix socket (default " DEFAULT_SOCKET ")\n"
+	             "  -h, --help, -V, --version\n");
 }
 
 /* Returns -1 to go on, otherwise the exit status. */

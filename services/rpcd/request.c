@@ -72,7 +72,7 @@ frame_note(void *ctx, const struct cal_json_event *event)
 	note = &notes->notes[notes->count - 1];
 	if (event->kind == CAL_JSON_NAME) {
 		notes->in_id = event->depth == level + 1 && event->end - event->start == 4 &&
-			       memcmp(notes->text + event->start, "\"id\"", 4) == 0;
+		               memcmp(notes->text + event->start, "\"id\"", 4) == 0;
 		if (event->repeated) {
 			note->repeated |= event->depth == level + 1;
 			note->spoilt = true;
@@ -185,7 +185,7 @@ reply_truncate(struct reply *reply, size_t len)
 
 static int
 reply_error(struct reply *reply, const char *id, size_t id_len, int code, const char *message,
-	    size_t message_len)
+            size_t message_len)
 {
 	size_t before = reply->text.len;
 	char head[64];
@@ -227,7 +227,7 @@ reply_result(struct reply *reply, const char *id, size_t id_len, const void *res
 	if (rc != 0) {
 		reply_truncate(reply, before);
 		rc = reply_error(reply, id, id_len, RPC_INTERNAL_ERROR, unreadable,
-				 sizeof(unreadable) - 1);
+		                 sizeof(unreadable) - 1);
 	}
 	return rc;
 }
@@ -261,14 +261,14 @@ call_response(struct call *call, const struct cal_response *response)
 	} else if (response->error_len > 0) {
 		if (codec_parse_error(response->error, response->error_len, &code, &message) != 0) {
 			call_error(call, RPC_INTERNAL_ERROR,
-				   "The primary's error could not be read");
+			           "The primary's error could not be read");
 		} else {
 			rc = reply_error(call->reply, call->id, call->id_len, code,
-					 (const char *)message.data, message.len);
+			                 (const char *)message.data, message.len);
 		}
 	} else if (!call->notification) {
 		rc = reply_result(call->reply, call->id, call->id_len, response->result,
-				  response->result_len);
+		                  response->result_len);
 	}
 	if (rc != 0) {
 		call->reply->conn->refused = true;
@@ -316,10 +316,10 @@ call_send(struct call *call, const char *method, const void *params, size_t para
 		return;
 	}
 	call_error(call, RPC_INTERNAL_ERROR,
-		   rc == -ENOTCONN   ? "The primary process has ended"
-		   : rc == -ENOBUFS  ? "Too many requests wait for the primary"
-		   : rc == -EMSGSIZE ? "The request is too long for the primary"
-				     : "The request could not be sent to the primary");
+	           rc == -ENOTCONN   ? "The primary process has ended"
+	           : rc == -ENOBUFS  ? "Too many requests wait for the primary"
+	           : rc == -EMSGSIZE ? "The request is too long for the primary"
+	                             : "The request could not be sent to the primary");
 	reply_part_done(call->reply);
 	free(call);
 }
@@ -386,7 +386,7 @@ request_is_valid(const struct request *req)
 	return (!req->has_jsonrpc || string_is(req->jsonrpc, "2.0")) &&
 	       json_object_is_type(req->method, json_type_string) &&
 	       (params == json_type_null || params == json_type_object ||
-		params == json_type_array);
+	        params == json_type_array);
 }
 
 /* The method decides what it says to params that it cannot take, and its decoder refuses a name
@@ -443,7 +443,7 @@ request_send(struct call *call, const struct request *req, bool spoilt)
 
 static int
 request_handle(struct reply *reply, struct json_object *object, const struct request_note *note,
-	       const char *text)
+               const char *text)
 {
 	static const char invalid[] = "Invalid request";
 	struct request req;
@@ -453,12 +453,12 @@ request_handle(struct reply *reply, struct json_object *object, const struct req
 
 	if (!json_object_is_type(object, json_type_object)) {
 		return reply_error(reply, id, id_len, RPC_INVALID_REQUEST, invalid,
-				   sizeof(invalid) - 1);
+		                   sizeof(invalid) - 1);
 	}
 	request_read(object, &req);
 	if (req.unknown || note->repeated || !req.has_method || !id_is_valid(req.id)) {
 		return reply_error(reply, id, id_len, RPC_INVALID_REQUEST, invalid,
-				   sizeof(invalid) - 1);
+		                   sizeof(invalid) - 1);
 	}
 	if (req.id != NULL && note->id_end > note->id_start) {
 		id = text + note->id_start;
@@ -469,7 +469,7 @@ request_handle(struct reply *reply, struct json_object *object, const struct req
 	}
 	if (!request_is_valid(&req)) {
 		return reply_error(reply, id, id_len, RPC_INVALID_REQUEST, invalid,
-				   sizeof(invalid) - 1);
+		                   sizeof(invalid) - 1);
 	}
 	call = call_new(reply, id, id_len, req.id == NULL);
 	return call == NULL ? -ENOMEM : request_send(call, &req, note->spoilt);
@@ -477,7 +477,7 @@ request_handle(struct reply *reply, struct json_object *object, const struct req
 
 static int
 value_handle(struct reply *reply, struct json_object *value, const struct frame_notes *notes,
-	     const char *text)
+             const char *text)
 {
 	size_t i, count;
 	int rc = 0;
@@ -488,7 +488,7 @@ value_handle(struct reply *reply, struct json_object *value, const struct frame_
 	count = json_object_array_length(value);
 	for (i = 0; rc == 0 && i < count; i++) {
 		rc = request_handle(reply, json_object_array_get_idx(value, i), &notes->notes[i],
-				    text);
+		                    text);
 	}
 	return rc;
 }

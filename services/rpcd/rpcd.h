@@ -87,7 +87,7 @@ struct conn {
 	struct cal_json_scan scan;
 	struct frame_notes notes;
 
-	TAILQ_HEAD(, reply) replies;
+	TAILQ_HEAD(reply_list, reply) replies;
 	unsigned num_replies;
 	struct cal_text out;
 
@@ -110,8 +110,8 @@ struct server {
 	uv_signal_t sigterm, sigint;
 
 	struct cal_client *client;
-	TAILQ_HEAD(, conn) conns;
-	TAILQ_HEAD(, conn) dirty;
+	TAILQ_HEAD(conn_list, conn) conns;
+	TAILQ_HEAD(dirty_list, conn) dirty;
 	unsigned num_conns;
 	bool accept_waits;
 	unsigned in_flight; /* calls sent to the primary and not answered */

@@ -114,7 +114,7 @@ all_quiet(const struct server *server)
 {
 	const struct conn *conn;
 
-	TAILQ_FOREACH (conn, &server->conns, link) {
+	for (conn = TAILQ_FIRST(&server->conns); conn != NULL; conn = TAILQ_NEXT(conn, link)) {
 		if (!conn_is_quiet(conn)) {
 			return false;
 		}
@@ -194,7 +194,7 @@ server_stop(struct server *server, int exit_code, unsigned grace_ms)
 	server->stopping = true;
 	server->exit_code = exit_code;
 	uv_close((uv_handle_t *)&server->listener, NULL);
-	TAILQ_FOREACH (conn, &server->conns, link) {
+	for (conn = TAILQ_FIRST(&server->conns); conn != NULL; conn = TAILQ_NEXT(conn, link)) {
 		conn_read_stop(conn);
 	}
 	uv_timer_start(&server->deadline, deadline_over, grace_ms, 0);

@@ -33,10 +33,10 @@ rpc_socket_claim(struct rpc_socket *sock, const char *path, char *err, size_t er
 	sock->lock_fd = -1;
 	if (path[0] == '\0' || strlen(path) >= sizeof(sock->path)) {
 		snprintf(err, err_size, "the socket's path must have 1 to %zu bytes: '%s'",
-			 sizeof(sock->path) - 1, path);
+		         sizeof(sock->path) - 1, path);
 		return -ENAMETOOLONG;
 	}
-	strcpy(sock->path, path);
+	memcpy(sock->path, path, strlen(path) + 1);
 	snprintf(sock->lock_path, sizeof(sock->lock_path), "%s.lock", path);
 	for (;;) {
 		sock->lock_fd =
@@ -44,16 +44,16 @@ rpc_socket_claim(struct rpc_socket *sock, const char *path, char *err, size_t er
 		if (sock->lock_fd < 0) {
 			rc = -errno;
 			snprintf(err, err_size,
-				 "cannot open %s: %s; choose another socket with -r or repair that",
-				 sock->lock_path, strerror(-rc));
+			         "cannot open %s: %s; choose another socket with -r or repair that",
+			         sock->lock_path, strerror(-rc));
 			return rc;
 		}
 		if (flock(sock->lock_fd, LOCK_EX | LOCK_NB) != 0) {
 			rc = errno == EWOULDBLOCK ? -EBUSY : -errno;
 			snprintf(err, err_size,
-				 "another process serves %s (it holds %s); stop it or choose "
-				 "another socket with -r",
-				 path, sock->lock_path);
+			         "another process serves %s (it holds %s); stop it or choose "
+			         "another socket with -r",
+			         path, sock->lock_path);
 			close(sock->lock_fd);
 			sock->lock_fd = -1;
 			return rc;

@@ -51,7 +51,7 @@ dial(const char *path)
 	if (fd < 0 || strlen(path) >= sizeof(addr.sun_path)) {
 		die("socket");
 	}
-	strcpy(addr.sun_path, path);
+	memcpy(addr.sun_path, path, strlen(path) + 1);
 	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0) {
 		die(path);
 	}
@@ -196,12 +196,12 @@ main(int argc, char **argv)
 	}
 	if (rounds < 100 || conns < 1 || conns > MAX_CONNS || depth < 1 || depth > 256) {
 		fprintf(stderr,
-			"bench_jsonrpc: 100 rounds or more, 1-64 connections, depth 1-256\n");
+		        "bench_jsonrpc: 100 rounds or more, 1-64 connections, depth 1-256\n");
 		return 2;
 	}
 	g_request_len =
 		(size_t)snprintf(g_request, sizeof(g_request),
-				 "{\"jsonrpc\":\"2.0\",\"method\":\"%s\",\"id\":1}", method);
+	                         "{\"jsonrpc\":\"2.0\",\"method\":\"%s\",\"id\":1}", method);
 	closed_loop(path, rounds);
 	rate(path, conns, depth, rounds * 2);
 	return 0;

@@ -11,6 +11,8 @@
 
 #include "tests/unit/test.h"
 
+#define DEPTH ((size_t)CAL_JSON_MAX_DEPTH)
+
 /* Scan in pieces of `piece` bytes, the last piece marked as such. */
 static int
 scan_pieces(struct cal_json_scan *scan, const char *text, size_t len, size_t piece, size_t *end)
@@ -37,7 +39,7 @@ accepts(const char *text, size_t len, size_t expected_end)
 		rc = scan_pieces(&scan, text, len, piece, &end);
 		if (rc != 1 || end != expected_end) {
 			fprintf(stderr, "\n    %s in pieces of %zu: %d (%s), end %zu\n", text,
-				piece, rc, scan.error != NULL ? scan.error : "-", end);
+			        piece, rc, scan.error != NULL ? scan.error : "-", end);
 		}
 		CHECK_EQ(rc, 1);
 		CHECK_EQ(end, expected_end);
@@ -57,7 +59,7 @@ refuses(const char *text, size_t len, size_t offset)
 		rc = scan_pieces(&scan, text, len, piece, &end);
 		if (rc != -EBADMSG || scan.error_offset != offset) {
 			fprintf(stderr, "\n    %s in pieces of %zu: %d (%s) at %zu\n", text, piece,
-				rc, scan.error != NULL ? scan.error : "-", scan.error_offset);
+			        rc, scan.error != NULL ? scan.error : "-", scan.error_offset);
 		}
 		CHECK_EQ(rc, -EBADMSG);
 		CHECK_EQ(scan.error_offset, offset);
@@ -177,14 +179,14 @@ static void
 depth_and_count(void)
 {
 	struct cal_json_scan scan;
-	char text[CAL_JSON_MAX_DEPTH * 2 + 3];
+	char text[2 * DEPTH + 3];
 	size_t end;
 
-	memset(text, '[', CAL_JSON_MAX_DEPTH);
-	memset(text + CAL_JSON_MAX_DEPTH, ']', CAL_JSON_MAX_DEPTH);
-	accepts(text, CAL_JSON_MAX_DEPTH * 2, CAL_JSON_MAX_DEPTH * 2);
-	memset(text, '[', CAL_JSON_MAX_DEPTH + 1);
-	refuses(text, CAL_JSON_MAX_DEPTH * 2, CAL_JSON_MAX_DEPTH);
+	memset(text, '[', DEPTH);
+	memset(text + DEPTH, ']', DEPTH);
+	accepts(text, 2 * DEPTH, 2 * DEPTH);
+	memset(text, '[', DEPTH + 1);
+	refuses(text, 2 * DEPTH, DEPTH);
 
 	cal_json_scan_init(&scan, NULL, NULL);
 	scan.max_values = 6; /* two brackets, two names, two numbers */
@@ -204,7 +206,7 @@ note_event(void *ctx, const struct cal_json_event *e)
 	size_t have = strlen(g_events);
 
 	snprintf(g_events + have, sizeof(g_events) - have, "%c%u:%zu-%zu%s%s ", letters[e->kind],
-		 e->depth, e->start, e->end, e->repeated ? "R" : "", e->out_of_range ? "X" : "");
+	         e->depth, e->start, e->end, e->repeated ? "R" : "", e->out_of_range ? "X" : "");
 }
 
 static void
@@ -219,8 +221,8 @@ events(void)
 		cal_json_scan_init(&scan, note_event, NULL);
 		CHECK_EQ(scan_pieces(&scan, text, sizeof(text) - 1, piece, &end), 1);
 		CHECK_STR(g_events,
-			  "o0:1-2 n1:2-5 a1:7-8 v2:8-9 v2:11-14 e1:14-15 n1:17-20 o1:22-23 "
-			  "e1:23-24 e0:24-25 ");
+		          "o0:1-2 n1:2-5 a1:7-8 v2:8-9 v2:11-14 e1:14-15 n1:17-20 o1:22-23 "
+		          "e1:23-24 e0:24-25 ");
 		cal_json_scan_free(&scan);
 	}
 }
@@ -311,8 +313,8 @@ comments(void)
 	obj = json_tokener_parse(copy);
 	REQUIRE(obj != NULL);
 	CHECK_STR(json_object_to_json_string_ext(obj, JSON_C_TO_STRING_PLAIN |
-							      JSON_C_TO_STRING_NOSLASHESCAPE),
-		  "{\"a\":1,\"/*b*/\\\"//\":[2]}");
+	                                                      JSON_C_TO_STRING_NOSLASHESCAPE),
+	          "{\"a\":1,\"/*b*/\\\"//\":[2]}");
 	json_object_put(obj);
 	cal_json_position(text, 7, &line, &column);
 	CHECK_EQ(line, 2);

@@ -57,7 +57,10 @@ good_file(void)
 
 	CHECK_EQ(parse(&config, good), 0);
 	CHECK_STR(g_err, "");
-	REQUIRE(config.num_entries == 6);
+	REQUIRE(config.num_entries == 6 && config.entries != NULL);
+	if (config.entries == NULL) { /* for the analyzer: REQUIRE does not return */
+		return;
+	}
 	for (i = 0; i < 6; i++) {
 		CHECK_STR(config.entries[i].subsystem, want[i].subsystem);
 		CHECK_STR(config.entries[i].method, want[i].method);
@@ -165,7 +168,7 @@ from_the_disk(void)
 
 	CHECK_EQ(config_read(&config, "/nowhere/x.json", g_err, sizeof(g_err)), -ENOENT);
 	CHECK_STR(g_err,
-		  "cannot read the configuration /nowhere/x.json: No such file or directory");
+	          "cannot read the configuration /nowhere/x.json: No such file or directory");
 	CHECK_EQ(config_read(&config, "/tmp", g_err, sizeof(g_err)), -EISDIR);
 }
 

@@ -35,7 +35,7 @@ answer_text(const char *method, const char *params)
 	if (strcmp(method, "rpc_get_methods") == 0) {
 		return strstr(params, "\"current\":false") != NULL ? ALL
 		       : g_fake.runtime                            ? RUNTIME
-								   : STARTUP;
+		                                                   : STARTUP;
 	}
 	if (strcmp(method, "framework_start_init") == 0) {
 		g_fake.runtime = true;
@@ -45,7 +45,7 @@ answer_text(const char *method, const char *params)
 
 int
 cal_client_call(struct cal_client *client, const char *method, const void *params,
-		size_t params_len, int timeout_ms, struct cal_response *response)
+                size_t params_len, int timeout_ms, struct cal_response *response)
 {
 	struct json_object *answer;
 	struct cal_text text = { 0 };
@@ -61,7 +61,7 @@ cal_client_call(struct cal_client *client, const char *method, const void *param
 	}
 	if (strcmp(method, "rpc_get_methods") != 0) {
 		snprintf(g_fake.log + used, sizeof(g_fake.log) - used, "%s(%s) ", method,
-			 text.data);
+		         text.data);
 	}
 	codec_buf_free(&g_fake.answer);
 	codec_buf_init(&g_fake.answer);
@@ -135,7 +135,7 @@ two_passes_in_file_order(void)
 	g_opts.wait_for_rpc = true;
 	CHECK_EQ(run(entries + 2, 1), 0);
 	CHECK_STR(g_fake.log, BEGIN
-		  "framework_wait_init() " STEP("runtime", "0", "rt2") "cal_config_done({}) ");
+	          "framework_wait_init() " STEP("runtime", "0", "rt2") "cal_config_done({}) ");
 	reset(FRESH);
 	CHECK_EQ(run(NULL, 0), 0);
 	CHECK_STR(g_fake.log, BEGIN "framework_start_init() cal_config_done({}) ");
@@ -152,9 +152,9 @@ a_batch_goes_as_a_whole(void)
 	reset(FRESH);
 	CHECK_EQ(run(entries, 6), 0);
 	CHECK_STR(g_fake.log, BEGIN STEP("startup", "0", "both") STEP("startup", "1", "st")
-				      STEP("startup", "2", "both") "framework_start_init() " STEP(
+	                              STEP("startup", "2", "both") "framework_start_init() " STEP(
 					      "runtime", "0", "both") STEP("runtime", "1", "rt")
-					      STEP("runtime", "2", "rt") "cal_config_done({}) ");
+	                                      STEP("runtime", "2", "rt") "cal_config_done({}) ");
 }
 
 static void
@@ -171,7 +171,7 @@ unknown_methods(void)
 	CHECK_EQ(run(entries, 4), -ECANCELED);
 	CHECK_STR(g_err, "c.json:9: there is no RPC method 'nope'");
 	CHECK_STR(g_fake.log, BEGIN
-		  "cal_config_done({\"error\":\"c.json:9: there is no RPC method 'nope'\"}) ");
+	          "cal_config_done({\"error\":\"c.json:9: there is no RPC method 'nope'\"}) ");
 	/* --json-ignore-init-errors is about methods that fail. */
 	reset(FRESH);
 	g_opts.ignore_init_errors = true;
@@ -202,7 +202,7 @@ failing_methods(void)
 	CHECK_STR(g_err, "c.json:5: rt failed: it went wrong (code -22)");
 	CHECK(strstr(g_fake.log, "rt2") == NULL);
 	CHECK(strstr(g_fake.log, "cal_config_done({\"error\":\"c.json:5: rt failed: it went wrong "
-				 "(code -22)\"})") != NULL);
+	                         "(code -22)\"})") != NULL);
 
 	reset(FRESH);
 	g_fake.fails = "rt";
@@ -242,8 +242,8 @@ goes_on_where_another_came_to(void)
 	reset("{\"phase\":\"startup\",\"startup_done\":1,\"runtime_done\":0}");
 	CHECK_EQ(run(entries, 4), 0);
 	CHECK_STR(g_fake.log, BEGIN STEP("startup", "1",
-					 "st") "framework_start_init() " STEP("runtime", "0", "rt")
-				      STEP("runtime", "1", "rt2") "cal_config_done({}) ");
+	                                 "st") "framework_start_init() " STEP("runtime", "0", "rt")
+	                              STEP("runtime", "1", "rt2") "cal_config_done({}) ");
 	reset("{\"phase\":\"runtime\",\"startup_done\":2,\"runtime_done\":1,\"startup_"
 	      "methods\":" STARTUP ",\"in_flight\":null}");
 	CHECK_EQ(run(entries, 4), 0);

@@ -79,7 +79,7 @@ fake_release(void)
 
 int
 cal_client_send(struct cal_client *client, const char *method, const void *params,
-		size_t params_len, cal_response_fn fn, void *ctx)
+                size_t params_len, cal_response_fn fn, void *ctx)
 {
 	struct fake_request *req;
 

@@ -98,7 +98,7 @@ dial(void)
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	strcpy(addr.sun_path, g_path);
+	memcpy(addr.sun_path, g_path, sizeof(g_path));
 	REQUIRE(connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0);
 	return fd;
 }
@@ -220,7 +220,7 @@ static const struct exchange rows[] = {
 	  "[{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"no "
 	  "params\"},{\"jsonrpc\":\"2.0\",\"id\":\"b\",\"result\":[2]}]\n" },
 	{ "[1]", "[{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":"
-		 "\"Invalid request\"}}]\n" },
+	         "\"Invalid request\"}}]\n" },
 	{ "[{\"method\":\"echo\"},{\"method\":\"echo\"}]", "" },
 	{ "[{\"method\":\"echo\"},{\"method\":\"fail\"}]",
 	  "[{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-19,\"message\":\"No such "
@@ -336,7 +336,7 @@ malformed_is_told_and_closed(void)
 	memset(deep + 64, ']', 64);
 	put(fd, deep, 128);
 	expect(fd, "[{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":"
-		   "\"Invalid request\"}}]\n");
+	           "\"Invalid request\"}}]\n");
 	memset(deep, '[', 65);
 	put(fd, deep, 65);
 	expect(fd, PARSE "<EOF>");
@@ -441,7 +441,7 @@ answers_out_of_order(void)
 	expect(fd, MARK_OUT);
 	fake_release();
 	expect(fd, "[{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":\"no "
-		   "params\"},{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":true}]\n" OK("1", "true"));
+	           "params\"},{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":true}]\n" OK("1", "true"));
 	close(fd);
 	/* A client that goes away in between harms nobody. */
 	fd = dial();
@@ -564,8 +564,8 @@ primary_gone(void)
 	fake_set_status(-ECONNRESET);
 	expect(fd,
 	       ERR("1", "-32603",
-		   "The primary process has ended; the outcome of this request is unknown") "<EOF"
-											    ">");
+	           "The primary process has ended; the outcome of this request is unknown") "<EOF"
+	                                                                                    ">");
 	expect(idle, "<EOF>");
 	CHECK_EQ(joined(), 1);
 	CHECK(access(g_path, F_OK) != 0);
