@@ -103,16 +103,16 @@ instance_up(void)
 
 		(void)cal_instance_path(path, sizeof(path), g_app.id, "");
 		return fail(g_app.lock_fd,
-			    "cannot take over %s: %s (run as root, or set "
-			    "CALANDRIA_RUN_ROOT to a folder of yours)",
-			    path, strerror(-g_app.lock_fd));
+		            "cannot take over %s: %s (run as root, or set "
+		            "CALANDRIA_RUN_ROOT to a folder of yours)",
+		            path, strerror(-g_app.lock_fd));
 	}
 	rc = state_create(g_app.id, g_app.opts.name);
 	if (rc != 0) {
 		cal_instance_release(g_app.id, g_app.lock_fd);
 		g_app.lock_fd = -1;
 		return fail(rc, "cannot create the state file of instance %d: %s", g_app.id,
-			    strerror(-rc));
+		            strerror(-rc));
 	}
 	state_set_rpc_socket(g_app.opts.rpc_addr);
 	state_enter(CAL_RUN_ENV);
@@ -270,9 +270,9 @@ cores_up(void)
 	rc = reactors_lock_cores(&core, &owner);
 	if (rc == -EBUSY) {
 		return fail(rc,
-			    "core %d is in use by process %d: choose other cores (-m), or share it "
-			    "with --disable-cpumask-locks",
-			    core, (int)owner);
+		            "core %d is in use by process %d: choose other cores (-m), or share it "
+		            "with --disable-cpumask-locks",
+		            core, (int)owner);
 	}
 	return rc == 0 ? 0 : fail(rc, "cannot claim core %d: %s", core, strerror(-rc));
 }
@@ -286,7 +286,7 @@ reactors_up(void)
 	rc = env_template_write(g_app.id);
 	if (rc != 0) {
 		return fail(rc, "cannot write the template for control processes: %s",
-			    strerror(-rc));
+		            strerror(-rc));
 	}
 	rc = reactors_init();
 	if (rc != 0) {
@@ -339,8 +339,8 @@ options_take(const struct spdk_app_opts *user, spdk_msg_fn start_fn)
 	}
 	if (g_env_was_up) {
 		return fail(-EALREADY,
-			    "the application was started before in this process, and EAL cannot "
-			    "be: use a new process");
+		            "the application was started before in this process, and EAL cannot "
+		            "be: use a new process");
 	}
 	if (start_fn == NULL) {
 		return fail(-EINVAL, "spdk_app_start() was called without a start function");

@@ -138,10 +138,10 @@ spdk_app_usage(void)
 
 		if (f->val < OPT_FIRST) {
 			snprintf(left, sizeof(left), "-%c, --%s%s%s", f->val, f->name,
-				 f->arg != NULL ? " " : "", f->arg != NULL ? f->arg : "");
+			         f->arg != NULL ? " " : "", f->arg != NULL ? f->arg : "");
 		} else {
 			snprintf(left, sizeof(left), "    --%s%s%s", f->name,
-				 f->arg != NULL ? " " : "", f->arg != NULL ? f->arg : "");
+			         f->arg != NULL ? " " : "", f->arg != NULL ? f->arg : "");
 		}
 		printf("  %-29s %s\n", left, f->help);
 	}
@@ -166,7 +166,7 @@ flag_find(int val)
 
 static int
 parse_number(const struct flag *flag, const char *text, long long min, long long max,
-	     long long *out)
+             long long *out)
 {
 	char *end;
 	long long value;
@@ -175,7 +175,7 @@ parse_number(const struct flag *flag, const char *text, long long min, long long
 	value = strtoll(text, &end, 0);
 	if (errno != 0 || end == text || *end != '\0' || value < min || value > max) {
 		return complain("--%s %s: a number from %lld to %lld is needed", flag->name, text,
-				min, max);
+		                min, max);
 	}
 	*out = value;
 	return 0;
@@ -189,10 +189,10 @@ parse_mem_size(const char *text, struct spdk_app_opts *opts)
 
 	if (spdk_parse_capacity(text, &size, &has_prefix) != 0) {
 		return complain("-s %s: a size in megabytes is needed, or one with K, M or G",
-				text);
+		                text);
 	}
 	if (has_prefix) {
-		size /= 1024 * 1024;
+		size >>= 20;
 	}
 	if (size == 0 || size > INT32_MAX) {
 		return complain("-s %s: at least 1 MB, and less than 2 PB, is needed", text);
@@ -225,25 +225,23 @@ parse_pci(struct spdk_app_opts *opts, bool allow, const char *text)
 	return 0;
 }
 
-/* The list lives as long as the options, that is as long as the program. */
+/* The list lives as long as the options, that is as long as the program; the names stay where they
+ * are on the command line. */
 static int
-parse_allowlist(const char *text, struct spdk_app_opts *opts)
+parse_allowlist(char *text, struct spdk_app_opts *opts)
 {
-	char *copy = strdup(text), *name, *rest = copy;
-	const char **list;
+	const char **list, *c;
 	size_t n = 0, max = 2;
-	const char *c;
+	char *name;
 
 	for (c = text; *c != '\0'; c++) {
 		max += *c == ',';
 	}
 	list = calloc(max, sizeof(*list));
-	if (copy == NULL || list == NULL) {
-		free(copy);
-		free(list);
+	if (list == NULL) {
 		return complain("out of memory");
 	}
-	while ((name = strsep(&rest, ",")) != NULL) {
+	while ((name = strsep(&text, ",")) != NULL) {
 		if (name[0] != '\0') {
 			list[n++] = name;
 		}
@@ -300,7 +298,7 @@ parse_numeric(int ch, const char *arg, struct spdk_app_opts *opts)
 	case OPT_NUM_TRACE_ENTRIES:
 		if ((value & (value - 1)) != 0) {
 			return complain("--num-trace-entries %s: a power of two is needed, or 0",
-					arg);
+			                arg);
 		}
 		opts->num_entries = (uint64_t)value;
 		break;
@@ -310,7 +308,7 @@ parse_numeric(int ch, const char *arg, struct spdk_app_opts *opts)
 
 /* Options whose value has to be understood. */
 static int
-parse_value(int ch, const char *arg, struct spdk_app_opts *opts)
+parse_value(int ch, char *arg, struct spdk_app_opts *opts)
 {
 	switch (ch) {
 	case 'i':
@@ -456,7 +454,7 @@ check_conflicts(const char *app_short, const struct option *app_long)
 		for (i = 0; i < NUM_FLAGS; i++) {
 			if (strcmp(app_long->name, g_flags[i].name) == 0) {
 				return complain("the application's option --%s is taken",
-						app_long->name);
+				                app_long->name);
 			}
 		}
 	}
@@ -493,8 +491,8 @@ handle(int ch, char **argv, struct parse_state *state, int (*parse)(int ch, char
 
 spdk_app_parse_args_rvals_t
 spdk_app_parse_args(int argc, char **argv, struct spdk_app_opts *opts, const char *getopt_str,
-		    const struct option *app_long_opts, int (*parse)(int ch, char *arg),
-		    void (*usage)(void))
+                    const struct option *app_long_opts, int (*parse)(int ch, char *arg),
+                    void (*usage)(void))
 {
 	spdk_app_parse_args_rvals_t result = SPDK_APP_PARSE_ARGS_FAIL;
 	struct parse_state state = { .opts = opts };
@@ -508,7 +506,7 @@ spdk_app_parse_args(int argc, char **argv, struct spdk_app_opts *opts, const cha
 	long_opts = long_options_build(app_long_opts);
 	/* The leading colon tells a missing value from an unknown option. */
 	if (long_opts == NULL || asprintf(&short_opts, ":%s%s", SPDK_APP_GETOPT_STRING,
-					  getopt_str != NULL ? getopt_str : "") < 0) {
+	                                  getopt_str != NULL ? getopt_str : "") < 0) {
 		short_opts = NULL;
 		complain("out of memory");
 		goto out;

@@ -155,8 +155,8 @@ app_boot_wait_checked(void)
 		rc = -EINVAL;
 	} else if (timeout != 0) {
 		snprintf(g_app.reason, sizeof(g_app.reason),
-			 "cal-confd did not say within %d s whether %s can be read: see its log",
-			 CHECK_TIMEOUT_S, g_app.config_path);
+		         "cal-confd did not say within %d s whether %s can be read: see its log",
+		         CHECK_TIMEOUT_S, g_app.config_path);
 		rc = -ETIMEDOUT;
 	}
 	pthread_mutex_unlock(&g_boot.lock);
@@ -335,8 +335,8 @@ app_boot(const cpu_set_t *reactors)
 	}
 	if (rc != 0) {
 		snprintf(g_app.reason, sizeof(g_app.reason),
-			 "cannot listen for control processes in the instance's folder: %s",
-			 strerror(-rc));
+		         "cannot listen for control processes in the instance's folder: %s",
+		         strerror(-rc));
 		app_boot_fini();
 		return rc;
 	}

@@ -70,11 +70,11 @@ check_names(const struct spdk_app_opts *opts, char *err, size_t err_size)
 	if (opts->rpc_addr != NULL &&
 	    strlen(opts->rpc_addr) >= sizeof(((struct sockaddr_un *)NULL)->sun_path)) {
 		snprintf(err, err_size,
-			 "the RPC socket's path has %zu bytes, and a socket address holds %zu: use "
-			 "a "
-			 "shorter one (-r)",
-			 strlen(opts->rpc_addr),
-			 sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1);
+		         "the RPC socket's path has %zu bytes, and a socket address holds %zu: use "
+		         "a "
+		         "shorter one (-r)",
+		         strlen(opts->rpc_addr),
+		         sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1);
 		return -ENAMETOOLONG;
 	}
 	return 0;
@@ -95,7 +95,7 @@ check_combinations(const struct spdk_app_opts *opts, char *err, size_t err_size)
 		why = "--wait-for-rpc waits for an RPC, and --no-rpc-server allows none: drop one "
 		      "of them";
 	} else if (opts->num_pci_addr > 0 && opts->pci_allowed != NULL &&
-		   opts->pci_blocked != NULL) {
+	           opts->pci_blocked != NULL) {
 		why = "PCI addresses are both allowed (-A) and blocked (-B): use one of them";
 	} else if (opts->interrupt_mode) {
 		why = "--interrupt-mode is not available in this version: reactors poll; start "
@@ -116,7 +116,7 @@ check_combinations(const struct spdk_app_opts *opts, char *err, size_t err_size)
 
 int
 app_opts_take(struct spdk_app_opts *opts, const struct spdk_app_opts *user, char *err,
-	      size_t err_size)
+              size_t err_size)
 {
 	size_t size;
 	int rc;
@@ -128,12 +128,12 @@ app_opts_take(struct spdk_app_opts *opts, const struct spdk_app_opts *user, char
 	size = user->opts_size;
 	if (size == 0) {
 		snprintf(err, err_size,
-			 "opts_size is 0: call spdk_app_opts_init(&opts, sizeof(opts)) first");
+		         "opts_size is 0: call spdk_app_opts_init(&opts, sizeof(opts)) first");
 		return -EINVAL;
 	}
 	if (size < offsetof(struct spdk_app_opts, opts_size) + sizeof(user->opts_size)) {
 		snprintf(err, err_size,
-			 "opts_size is %zu, less than any version of the structure ever had", size);
+		         "opts_size is %zu, less than any version of the structure ever had", size);
 		return -EINVAL;
 	}
 	opts_default(opts);

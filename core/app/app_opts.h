@@ -20,7 +20,7 @@ struct spdk_app_opts;
  *  everything that can be checked without building anything. `err` gets one sentence. Returns 0 or
  *  a negative errno. */
 int app_opts_take(struct spdk_app_opts *opts, const struct spdk_app_opts *user, char *err,
-		  size_t err_size);
+                  size_t err_size);
 
 /** What SPDK's structure has no room for; set by spdk_app_parse_args(), used by the next
  *  spdk_app_start(). */

@@ -23,16 +23,17 @@
 #include "core/reactor/reactor_internal.h"
 
 /* How long `running` may wait for the JSON-RPC socket to listen. */
-#define RPC_READY_TIMEOUT_US (5 * 1000 * 1000)
+#define RPC_READY_TIMEOUT_US (5ull * 1000 * 1000)
 
 struct waiter {
 	app_init_fn fn;
 	void *ctx;
 	TAILQ_ENTRY(waiter) link;
 };
+TAILQ_HEAD(waiter_list, waiter);
 
 static struct {
-	TAILQ_HEAD(, waiter) waiters;
+	struct waiter_list waiters;
 	bool init_asked;      /* framework_start_init came, or was not needed */
 	bool subsystems_walk; /* spdk_subsystem_init() has not answered yet */
 	bool rpc_ready;
@@ -112,7 +113,7 @@ subsystems_ready(int rc, void *ctx)
 	}
 	if (rc != 0) {
 		app_run_fail(rc, "subsystem %s failed to initialise: %s",
-			     failed != NULL ? failed->name : "?", strerror(-rc));
+		             failed != NULL ? failed->name : "?", strerror(-rc));
 		return;
 	}
 	spdk_rpc_set_state(SPDK_RPC_RUNTIME);
@@ -233,7 +234,7 @@ rpc_patience_over(void *ctx)
 {
 	spdk_poller_unregister(&g_run.rpc_patience);
 	SPDK_WARNLOG("cal-rpcd does not say that %s listens: going on without it\n",
-		     g_app.opts.rpc_addr);
+	             g_app.opts.rpc_addr);
 	g_run.rpc_ready = true;
 	enter_running();
 	return SPDK_POLLER_BUSY;
@@ -258,8 +259,8 @@ enter_running(void)
 	spdk_poller_unregister(&g_run.rpc_patience);
 	state_enter(CAL_RUN_RUNNING);
 	SPDK_NOTICELOG("%s runs: instance %d, %s%s\n", g_app.opts.name, g_app.id,
-		       g_app.opts.rpc_addr != NULL ? "JSON-RPC on " : "no JSON-RPC socket",
-		       g_app.opts.rpc_addr != NULL ? g_app.opts.rpc_addr : "");
+	               g_app.opts.rpc_addr != NULL ? "JSON-RPC on " : "no JSON-RPC socket",
+	               g_app.opts.rpc_addr != NULL ? g_app.opts.rpc_addr : "");
 	g_app.start_fn(g_app.start_ctx);
 }
 

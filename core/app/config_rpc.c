@@ -84,12 +84,12 @@ begin_answer(void *ctx, int rc, const char *reason)
 
 	if (rc != 0) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
-						 reason);
+		                                 reason);
 		return;
 	}
 	phase = g_progress.done || !g_app.has_config ? "done"
-		: is_runtime()                       ? "runtime"
-						     : "startup";
+	        : is_runtime()                       ? "runtime"
+	                                             : "startup";
 	w = spdk_jsonrpc_begin_result(request);
 	spdk_json_write_object_begin(w);
 	spdk_json_write_named_string(w, "phase", phase);
@@ -112,7 +112,7 @@ rpc_config_begin(struct spdk_jsonrpc_request *request, const struct spdk_json_va
 	if (spdk_json_decode_object(params, g_begin_decoders, SPDK_COUNTOF(g_begin_decoders), &p) !=
 	    0) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
-						 "source is required: the file that is loaded");
+		                                 "source is required: the file that is loaded");
 		return;
 	}
 	if (!g_progress.done) {
@@ -179,7 +179,7 @@ step_handle(struct spdk_jsonrpc_request *request, const struct spdk_json_val *pa
 	}
 	if (g_progress.done) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_STATE,
-						 "the configuration was loaded already");
+		                                 "the configuration was loaded already");
 		goto out;
 	}
 	if (p.index != *counter) {
@@ -234,14 +234,14 @@ rpc_config_done(struct spdk_jsonrpc_request *request, const struct spdk_json_val
 	struct done_params p = {};
 
 	if (params != NULL && spdk_json_decode_object(params, g_done_decoders,
-						      SPDK_COUNTOF(g_done_decoders), &p) != 0) {
+	                                              SPDK_COUNTOF(g_done_decoders), &p) != 0) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
-						 "the only parameter is error, a sentence");
+		                                 "the only parameter is error, a sentence");
 		return;
 	}
 	if (g_progress.done || !g_app.has_config || (p.error == NULL && !is_runtime())) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_STATE,
-						 "no configuration is at its end");
+		                                 "no configuration is at its end");
 		free(p.error);
 		return;
 	}

@@ -34,8 +34,8 @@ main(int argc, char **argv)
 	}
 	if (optind < argc) {
 		fprintf(stderr,
-			"calandria: unexpected argument %s; `calandria -h` lists the options\n",
-			argv[optind]);
+		        "calandria: unexpected argument %s; `calandria -h` lists the options\n",
+		        argv[optind]);
 		return 2;
 	}
 	rc = spdk_app_start(&opts, started, NULL);

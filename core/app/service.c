@@ -162,7 +162,7 @@ describe_status(int status, char *buf, size_t size)
 {
 	if (WIFSIGNALED(status)) {
 		snprintf(buf, size, "killed by signal %d (%s)", WTERMSIG(status),
-			 strsignal(WTERMSIG(status)));
+		         strsignal(WTERMSIG(status)));
 	} else {
 		snprintf(buf, size, "exit status %d", WEXITSTATUS(status));
 	}
@@ -218,11 +218,11 @@ schedule_restart(struct service *svc, const char *how)
 	if (svc->ends_in_row == SERVICE_CRASH_LOOP) {
 		log_path(svc, path, sizeof(path));
 		snprintf(text, sizeof(text), "%s ended %u times in a row, last: %s; see %s",
-			 svc->binary, svc->ends_in_row, how, path);
+		         svc->binary, svc->ends_in_row, how, path);
 		tell(SERVICE_EVENT_LOOP, svc, text);
 	} else if (svc->ends_in_row < SERVICE_CRASH_LOOP) {
 		SPDK_WARNLOG("%s ended (%s): starts again %s\n", svc->binary, how,
-			     delay == 0 ? "at once" : "shortly");
+		             delay == 0 ? "at once" : "shortly");
 	}
 	if (delay == 0) {
 		service_start(svc);
@@ -342,8 +342,8 @@ service_start(struct service *svc)
 		show(svc, CAL_SERVICE_OFF);
 		if (!svc->optional) {
 			snprintf(text, sizeof(text),
-				 "%s was not found in %s: set CALANDRIA_LIBEXEC to its folder",
-				 svc->binary, path);
+			         "%s was not found in %s: set CALANDRIA_LIBEXEC to its folder",
+			         svc->binary, path);
 			tell(SERVICE_EVENT_NO_BINARY, svc, text);
 		}
 		return;

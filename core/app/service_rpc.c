@@ -19,7 +19,7 @@ rpc_service_list(struct spdk_jsonrpc_request *request, const struct spdk_json_va
 
 	if (params != NULL) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
-						 "cal_service_list requires no parameters");
+		                                 "cal_service_list requires no parameters");
 		return;
 	}
 	n = app_service_list(services, CAL_STATE_MAX_SERVICES);
@@ -56,9 +56,9 @@ rpc_service_restart(struct spdk_jsonrpc_request *request, const struct spdk_json
 	int rc;
 
 	if (spdk_json_decode_object(params, g_restart_decoders, SPDK_COUNTOF(g_restart_decoders),
-				    &p) != 0) {
+	                            &p) != 0) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
-						 "name is required: rpcd, confd, mond or all");
+		                                 "name is required: rpcd, confd, mond or all");
 		goto out;
 	}
 	rc = app_service_restart(p.name);

@@ -141,7 +141,7 @@ service_find(const char *binary, char *path, size_t size)
 		}
 	}
 	snprintf(path, size, "%s%s%s or $PATH", libexec != NULL ? libexec : "",
-		 libexec != NULL ? ", " : "", own);
+	         libexec != NULL ? ", " : "", own);
 	return -ENOENT;
 }
 
@@ -157,7 +157,7 @@ actions_build(posix_spawn_file_actions_t *actions, int fd, const char *log_path)
 	}
 	if (rc == 0) {
 		rc = posix_spawn_file_actions_addopen(actions, 1, log_path,
-						      O_WRONLY | O_CREAT | O_APPEND, 0600);
+		                                      O_WRONLY | O_CREAT | O_APPEND, 0600);
 	}
 	if (rc == 0) {
 		rc = posix_spawn_file_actions_adddup2(actions, 1, 2);
@@ -180,7 +180,7 @@ attr_build(posix_spawnattr_t *attr)
 	/* A group of its own: a Ctrl-C at the terminal is for the primary, which ends them. */
 	posix_spawnattr_setpgroup(attr, 0);
 	return posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
-						      POSIX_SPAWN_SETPGROUP);
+	                                              POSIX_SPAWN_SETPGROUP);
 }
 
 pid_t
@@ -205,7 +205,7 @@ service_spawn(const char *path, char *const argv[], int fd, const char *log_path
 	}
 	if (rc == 0) {
 		rc = posix_spawn(&pid, path, &actions, &attr, argv,
-				 g_env != NULL ? g_env : environ);
+		                 g_env != NULL ? g_env : environ);
 	}
 	posix_spawnattr_destroy(&attr);
 no_attr:

@@ -122,7 +122,7 @@ state_set_rpc_socket(const char *path)
 {
 	seq_begin(&g_file->main_seq);
 	snprintf(g_file->main.rpc_socket, sizeof(g_file->main.rpc_socket), "%s",
-		 path != NULL ? path : "");
+	         path != NULL ? path : "");
 	seq_end(&g_file->main_seq);
 }
 

@@ -118,24 +118,24 @@ check_names(char *err, size_t err_size)
 		other = subsystem_find(subsystem->name);
 		if (other != subsystem) {
 			snprintf(err, err_size,
-				 "two subsystems are named %s: link only one of them",
-				 subsystem->name);
+			         "two subsystems are named %s: link only one of them",
+			         subsystem->name);
 			return -EEXIST;
 		}
 	}
 	TAILQ_FOREACH (depend, &g_depends, tailq) {
 		if (subsystem_find(depend->name) == NULL) {
 			snprintf(err, err_size,
-				 "subsystem %s, which says that it depends on %s, is not "
-				 "registered: "
-				 "link it in",
-				 depend->name, depend->depends_on);
+			         "subsystem %s, which says that it depends on %s, is not "
+			         "registered: "
+			         "link it in",
+			         depend->name, depend->depends_on);
 			return -ENOENT;
 		}
 		if (subsystem_find(depend->depends_on) == NULL) {
 			snprintf(err, err_size,
-				 "subsystem %s depends on %s, which is not registered: link it in",
-				 depend->name, depend->depends_on);
+			         "subsystem %s depends on %s, which is not registered: link it in",
+			         depend->name, depend->depends_on);
 			return -ENOENT;
 		}
 	}
@@ -288,7 +288,7 @@ spdk_subsystem_init_next(int rc)
 {
 	if (g_walk.init_fn == NULL || g_walk.current == NULL) {
 		SPDK_ERRLOG("spdk_subsystem_init_next(%d) called while no subsystem initialises\n",
-			    rc);
+		            rc);
 		return;
 	}
 	if (rc != 0) {

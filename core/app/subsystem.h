@@ -28,7 +28,7 @@ struct spdk_subsystem *subsystem_find(const char *name);
 
 /** Iterate over what `subsystem` depends on: pass NULL first, then the last one returned. */
 struct spdk_subsystem_depend *subsystem_depend_next(const struct spdk_subsystem *subsystem,
-						    struct spdk_subsystem_depend *last);
+                                                    struct spdk_subsystem_depend *last);
 
 /** The one whose init or fini is under way, NULL for none. */
 struct spdk_subsystem *subsystem_current(void);

@@ -114,12 +114,12 @@ eal_start(const struct spdk_env_opts *opts, char *err, size_t err_size)
 	rc = instance_dir_make(id, dir, sizeof(dir));
 	if (rc != 0) {
 		return env_fail(err, err_size, rc, "cannot create the folder of instance %d: %s",
-				id, strerror(-rc));
+		                id, strerror(-rc));
 	}
 	rc = env_args_build(&args, &copy, &plan, spdk_log_get_print_level() >= SPDK_LOG_DEBUG);
 	if (rc != 0) {
 		return env_fail(err, err_size, rc, "too many options for DPDK's EAL: %s",
-				strerror(-rc));
+		                strerror(-rc));
 	}
 	descriptors_allow(&plan);
 	rc = env_eal_start(&args, dir, err, err_size);
@@ -139,11 +139,11 @@ env_primary_init(const struct spdk_env_opts *opts, char *err, size_t err_size)
 
 	if (g_env.in_use || (opts == NULL) != g_env.eal_started) {
 		return env_fail(err, err_size, g_env.in_use ? -EALREADY : -EINVAL,
-				"the environment is %s",
-				g_env.in_use || opts != NULL
-					? "started already: start it again with no options after "
-					  "its end"
-					: "not started yet: give it options");
+		                "the environment is %s",
+		                g_env.in_use || opts != NULL
+		                        ? "started already: start it again with no options after "
+		                          "its end"
+		                        : "not started yet: give it options");
 	}
 	if (opts != NULL) {
 		rc = eal_start(opts, err, err_size);

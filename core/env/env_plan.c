@@ -73,7 +73,7 @@ cpus_check(const cpu_set_t *cpus, char *err, size_t err_size)
 	if (env_machine_cpus("present", &present) != 0 ||
 	    env_machine_cpus("online", &online) != 0) {
 		return env_fail(err, err_size, -ENOENT,
-				"cannot tell which cores this machine has: is /sys mounted?");
+		                "cannot tell which cores this machine has: is /sys mounted?");
 	}
 	env_cpu_list_format(&present, has, sizeof(has));
 	for (cpu = 0; cpu < CPU_SETSIZE; cpu++) {
@@ -82,19 +82,19 @@ cpus_check(const cpu_set_t *cpus, char *err, size_t err_size)
 		}
 		if (!CPU_ISSET(cpu, &present)) {
 			return env_fail(err, err_size, -EINVAL,
-					"core %u does not exist: this machine has %s", cpu, has);
+			                "core %u does not exist: this machine has %s", cpu, has);
 		}
 		if (!CPU_ISSET(cpu, &online)) {
 			return env_fail(err, err_size, -EINVAL,
-					"core %u is offline: choose another, or `echo 1 > "
-					"/sys/devices/system/cpu/cpu%u/online`",
-					cpu, cpu);
+			                "core %u is offline: choose another, or `echo 1 > "
+			                "/sys/devices/system/cpu/cpu%u/online`",
+			                cpu, cpu);
 		}
 		if (!env_cpu_is_allowed(cpu)) {
 			return env_fail(err, err_size, -EPERM,
-					"core %u is not allowed to this process (cpuset of its "
-					"cgroup): choose another, or allow it",
-					cpu);
+			                "core %u is not allowed to this process (cpuset of its "
+			                "cgroup): choose another, or allow it",
+			                cpu);
 		}
 	}
 	return 0;
@@ -107,23 +107,23 @@ cores_plan(const struct spdk_env_opts *opts, struct env_plan *plan, char *err, s
 
 	if (opts->core_mask != NULL && opts->lcore_map != NULL) {
 		return env_fail(err, err_size, -EINVAL,
-				"a core mask (-m %s) and a core map (--lcores %s) are given: use "
-				"one of them",
-				opts->core_mask, opts->lcore_map);
+		                "a core mask (-m %s) and a core map (--lcores %s) are given: use "
+		                "one of them",
+		                opts->core_mask, opts->lcore_map);
 	}
 	if (opts->lcore_map != NULL) {
 		if (env_lcore_map_parse(opts->lcore_map, &plan->lcores, &plan->cpus) != 0) {
 			return env_fail(err, err_size, -EINVAL,
-					"core map \"%s\" cannot be read: write lcores or "
-					"lcore@cpu, such as \"0,1@3,(4-5)@(6,7)\"",
-					opts->lcore_map);
+			                "core map \"%s\" cannot be read: write lcores or "
+			                "lcore@cpu, such as \"0,1@3,(4-5)@(6,7)\"",
+			                opts->lcore_map);
 		}
 	} else {
 		if (env_cores_parse(opts->core_mask, &plan->lcores) != 0) {
 			return env_fail(err, err_size, -EINVAL,
-					"core mask \"%s\" cannot be read: write a hexadecimal mask "
-					"(0x3) or a list ([0,2-3])",
-					opts->core_mask);
+			                "core mask \"%s\" cannot be read: write a hexadecimal mask "
+			                "(0x3) or a list ([0,2-3])",
+			                opts->core_mask);
 		}
 		plan->cpus = plan->lcores;
 	}
@@ -134,17 +134,17 @@ cores_plan(const struct spdk_env_opts *opts, struct env_plan *plan, char *err, s
 	for (core = RTE_MAX_LCORE; core < CPU_SETSIZE; core++) {
 		if (CPU_ISSET(core, &plan->lcores)) {
 			return env_fail(err, err_size, -EINVAL,
-					"core %d cannot be used under its own number: DPDK was "
-					"built for %d, map it with --lcores '0@%d'",
-					core, RTE_MAX_LCORE, core);
+			                "core %d cannot be used under its own number: DPDK was "
+			                "built for %d, map it with --lcores '0@%d'",
+			                core, RTE_MAX_LCORE, core);
 		}
 	}
 	plan->main_core = (unsigned)first_of(&plan->lcores);
 	if (opts->main_core >= 0) {
 		if (opts->main_core >= CPU_SETSIZE || !CPU_ISSET(opts->main_core, &plan->lcores)) {
 			return env_fail(err, err_size, -EINVAL,
-					"main core %d is not one of the given cores",
-					opts->main_core);
+			                "main core %d is not one of the given cores",
+			                opts->main_core);
 		}
 		plan->main_core = (unsigned)opts->main_core;
 	}
@@ -187,7 +187,7 @@ memory_share(struct env_plan *plan, unsigned mem_mb, uint64_t page_size)
  * would mix sizes and take a gigabyte page for a rest of two megabytes. */
 static int
 hugedir_choose(const struct spdk_env_opts *opts, struct env_hugedir *out, char *err,
-	       size_t err_size)
+               size_t err_size)
 {
 	uint64_t want = (uint64_t)opts->mem_size * MB;
 	const struct env_hugedir *best = NULL, *d;
@@ -211,24 +211,24 @@ hugedir_choose(const struct spdk_env_opts *opts, struct env_hugedir *out, char *
 		if (best == NULL || (enough && !best_enough) ||
 		    (enough == best_enough &&
 		     (enough ? d->page_size < best->page_size
-			     : d->num_free * d->page_size > best->num_free * best->page_size))) {
+		             : d->num_free * d->page_size > best->num_free * best->page_size))) {
 			best = d;
 			best_enough = enough;
 		}
 	}
 	if (best == NULL && opts->hugedir != NULL) {
 		return env_fail(err, err_size, -ENOENT,
-				"%s is not on a mounted hugetlbfs: name one that is, or leave "
-				"--huge-dir out",
-				opts->hugedir);
+		                "%s is not on a mounted hugetlbfs: name one that is, or leave "
+		                "--huge-dir out",
+		                opts->hugedir);
 	}
 	if (env_machine_pages_reserved() == 0) {
 		return env_fail(err, err_size, -ENOMEM,
-				"this machine has no hugepages: run `scripts/setup.sh config`");
+		                "this machine has no hugepages: run `scripts/setup.sh config`");
 	}
 	if (best == NULL) {
 		return env_fail(err, err_size, -ENOENT,
-				"no hugetlbfs is mounted: run `scripts/setup.sh config`");
+		                "no hugetlbfs is mounted: run `scripts/setup.sh config`");
 	}
 	*out = *best;
 	if (opts->hugedir != NULL) {
@@ -250,7 +250,7 @@ hugedir_check(const struct env_hugedir *dir, char *err, size_t err_size)
 			close(fd);
 		}
 		return env_fail(err, err_size, -EACCES,
-				"no permission to use the hugepages in %s: run as root", dir->path);
+		                "no permission to use the hugepages in %s: run as root", dir->path);
 	}
 	/* EAL waits for this lock without end; whoever starts holds it for a fraction of a second.
 	 */
@@ -293,21 +293,21 @@ pages_check(const struct env_plan *plan, char *err, size_t err_size)
 		need = plan->mem_mb[node] / page_mb;
 		if (need > env_machine_node_free(node, dir->page_size)) {
 			return env_fail(err, err_size, -ENOMEM,
-					"%u MB are wanted on NUMA node %u but only %" PRIu64
-					" MB of hugepages are free there: reserve more on it, or "
-					"choose cores of one node",
-					plan->mem_mb[node], node,
-					env_machine_node_free(node, dir->page_size) * page_mb);
+			                "%u MB are wanted on NUMA node %u but only %" PRIu64
+			                " MB of hugepages are free there: reserve more on it, or "
+			                "choose cores of one node",
+			                plan->mem_mb[node], node,
+			                env_machine_node_free(node, dir->page_size) * page_mb);
 		}
 	}
 	/* EAL keeps a descriptor a page. */
 	need = plan->total_mb / page_mb + SPARE_DESCRIPTORS;
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < need) {
 		return env_fail(err, err_size, -EMFILE,
-				"%u MB in pages of %" PRIu64 " MB take %" PRIu64
-				" descriptors but at most %" PRIu64
-				" are allowed: raise `ulimit -Hn`, or ask for less with -s",
-				plan->total_mb, page_mb, need, (uint64_t)limit.rlim_max);
+		                "%u MB in pages of %" PRIu64 " MB take %" PRIu64
+		                " descriptors but at most %" PRIu64
+		                " are allowed: raise `ulimit -Hn`, or ask for less with -s",
+		                plan->total_mb, page_mb, need, (uint64_t)limit.rlim_max);
 	}
 	return 0;
 }
@@ -325,13 +325,13 @@ env_plan_make(const struct spdk_env_opts *opts, struct env_plan *plan, char *err
 	if (opts->iova_mode != NULL && strcmp(opts->iova_mode, "pa") != 0 &&
 	    strcmp(opts->iova_mode, "va") != 0) {
 		return env_fail(err, err_size, -EINVAL,
-				"I/O address mode \"%s\" does not exist: it is \"pa\" or \"va\"",
-				opts->iova_mode);
+		                "I/O address mode \"%s\" does not exist: it is \"pa\" or \"va\"",
+		                opts->iova_mode);
 	}
 	if (opts->pci_allowed != NULL && opts->pci_blocked != NULL) {
 		return env_fail(err, err_size, -EINVAL,
-				"PCI devices are both allowed (-A) and blocked (-B): use one of "
-				"them");
+		                "PCI devices are both allowed (-A) and blocked (-B): use one of "
+		                "them");
 	}
 	if (opts->no_huge) {
 		memory_share(plan, (unsigned)opts->mem_size, MB);

@@ -18,7 +18,7 @@
 
 #define NAME_OF(names_, i_) ((i_) < sizeof(names_) / sizeof((names_)[0]) ? (names_)[i_] : "unknown")
 /* How long a writer in the middle of a write is waited for. */
-#define COPY_PATIENCE_NS (10u * 1000 * 1000)
+#define COPY_PATIENCE_NS (10ull * 1000 * 1000)
 #define TERMINATE(text_) ((text_)[sizeof(text_) - 1] = '\0')
 
 const char *
@@ -113,7 +113,7 @@ picture_take(const struct cal_state_file *file, struct cal_state_file *out)
 	out->size = file->size;
 	block_copy(&file->main_seq, &out->main, &file->main, sizeof(out->main));
 	block_copy(&file->services_seq, &out->num_services, &file->num_services,
-		   sizeof(*out) - offsetof(struct cal_state_file, num_services));
+	           sizeof(*out) - offsetof(struct cal_state_file, num_services));
 	picture_clean(out);
 	return 0;
 }

@@ -43,7 +43,7 @@ static void
 what_is_written_is_read(void)
 {
 	struct cal_state_service services[2] = { { .name = "rpcd", .pid = 7, .state = 2 },
-						 { .name = "confd", .restarts = 3 } };
+		                                 { .name = "confd", .restarts = 3 } };
 	struct cal_state_service copy[CAL_STATE_MAX_SERVICES];
 	static struct cal_state_file seen;
 	bool alive;
