@@ -83,7 +83,8 @@ call_once(struct ctl *ctl, const char *method, struct json_object *params)
 }
 
 static void
-print_latencies(const struct ctl *ctl, const char *method, struct ctl_latency *l, double seconds)
+print_latencies(const struct ctl *ctl, const char *method, struct ctl_latency *l, double seconds,
+                double attach_ms)
 {
 	struct json_object *root, *latency;
 	double p50, p99, max, average;
@@ -96,6 +97,7 @@ print_latencies(const struct ctl *ctl, const char *method, struct ctl_latency *l
 	if (!ctl->json) {
 		printf("%s: %zu calls in %s, one after another\n", method, l->count,
 		       ctl_units_duration(seconds).s);
+		printf("  attach   %s\n", ctl_units_latency(attach_ms * 1000).s);
 		printf("  latency  avg %s, p50 %s, p99 %s, max %s\n", ctl_units_latency(average).s,
 		       ctl_units_latency(p50).s, ctl_units_latency(p99).s,
 		       ctl_units_latency(max).s);
@@ -106,6 +108,7 @@ print_latencies(const struct ctl *ctl, const char *method, struct ctl_latency *l
 	ctl_json_put_str(root, "method", method);
 	ctl_json_put_u64(root, "calls", l->count);
 	ctl_json_put(root, "seconds", ctl_json_new_double(seconds, 3));
+	ctl_json_put(root, "attach_ms", ctl_json_new_double(attach_ms, 3));
 	ctl_json_put(latency, "avg", ctl_json_new_double(average, 2));
 	ctl_json_put(latency, "p50", ctl_json_new_double(p50, 2));
 	ctl_json_put(latency, "p99", ctl_json_new_double(p99, 2));
@@ -156,7 +159,7 @@ measure(struct ctl *ctl, const char *method, const void *params, size_t len, str
 }
 
 static int
-call_repeatedly(struct ctl *ctl, const char *method, struct json_object *params)
+call_repeatedly(struct ctl *ctl, const char *method, struct json_object *params, double attach_ms)
 {
 	struct ctl_latency latency;
 	struct codec_buf buf;
@@ -175,8 +178,8 @@ call_repeatedly(struct ctl *ctl, const char *method, struct json_object *params)
 		begin = ctl_now_ns();
 		rc = measure(ctl, method, params != NULL ? buf.data : NULL, buf.len, &latency);
 		if (rc == CTL_OK) {
-			print_latencies(ctl, method, &latency,
-			                (double)(ctl_now_ns() - begin) / 1e9);
+			print_latencies(ctl, method, &latency, (double)(ctl_now_ns() - begin) / 1e9,
+			                attach_ms);
 		}
 	}
 	codec_buf_free(&buf);
@@ -188,6 +191,7 @@ static int
 run(struct ctl *ctl, int argc, char **argv)
 {
 	struct json_object *params = NULL;
+	uint64_t begin;
 	int rc;
 
 	if (opts.repeat > MAX_REPEAT) {
@@ -200,10 +204,12 @@ run(struct ctl *ctl, int argc, char **argv)
 			return rc;
 		}
 	}
+	begin = ctl_now_ns();
 	rc = ctl_attach(ctl);
-	if (rc == CTL_OK) {
-		rc = opts.repeat > 0 ? call_repeatedly(ctl, argv[0], params)
-		                     : call_once(ctl, argv[0], params);
+	if (rc == CTL_OK && opts.repeat > 0) {
+		rc = call_repeatedly(ctl, argv[0], params, (double)(ctl_now_ns() - begin) / 1e6);
+	} else if (rc == CTL_OK) {
+		rc = call_once(ctl, argv[0], params);
 	}
 	json_object_put(params);
 	return rc;

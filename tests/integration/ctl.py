@@ -45,7 +45,7 @@ def check_rpc(cal):
     error = json.loads(cal.calctl("--json", "rpc", "no_such_method", rc=1).stderr)
     assert error["code"] == -32601 and error["message"], error
     repeated = cal.ask("rpc", "--repeat", "1000", "spdk_get_version")
-    keys(repeated, "method calls seconds latency_us")
+    keys(repeated, "method calls seconds attach_ms latency_us")
     keys(repeated["latency_us"], "avg p50 p99 max")
     assert repeated["calls"] == 1000 and 0 < repeated["latency_us"]["p50"] < 10000, repeated
     assert "p50" in cal.calctl("rpc", "--repeat", "10", "spdk_get_version").stdout
