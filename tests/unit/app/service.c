@@ -266,7 +266,7 @@ nothing_of_ours_reaches_a_service(void)
 	sigaddset(&blocked, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &blocked, NULL);
 	script("cal-rpcd", "for f in /proc/$$/fd/*; do printf 'fd=%s ' ${f##*/}; done\n"
-	                   "grep -E '^Sig(Blk|Ign)' /proc/$$/status\n"
+	                   "grep -E '^Sig(Blk|Ign)' /proc/self/status\n"
 	                   "echo service_fd=$CAL_SERVICE_FD instance=$CAL_INSTANCE args=\"$*\"\n"
 	                   "echo to-stderr >&2\n"
 	                   "exec sleep 100");
