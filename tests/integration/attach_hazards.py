@@ -50,9 +50,10 @@ def read_line(proc, timeout):
 
 
 class Program:
-    def __init__(self, argv, env):
+    def __init__(self, argv, env, cpus=None):
         self.proc = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                     stderr=subprocess.PIPE, text=True, bufsize=1, env=env)
+                                     stderr=subprocess.PIPE, text=True, bufsize=1, env=env,
+                                     preexec_fn=cpus and (lambda: os.sched_setaffinity(0, cpus)))
 
     def end(self, sig=None):
         """Its exit status. Without a signal it is asked to end by the end of its stdin."""
@@ -104,7 +105,7 @@ class Secondary(Program):
     """Ours has a private folder, as the gate would give it one, and remove it."""
     count = 0
 
-    def __init__(self, place, primary, plain):
+    def __init__(self, place, primary, plain, cpus=None):
         Secondary.count += 1
         self.private = os.path.join(place.root, "link", str(Secondary.count))
         self.begin = time.monotonic()
@@ -113,7 +114,7 @@ class Secondary(Program):
         else:
             os.makedirs(self.private, mode=0o700)
             super().__init__([ATTACH, os.path.join(primary.dir, "template"), self.private],
-                             place.env)
+                             place.env, cpus)
 
     def attached_ms(self, timeout=ANSWER_S):
         """How long its attach took, None when it hangs."""
@@ -133,6 +134,19 @@ class Secondary(Program):
     def hugepages_kb(self):
         with open(f"/proc/{self.proc.pid}/status") as f:
             return next(int(line.split()[1]) for line in f if line.startswith("HugetlbPages"))
+
+    def threads(self):
+        return [int(tid) for tid in os.listdir(f"/proc/{self.proc.pid}/task")]
+
+    def inheritable(self):
+        """Its descriptors beyond the standard ones that a program which it starts would get."""
+        found = []
+        for fd in os.listdir(f"/proc/{self.proc.pid}/fdinfo"):
+            with open(f"/proc/{self.proc.pid}/fdinfo/{fd}") as f:
+                flags = next(int(line.split()[1], 8) for line in f if line.startswith("flags"))
+            if int(fd) > 2 and not flags & os.O_CLOEXEC:
+                found.append(os.readlink(f"/proc/{self.proc.pid}/fd/{fd}"))
+        return found
 
 
 class Place:
@@ -186,8 +200,13 @@ def try_ours(place, rng):
     check(median <= MEDIAN_LIMIT_MS,
           f"attach takes {median:.1f} ms (median of {len(times)}, aim 30, limit {MEDIAN_LIMIT_MS:.0f})")
 
-    held = Secondary(place, primary, False)
+    last_cpu = {max(os.sched_getaffinity(0))}
+    held = Secondary(place, primary, False, last_cpu)
     check(held.attached_ms() is not None, "a secondary stays attached")
+    strays = [t for t in held.threads() if os.sched_getaffinity(t) != last_cpu]
+    check(strays == [], f"none of its {len(held.threads())} threads leaves the CPU that it was given")
+    check(held.inheritable() == [], f"all of its descriptors are close-on-exec: {held.inheritable()}")
+    check(os.listdir(held.private) == [], "its private copy is removed already")
     check(held.hugepages_kb() == 0, "it maps no hugepage of the primary's")
     check(primary.files() == files, "files are as before while it is attached")
     held.proc.send_signal(signal.SIGSTOP)
