@@ -57,7 +57,7 @@ memory_add(struct env_args *args, const struct spdk_env_opts *opts, const struct
 	}
 	for (node = 0; node < plan->num_nodes; node++) {
 		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%u", node ? "," : "",
-					plan->mem_mb[node]);
+		                        plan->mem_mb[node]);
 	}
 	env_args_add(args, "--socket-mem=%s", list);
 	env_args_add(args, "--socket-limit=%s", list);
@@ -80,7 +80,7 @@ pci_add(struct env_args *args, const struct spdk_env_opts *opts)
 	for (i = 0; list != NULL && i < opts->num_pci_addr; i++) {
 		if (spdk_pci_addr_fmt(bdf, sizeof(bdf), &list[i]) == 0) {
 			env_args_add(args, "%s=%s",
-				     list == opts->pci_allowed ? "--allow" : "--block", bdf);
+			             list == opts->pci_allowed ? "--allow" : "--block", bdf);
 		}
 	}
 	if (opts->vf_token != NULL) {
@@ -107,7 +107,7 @@ context_add(struct env_args *args, const char *context)
 
 int
 env_args_build(struct env_args *args, const struct spdk_env_opts *opts, const struct env_plan *plan,
-	       bool debug)
+               bool debug)
 {
 	char cores[1024];
 	int rc;

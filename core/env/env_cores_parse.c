@@ -198,8 +198,8 @@ env_cpu_list_format(const cpu_set_t *set, char *buf, size_t size)
 		for (last = cpu; last + 1 < CPU_SETSIZE && CPU_ISSET(last + 1, set); last++) {
 		}
 		n = last == cpu ? snprintf(buf + len, size - len, "%s%zu", len ? "," : "", cpu)
-				: snprintf(buf + len, size - len, "%s%zu-%zu", len ? "," : "", cpu,
-					   last);
+		                : snprintf(buf + len, size - len, "%s%zu-%zu", len ? "," : "", cpu,
+		                           last);
 		if (n < 0 || (size_t)n >= size - len) {
 			return -ENAMETOOLONG;
 		}

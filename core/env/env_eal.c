@@ -200,8 +200,8 @@ env_eal_start(struct env_args *args, const char *runtime_dir, char *err, size_t 
 	if (rc != 0) {
 		both = g_log.last[0] != '\0' && strcmp(g_log.first, g_log.last) != 0;
 		return env_fail(err, err_size, rc, "DPDK's EAL did not start: %s%s%s (%s)",
-				g_log.first[0] != '\0' ? g_log.first : "it does not say why",
-				both ? "; " : "", both ? g_log.last : "", strerror(-rc));
+		                g_log.first[0] != '\0' ? g_log.first : "it does not say why",
+		                both ? "; " : "", both ? g_log.last : "", strerror(-rc));
 	}
 	return 0;
 }

@@ -80,22 +80,6 @@ own_dir_remove(void)
 	}
 }
 
-/* EAL keeps a descriptor for each page; the plan has checked that they are allowed. */
-static void
-descriptors_allow(const struct env_plan *plan)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && plan->hugedir.page_size > 0) {
-		rlim_t need = plan->total_mb / (plan->hugedir.page_size >> 20) + 1024;
-
-		if (limit.rlim_cur < need) {
-			limit.rlim_cur = need;
-			setrlimit(RLIMIT_NOFILE, &limit);
-		}
-	}
-}
-
 static int
 eal_start(const struct spdk_env_opts *opts, char *err, size_t err_size)
 {
@@ -121,7 +105,6 @@ eal_start(const struct spdk_env_opts *opts, char *err, size_t err_size)
 		return env_fail(err, err_size, rc, "too many options for DPDK's EAL: %s",
 		                strerror(-rc));
 	}
-	descriptors_allow(&plan);
 	rc = env_eal_start(&args, dir, err, err_size);
 	env_args_free(&args);
 	if (rc == 0) {

@@ -35,6 +35,6 @@ int env_template_write(int id);
  * mapped by then. Shares no lock, no heap and no page with the primary. Once a process. Returns 0
  * or a negative errno with a sentence in `err`. */
 int env_secondary_init(const char *template_dir, const char *private_dir, char *err,
-		       size_t err_size);
+                       size_t err_size);
 
 #endif

@@ -80,7 +80,7 @@ env_machine_siblings(unsigned cpu, cpu_set_t *out)
 {
 	char text[1024];
 	int rc = text_read(text, sizeof(text),
-			   "%s/devices/system/cpu/cpu%u/topology/thread_siblings_list", g_sys, cpu);
+	                   "%s/devices/system/cpu/cpu%u/topology/thread_siblings_list", g_sys, cpu);
 
 	return rc != 0 ? rc : env_cpu_list_parse(text, out);
 }
@@ -91,7 +91,7 @@ counter_read(const char *folder, uint64_t page_size, const char *name)
 	char text[64];
 
 	if (text_read(text, sizeof(text), "%s/hugepages-%" PRIu64 "kB/%s", folder, page_size / 1024,
-		      name) != 0) {
+	              name) != 0) {
 		return 0;
 	}
 	return strtoull(text, NULL, 10);
@@ -120,7 +120,7 @@ env_machine_node_free(unsigned node, uint64_t page_size)
 
 	snprintf(folder, sizeof(folder), "%s/devices/system/node/node%u/hugepages", g_sys, node);
 	return access(folder, F_OK) == 0 ? counter_read(folder, page_size, "free_hugepages")
-					 : pages_free(page_size);
+	                                 : pages_free(page_size);
 }
 
 uint64_t
@@ -235,7 +235,7 @@ env_machine_flock_holder(int fd, char *name, size_t size)
 	if (fstat(fd, &st) == 0) {
 		while (holder == 0 && fgets(line, sizeof(line), f) != NULL) {
 			if (sscanf(line, "%*d: %31s %*s %*s %d %x:%x:%llu", kind, &pid, &maj, &min,
-				   &inode) == 5 &&
+			           &inode) == 5 &&
 			    strcmp(kind, "FLOCK") == 0 && inode == st.st_ino &&
 			    makedev(maj, min) == st.st_dev && pid > 0) {
 				holder = pid;

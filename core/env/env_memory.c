@@ -83,7 +83,7 @@ alignment_is_valid(size_t align)
 
 static void *
 buffer_alloc(void *(*alloc)(const char *, size_t, unsigned, int), size_t size, size_t align,
-	     int numa_id)
+             int numa_id)
 {
 	unsigned alignment = align < RTE_CACHE_LINE_SIZE ? RTE_CACHE_LINE_SIZE : (unsigned)align;
 	void *buf;
@@ -105,7 +105,7 @@ void *
 spdk_malloc(size_t size, size_t align, uint64_t *unused, int numa_id, uint32_t flags)
 {
 	return flags == 0 || unused != NULL ? NULL
-					    : buffer_alloc(rte_malloc_socket, size, align, numa_id);
+	                                    : buffer_alloc(rte_malloc_socket, size, align, numa_id);
 }
 
 void *
@@ -114,8 +114,8 @@ spdk_zmalloc(size_t size, size_t align, uint64_t *unused, int numa_id, uint32_t 
 	/* rte_zmalloc_socket() trusts the heap to hand out zeroes, as it may: it clears what it
 	 * gets back. */
 	return flags == 0 || unused != NULL
-		       ? NULL
-		       : buffer_alloc(rte_zmalloc_socket, size, align, numa_id);
+	               ? NULL
+	               : buffer_alloc(rte_zmalloc_socket, size, align, numa_id);
 }
 
 void *
@@ -190,7 +190,7 @@ spdk_dma_free(void *buf)
 
 void *
 spdk_memzone_reserve_aligned(const char *name, size_t len, int numa_id, unsigned flags,
-			     unsigned align)
+                             unsigned align)
 {
 	unsigned rte_flags = flags & SPDK_MEMZONE_NO_IOVA_CONTIG ? 0 : RTE_MEMZONE_IOVA_CONTIG;
 	const struct rte_memzone *mz;

@@ -74,7 +74,7 @@ int
 spdk_pci_addr_fmt(char *bdf, size_t sz, const struct spdk_pci_addr *addr)
 {
 	int n = snprintf(bdf, sz, "%04x:%02x:%02x.%x", addr->domain, addr->bus, addr->dev,
-			 addr->func);
+	                 addr->func);
 
 	return n > 0 && (size_t)n < sz ? 0 : -ENOSPC;
 }

@@ -171,6 +171,7 @@ memory_share(struct env_plan *plan, unsigned mem_mb, uint64_t page_size)
 			used[node] = true;
 		}
 	}
+	assert(num > 0); /* the set of CPUs is not empty: every parser refuses that */
 	share = pages / num;
 	pages -= share * num;
 	for (node = 0; node < ENV_MAX_NODES; node++) {
@@ -274,40 +275,40 @@ static int
 pages_check(const struct env_plan *plan, char *err, size_t err_size)
 {
 	const struct env_hugedir *dir = &plan->hugedir;
-	uint64_t page_mb = dir->page_size / MB;
+	uint64_t page_size = dir->page_size;
 	struct rlimit limit;
-	uint64_t need;
+	uint64_t need, there;
 	unsigned node;
 
-	need = plan->total_mb / page_mb;
+	need = plan->total_mb * MB / page_size;
 	if (need > dir->num_free) {
-		return env_fail(
-			err, err_size, -ENOMEM,
-			"%u MB are wanted (-s) but only %" PRIu64 " MB of hugepages are free "
-			"(%" PRIu64 " of %" PRIu64 " pages of %" PRIu64 " MB): end what uses "
-			"them, ask for less, or reserve more with `scripts/setup.sh config`",
-			plan->total_mb, dir->num_free * page_mb, dir->num_free, dir->num_pages,
-			page_mb);
+		return env_fail(err, err_size, -ENOMEM,
+		                "%u MB are wanted (-s) but only %" PRIu64
+		                " MB of hugepages are free (%" PRIu64 " of %" PRIu64
+		                " pages of %" PRIu64 " MB): end what uses them, ask for less, or "
+		                "reserve more with `scripts/setup.sh config`",
+		                plan->total_mb, dir->num_free * page_size / MB, dir->num_free,
+		                dir->num_pages, page_size / MB);
 	}
 	for (node = 0; node < plan->num_nodes; node++) {
-		need = plan->mem_mb[node] / page_mb;
-		if (need > env_machine_node_free(node, dir->page_size)) {
+		need = plan->mem_mb[node] * MB / page_size;
+		there = env_machine_node_free(node, page_size);
+		if (need > there) {
 			return env_fail(err, err_size, -ENOMEM,
 			                "%u MB are wanted on NUMA node %u but only %" PRIu64
 			                " MB of hugepages are free there: reserve more on it, or "
 			                "choose cores of one node",
-			                plan->mem_mb[node], node,
-			                env_machine_node_free(node, dir->page_size) * page_mb);
+			                plan->mem_mb[node], node, there * page_size / MB);
 		}
 	}
-	/* EAL keeps a descriptor a page. */
-	need = plan->total_mb / page_mb + SPARE_DESCRIPTORS;
+	/* EAL keeps a descriptor a page, and raises the soft limit to the hard one itself. */
+	need = plan->total_mb * MB / page_size + SPARE_DESCRIPTORS;
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < need) {
 		return env_fail(err, err_size, -EMFILE,
 		                "%u MB in pages of %" PRIu64 " MB take %" PRIu64
 		                " descriptors but at most %" PRIu64
 		                " are allowed: raise `ulimit -Hn`, or ask for less with -s",
-		                plan->total_mb, page_mb, need, (uint64_t)limit.rlim_max);
+		                plan->total_mb, page_size / MB, need, (uint64_t)limit.rlim_max);
 	}
 	return 0;
 }

@@ -36,12 +36,12 @@ cache_choose(size_t count, size_t cache_size)
 		cache_size = fair;
 	}
 	return cache_size > RTE_MEMPOOL_CACHE_MAX_SIZE ? RTE_MEMPOOL_CACHE_MAX_SIZE
-						       : (unsigned)cache_size;
+	                                               : (unsigned)cache_size;
 }
 
 struct spdk_mempool *
 spdk_mempool_create_ctor(const char *name, size_t count, size_t ele_size, size_t cache_size,
-			 int numa_id, spdk_mempool_obj_cb_t *obj_init, void *obj_init_arg)
+                         int numa_id, spdk_mempool_obj_cb_t *obj_init, void *obj_init_arg)
 {
 	struct rte_mempool *mp;
 
@@ -49,13 +49,13 @@ spdk_mempool_create_ctor(const char *name, size_t count, size_t ele_size, size_t
 		return NULL;
 	}
 	mp = rte_mempool_create(name, (unsigned)count, (unsigned)ele_size,
-				cache_choose(count, cache_size), 0, NULL, NULL,
-				(rte_mempool_obj_cb_t *)obj_init, obj_init_arg, numa_id, 0);
+	                        cache_choose(count, cache_size), 0, NULL, NULL,
+	                        (rte_mempool_obj_cb_t *)obj_init, obj_init_arg, numa_id, 0);
 	if (mp == NULL && numa_id != SPDK_ENV_NUMA_ID_ANY) {
 		mp = rte_mempool_create(name, (unsigned)count, (unsigned)ele_size,
-					cache_choose(count, cache_size), 0, NULL, NULL,
-					(rte_mempool_obj_cb_t *)obj_init, obj_init_arg,
-					SPDK_ENV_NUMA_ID_ANY, 0);
+		                        cache_choose(count, cache_size), 0, NULL, NULL,
+		                        (rte_mempool_obj_cb_t *)obj_init, obj_init_arg,
+		                        SPDK_ENV_NUMA_ID_ANY, 0);
 	}
 	if (mp != NULL) {
 		env_memory_account(pool_bytes(mp), 1);

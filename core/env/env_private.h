@@ -87,7 +87,7 @@ struct env_plan {
 void env_opts_copy(struct spdk_env_opts *to, const struct spdk_env_opts *from);
 /** Check everything that can be known beforehand. Returns 0, or a negative errno and a sentence. */
 int env_plan_make(const struct spdk_env_opts *opts, struct env_plan *plan, char *err,
-		  size_t err_size);
+                  size_t err_size);
 
 /* --- env_args.c: EAL's command line ------------------------------------------------------------
  */
@@ -105,7 +105,7 @@ void env_args_add(struct env_args *args, const char *format, ...)
 void env_args_free(struct env_args *args);
 /** The primary's. Returns 0 or -ENOMEM/-E2BIG. */
 int env_args_build(struct env_args *args, const struct spdk_env_opts *opts,
-		   const struct env_plan *plan, bool debug);
+                   const struct env_plan *plan, bool debug);
 
 /* --- env_eal.c: EAL itself, the same for primary and secondary ---------------------------------
  */

@@ -187,7 +187,7 @@ paths_make(struct paths *paths, const char *private_dir)
 
 	/* The longest of them, and EAL's socket below it has to fit into 108 bytes. */
 	n = snprintf(paths->runtime, sizeof(paths->runtime), "%s/dpdk/%s", private_dir,
-		     CAL_EAL_PREFIX);
+	             CAL_EAL_PREFIX);
 	if (n < 0 || (size_t)n >= sizeof(paths->runtime)) {
 		return -ENAMETOOLONG;
 	}
@@ -234,7 +234,7 @@ env_secondary_init(const char *template_dir, const char *private_dir, char *err,
 {
 	char info[CAL_PATH_MAX * 2];
 	struct env_args args;
-	struct paths paths;
+	struct paths paths = { 0 };
 	cpu_set_t cpus;
 	int rc;
 
@@ -247,7 +247,7 @@ env_secondary_init(const char *template_dir, const char *private_dir, char *err,
 	}
 	if (rc != 0) {
 		env_fail(err, err_size, rc, "cannot copy %s to %s: %s", template_dir, private_dir,
-			 strerror(-rc));
+		         strerror(-rc));
 		goto out;
 	}
 	if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0) {

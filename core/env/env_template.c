@@ -51,7 +51,7 @@ mapped_file_copy(const char *path, size_t size, int to)
 	}
 	while (rc == 0 && fgets(line, sizeof(line), maps) != NULL) {
 		if (sscanf(line, "%lx-%lx %*s %lx %*s %*s %4095s", &start, &end, &offset, file) !=
-			    4 ||
+		            4 ||
 		    strcmp(file, path) != 0 || offset >= size) {
 			continue;
 		}
@@ -168,7 +168,7 @@ empty_page_list_write(int template_fd)
 	int rc, fd;
 
 	fd = openat(template_fd, SNAPSHOT_HUGEPAGE_DATA, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-		    0600);
+	            0600);
 	if (fd < 0) {
 		return -errno;
 	}
@@ -225,7 +225,7 @@ env_template_write(int id)
 	}
 	if (rc != 0) {
 		SPDK_ERRLOG("cannot write the template that secondaries attach by (%s of %s): %s\n",
-			    failed, runtime, strerror(-rc));
+		            failed, runtime, strerror(-rc));
 		env_dir_remove(template_dir);
 	}
 	return rc;

@@ -73,7 +73,7 @@ env_tsc_hz(void)
 	/* Two threads that measure at once agree on the first result. */
 	span = 0;
 	if (!__atomic_compare_exchange_n(&g_hz, &span, hz, false, __ATOMIC_RELAXED,
-					 __ATOMIC_RELAXED)) {
+	                                 __ATOMIC_RELAXED)) {
 		hz = span;
 	}
 	return hz;

@@ -57,12 +57,12 @@ static const struct field g_links_fields[] = {
 
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
 static_assert(COUNT_OF(g_reactor_fields) + COUNT_OF(g_memory_fields) + COUNT_OF(g_links_fields) ==
-		      STATS_NUM_METRICS,
-	      "the table has a place for every field");
+                      STATS_NUM_METRICS,
+              "the table has a place for every field");
 
 static struct cal_stats_metric *
 metrics_put(struct cal_stats_metric *metric, const struct field *fields, size_t num_fields,
-	    uint32_t block_offset, uint32_t stride, uint32_t count)
+            uint32_t block_offset, uint32_t stride, uint32_t count)
 {
 	size_t i;
 
@@ -96,11 +96,11 @@ stats_layout_describe(struct stats_segment *segment, uint64_t tsc_hz)
 	header->links_offset = offsetof(struct stats_segment, links);
 
 	metric = metrics_put(metric, g_reactor_fields, COUNT_OF(g_reactor_fields),
-			     header->reactors_offset, sizeof(struct cal_stats_reactor),
-			     CAL_STATS_MAX_REACTORS);
+	                     header->reactors_offset, sizeof(struct cal_stats_reactor),
+	                     CAL_STATS_MAX_REACTORS);
 	metric = metrics_put(metric, g_memory_fields, COUNT_OF(g_memory_fields),
-			     header->memory_offset, sizeof(struct cal_stats_memory), 1);
+	                     header->memory_offset, sizeof(struct cal_stats_memory), 1);
 	metrics_put(metric, g_links_fields, COUNT_OF(g_links_fields), header->links_offset,
-		    sizeof(struct cal_stats_links), 1);
+	            sizeof(struct cal_stats_links), 1);
 	header->magic = CAL_STATS_MAGIC;
 }

@@ -20,7 +20,7 @@ struct stats_segment {
 	struct cal_stats_links links;
 };
 static_assert(sizeof(struct cal_stats_metric) == 64, "shared layout");
-static_assert(sizeof(struct stats_segment) <= 5 * 4096, "the segment is five pages");
+static_assert(sizeof(struct stats_segment) <= 5 * 4096ul, "the segment is five pages");
 
 /** Fill in the header and the table of metrics; the values are left as they are. */
 void stats_layout_describe(struct stats_segment *segment, uint64_t tsc_hz);

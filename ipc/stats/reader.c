@@ -61,11 +61,11 @@ view_check(const struct cal_stats_header *header, uint64_t file_size)
 		return -EPROTO;
 	}
 	if (!range_fits(header->reactors_offset, sizeof(struct cal_stats_reactor),
-			CAL_STATS_MAX_REACTORS, sizeof(struct cal_stats_reactor), size) ||
+	                CAL_STATS_MAX_REACTORS, sizeof(struct cal_stats_reactor), size) ||
 	    !range_fits(header->memory_offset, 0, 1, sizeof(struct cal_stats_memory), size) ||
 	    !range_fits(header->links_offset, 0, 1, sizeof(struct cal_stats_links), size) ||
 	    !range_fits(header->metrics_offset, sizeof(struct cal_stats_metric),
-			header->num_metrics, sizeof(struct cal_stats_metric), size)) {
+	                header->num_metrics, sizeof(struct cal_stats_metric), size)) {
 		return -EPROTO;
 	}
 	metrics = (const void *)((const char *)header + header->metrics_offset);
@@ -153,7 +153,7 @@ cal_stats_find(const struct cal_stats_view *view, const char *name)
 
 uint64_t
 cal_stats_value(const struct cal_stats_view *view, const struct cal_stats_metric *metric,
-		uint32_t index)
+                uint32_t index)
 {
 	const char *at;
 
@@ -163,6 +163,6 @@ cal_stats_value(const struct cal_stats_view *view, const struct cal_stats_metric
 	at = (const char *)view_at(view, metric->offset) + (size_t)metric->stride * index;
 	/* One load each: a value is never torn. */
 	return metric->width == 8
-		       ? __atomic_load_n((const uint64_t *)(const void *)at, __ATOMIC_RELAXED)
-		       : __atomic_load_n((const uint32_t *)(const void *)at, __ATOMIC_RELAXED);
+	               ? __atomic_load_n((const uint64_t *)(const void *)at, __ATOMIC_RELAXED)
+	               : __atomic_load_n((const uint32_t *)(const void *)at, __ATOMIC_RELAXED);
 }

@@ -44,7 +44,7 @@ segment_make(const char *path, uint64_t tsc_hz, struct stats_segment **out)
 	rc = -posix_fallocate(fd, 0, sizeof(*segment));
 	if (rc == 0) {
 		segment = mmap(NULL, sizeof(*segment), PROT_READ | PROT_WRITE,
-			       MAP_SHARED | MAP_POPULATE, fd, 0);
+		               MAP_SHARED | MAP_POPULATE, fd, 0);
 		rc = segment == MAP_FAILED ? -errno : 0;
 	}
 	close(fd);
@@ -74,7 +74,7 @@ cal_stats_create(int id, uint64_t tsc_hz)
 	if (rc == 0) {
 		rc = segment_make(making, tsc_hz, &segment);
 	}
-	if (rc != 0) {
+	if (rc != 0 || segment == NULL) {
 		return rc;
 	}
 	fd = open(making, O_RDONLY | O_CLOEXEC);

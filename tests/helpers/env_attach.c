@@ -17,6 +17,8 @@
 #include "calandria/instance.h"
 #include "core/env/env_internal.h"
 
+#define FILE_PREFIX "--file-prefix=" CAL_EAL_PREFIX
+
 static double
 now_ms(void)
 {
@@ -29,14 +31,10 @@ now_ms(void)
 static int
 plain_attach(const char *runtime)
 {
-	char *argv[] = { "plain",
-			 "--lcores=0",
-			 "--file-prefix=" CAL_EAL_PREFIX,
-			 "--proc-type=secondary",
-			 "--no-pci",
-			 "--no-telemetry",
-			 "--log-level=*:error",
-			 NULL };
+	char *argv[] = {
+		"plain",    "--lcores=0",     FILE_PREFIX,           "--proc-type=secondary",
+		"--no-pci", "--no-telemetry", "--log-level=*:error", NULL
+	};
 
 	if (setenv("RUNTIME_DIRECTORY", runtime, 1) != 0) {
 		return -errno;

@@ -30,6 +30,8 @@ struct options {
 	bool check_only;
 };
 
+#define FILE_PREFIX "--file-prefix=" CAL_EAL_PREFIX
+
 static double
 now_ms(void)
 {
@@ -44,16 +46,16 @@ plain_start(const struct options *opts)
 {
 	char mem[32], hugedir[300], dir[CAL_PATH_MAX];
 	char *argv[] = { "plain",
-			 "--lcores=0",
-			 "-m",
-			 mem,
-			 hugedir,
-			 "--file-prefix=" CAL_EAL_PREFIX,
-			 "--proc-type=primary",
-			 "--no-pci",
-			 "--no-telemetry",
-			 "--log-level=*:error",
-			 NULL };
+		         "--lcores=0",
+		         "-m",
+		         mem,
+		         hugedir,
+		         FILE_PREFIX,
+		         "--proc-type=primary",
+		         "--no-pci",
+		         "--no-telemetry",
+		         "--log-level=*:error",
+		         NULL };
 
 	snprintf(mem, sizeof(mem), "%d", opts->env.mem_size);
 	snprintf(hugedir, sizeof(hugedir), "--huge-dir=%s", opts->env.hugedir);

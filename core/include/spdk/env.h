@@ -77,7 +77,8 @@ struct spdk_env_opts {
 };
 SPDK_STATIC_ASSERT(sizeof(struct spdk_env_opts) == 128, "Incorrect size");
 
-/* --- start and end ----------------------------------------------------------------------------- */
+/* --- start and end -----------------------------------------------------------------------------
+ */
 
 /** Fill `opts` with the defaults, up to opts->opts_size. */
 void spdk_env_opts_init(struct spdk_env_opts *opts);
@@ -91,7 +92,8 @@ int spdk_env_init(const struct spdk_env_opts *opts);
  *  every buffer is freed. */
 void spdk_env_fini(void);
 
-/* --- memory ------------------------------------------------------------------------------------ */
+/* --- memory ------------------------------------------------------------------------------------
+ */
 
 /** Allocate `size` bytes of pinned memory on NUMA node `numa_id`, aligned to `align` (0 or a power
  *  of two; never less than a cache line). `unused` must be NULL and `flags` not 0. Returns NULL
@@ -119,7 +121,7 @@ void spdk_dma_free(void *buf);
 void *spdk_memzone_reserve(const char *name, size_t len, int numa_id, unsigned flags);
 /** The same, aligned to `align`, a power of two. */
 void *spdk_memzone_reserve_aligned(const char *name, size_t len, int numa_id, unsigned flags,
-				   unsigned align);
+                                   unsigned align);
 /** Find one by name; NULL when there is none. */
 void *spdk_memzone_lookup(const char *name);
 /** Returns 0, or -1 when there is none of that name. */
@@ -127,7 +129,8 @@ int spdk_memzone_free(const char *name);
 /** Print every memory zone to `f`. */
 void spdk_memzone_dump(FILE *f);
 
-/* --- memory pools ------------------------------------------------------------------------------ */
+/* --- memory pools ------------------------------------------------------------------------------
+ */
 
 struct spdk_mempool;
 
@@ -138,19 +141,19 @@ struct spdk_mempool;
  *  with a cache of `cache_size` elements a core (0: none). Returns NULL when the name is taken or
  *  memory is short. */
 struct spdk_mempool *spdk_mempool_create(const char *name, size_t count, size_t ele_size,
-					 size_t cache_size, int numa_id);
+                                         size_t cache_size, int numa_id);
 
 /** Called for every element: when a pool is made, or by spdk_mempool_obj_iter(). */
 typedef void(spdk_mempool_obj_cb_t)(struct spdk_mempool *mp, void *opaque, void *obj,
-				    unsigned obj_idx);
+                                    unsigned obj_idx);
 /** Called for every piece of memory that a pool consists of. */
 typedef void(spdk_mempool_mem_cb_t)(struct spdk_mempool *mp, void *opaque, void *addr,
-				    uint64_t iova, size_t len, unsigned mem_idx);
+                                    uint64_t iova, size_t len, unsigned mem_idx);
 
 /** spdk_mempool_create(), and call `obj_init` for every element. */
 struct spdk_mempool *spdk_mempool_create_ctor(const char *name, size_t count, size_t ele_size,
-					      size_t cache_size, int numa_id,
-					      spdk_mempool_obj_cb_t *obj_init, void *obj_init_arg);
+                                              size_t cache_size, int numa_id,
+                                              spdk_mempool_obj_cb_t *obj_init, void *obj_init_arg);
 char *spdk_mempool_get_name(struct spdk_mempool *mp);
 /** Free the pool; NULL is allowed. Every element should be back in it. */
 void spdk_mempool_free(struct spdk_mempool *mp);
@@ -164,13 +167,14 @@ void spdk_mempool_put_bulk(struct spdk_mempool *mp, void **ele_arr, size_t count
 size_t spdk_mempool_count(const struct spdk_mempool *pool);
 /** Call `obj_cb` for every element, taken or not. Returns their number. */
 uint32_t spdk_mempool_obj_iter(struct spdk_mempool *mp, spdk_mempool_obj_cb_t obj_cb,
-			       void *obj_cb_arg);
+                               void *obj_cb_arg);
 /** Call `mem_cb` for every piece of memory. Returns their number. */
 uint32_t spdk_mempool_mem_iter(struct spdk_mempool *mp, spdk_mempool_mem_cb_t mem_cb,
-			       void *mem_cb_arg);
+                               void *mem_cb_arg);
 struct spdk_mempool *spdk_mempool_lookup(const char *name);
 
-/* --- cores ------------------------------------------------------------------------------------- */
+/* --- cores -------------------------------------------------------------------------------------
+ */
 
 /** Number of cores that this process was given. */
 uint32_t spdk_env_get_core_count(void);
@@ -183,7 +187,7 @@ uint32_t spdk_env_get_first_core(void);
 uint32_t spdk_env_get_last_core(void);
 uint32_t spdk_env_get_next_core(uint32_t prev_core);
 
-#define SPDK_ENV_FOREACH_CORE(i)                                                                   \
+#define SPDK_ENV_FOREACH_CORE(i) \
 	for (i = spdk_env_get_first_core(); i < UINT32_MAX; i = spdk_env_get_next_core(i))
 
 /** The NUMA node of a core, SPDK_ENV_NUMA_ID_ANY when it has none that is known. */
@@ -193,7 +197,7 @@ int32_t spdk_env_get_first_numa_id(void);
 int32_t spdk_env_get_last_numa_id(void);
 int32_t spdk_env_get_next_numa_id(int32_t prev_numa_id);
 
-#define SPDK_ENV_FOREACH_NUMA_ID(i)                                                                \
+#define SPDK_ENV_FOREACH_NUMA_ID(i) \
 	for (i = spdk_env_get_first_numa_id(); i < INT32_MAX; i = spdk_env_get_next_numa_id(i))
 
 struct spdk_cpuset;
@@ -224,7 +228,8 @@ void *spdk_call_unaffinitized(void *cb(void *arg), void *arg);
 /** The caller's OS thread id. */
 int spdk_get_tid(void);
 
-/* --- time -------------------------------------------------------------------------------------- */
+/* --- time --------------------------------------------------------------------------------------
+ */
 
 /** A counter that only goes up, the same on every core. Callable before spdk_env_init(). */
 uint64_t spdk_get_ticks(void);
@@ -235,7 +240,8 @@ void spdk_delay_us(unsigned int us);
 /** Tell the processor that the caller is spinning. */
 void spdk_pause(void);
 
-/* --- rings of pointers ------------------------------------------------------------------------- */
+/* --- rings of pointers -------------------------------------------------------------------------
+ */
 
 struct spdk_ring;
 
@@ -256,7 +262,8 @@ size_t spdk_ring_enqueue(struct spdk_ring *ring, void **objs, size_t count, size
 /** Take at most `count` pointers. Returns how many. */
 size_t spdk_ring_dequeue(struct spdk_ring *ring, void **objs, size_t count);
 
-/* --- addresses that devices use ---------------------------------------------------------------- */
+/* --- addresses that devices use ----------------------------------------------------------------
+ */
 
 /** Whether devices reach memory through an IOMMU. */
 bool spdk_iommu_is_enabled(void);

@@ -110,7 +110,7 @@ test_memzones(void)
 	uint8_t *zone;
 
 	zone = spdk_memzone_reserve_aligned("zone", 5000, SPDK_ENV_NUMA_ID_ANY,
-					    SPDK_MEMZONE_NO_IOVA_CONTIG, 1024);
+	                                    SPDK_MEMZONE_NO_IOVA_CONTIG, 1024);
 	REQUIRE(zone != NULL);
 	CHECK_EQ((uintptr_t)zone % 1024, 0);
 	CHECK(all_zero(zone, 5000));
@@ -161,7 +161,7 @@ test_mempools(void)
 	void *ele[100], *one;
 
 	mp = spdk_mempool_create_ctor("pool", 100, 512, SPDK_MEMPOOL_DEFAULT_CACHE_SIZE,
-				      SPDK_ENV_NUMA_ID_ANY, obj_init, &made);
+	                              SPDK_ENV_NUMA_ID_ANY, obj_init, &made);
 	REQUIRE(mp != NULL);
 	CHECK_EQ(made.count, 100);
 	CHECK_STR(spdk_mempool_get_name(mp), "pool");
@@ -184,7 +184,7 @@ test_mempools(void)
 	CHECK_EQ(walked.count, 100);
 	CHECK_EQ(walked.bytes, 0);
 	CHECK_EQ(spdk_mempool_mem_iter(mp, mem_sum, &chunks), chunks.count);
-	CHECK(chunks.bytes >= 100 * 512);
+	CHECK(chunks.bytes >= 100ull * 512);
 
 	spdk_mempool_free(mp);
 	spdk_mempool_free(NULL);

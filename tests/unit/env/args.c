@@ -33,14 +33,14 @@ options(void)
 static const char *
 build(const struct spdk_env_opts *opts, const struct env_plan *plan)
 {
+	size_t len = 0;
 	int i;
 
 	g_line[0] = '\0';
 	REQUIRE(env_args_build(&g_args, opts, plan, false) == 0);
 	CHECK(g_args.argv[g_args.argc] == NULL);
 	for (i = 0; i < g_args.argc; i++) {
-		strcat(g_line, g_args.argv[i]);
-		strcat(g_line, " ");
+		len += (size_t)snprintf(g_line + len, sizeof(g_line) - len, "%s ", g_args.argv[i]);
 	}
 	env_args_free(&g_args);
 	CHECK_EQ(g_args.argc, 0);
@@ -55,10 +55,10 @@ test_defaults(void)
 
 	opts.no_pci = true;
 	CHECK_STR(build(&opts, &plan),
-		  "calandria --proc-type=primary --file-prefix=cal --lcores=0-1 --main-lcore=0 "
-		  "--socket-mem=256 --socket-limit=256 --huge-unlink=always "
-		  "--huge-dir=/dev/hugepages --base-virtaddr=0x200000000000 --no-telemetry "
-		  "--log-level=*:error --no-pci ");
+	          "calandria --proc-type=primary --file-prefix=cal --lcores=0-1 --main-lcore=0 "
+	          "--socket-mem=256 --socket-limit=256 --huge-unlink=always "
+	          "--huge-dir=/dev/hugepages --base-virtaddr=0x200000000000 --no-telemetry "
+	          "--log-level=*:error --no-pci ");
 }
 
 static void

@@ -51,7 +51,8 @@ test_mask_at_its_limit(void)
 	CHECK_STR(cores(text), "");
 	/* Leading zeroes may be as many as one likes. */
 	memset(text, '0', sizeof(text));
-	strcpy(text + 298, "1");
+	text[298] = '1';
+	text[299] = '\0';
 	CHECK_STR(cores(text), "0");
 }
 

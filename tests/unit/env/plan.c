@@ -64,11 +64,11 @@ put_mounts(bool two_megabytes, bool gigabyte)
 	snprintf(text, sizeof(text), "tmpfs /run tmpfs rw 0 0\n");
 	if (two_megabytes) {
 		snprintf(text + strlen(text), sizeof(text) - strlen(text),
-			 "none %s hugetlbfs rw,relatime,pagesize=2M 0 0\n", g_huge);
+		         "none %s hugetlbfs rw,relatime,pagesize=2M 0 0\n", g_huge);
 	}
 	if (gigabyte) {
 		snprintf(text + strlen(text), sizeof(text) - strlen(text),
-			 "none %s hugetlbfs rw,relatime,pagesize=1024M 0 0\n", g_huge1g);
+		         "none %s hugetlbfs rw,relatime,pagesize=1024M 0 0\n", g_huge1g);
 	}
 	put(text, "proc/mounts");
 }
@@ -268,7 +268,7 @@ test_two_nodes(void)
 	CHECK_EQ(plan.mem_mb[2], 102);
 	opts.core_mask = "0x1";
 	CHECK_SAYS(&opts, -ENOMEM,
-		   "102 MB are wanted on NUMA node 0 but only 100 MB of hugepages are free there");
+	           "102 MB are wanted on NUMA node 0 but only 100 MB of hugepages are free there");
 }
 
 static void
@@ -367,10 +367,10 @@ test_flock_holder_is_named(void)
 	fd = open(g_huge, O_RDONLY);
 	REQUIRE(fd >= 0 && fstat(fd, &st) == 0);
 	snprintf(text, sizeof(text),
-		 "1: POSIX  ADVISORY  WRITE 7 %02x:%02x:%lu 0 EOF\n"
-		 "2: FLOCK  ADVISORY  WRITE 4711 %02x:%02x:%lu 0 EOF\n",
-		 major(st.st_dev), minor(st.st_dev), (unsigned long)st.st_ino, major(st.st_dev),
-		 minor(st.st_dev), (unsigned long)st.st_ino);
+	         "1: POSIX  ADVISORY  WRITE 7 %02x:%02x:%lu 0 EOF\n"
+	         "2: FLOCK  ADVISORY  WRITE 4711 %02x:%02x:%lu 0 EOF\n",
+	         major(st.st_dev), minor(st.st_dev), (unsigned long)st.st_ino, major(st.st_dev),
+	         minor(st.st_dev), (unsigned long)st.st_ino);
 	put(text, "proc/locks");
 	put("dpdk-app\n", "proc/4711/comm");
 	CHECK_EQ(env_machine_flock_holder(fd, name, sizeof(name)), 4711);

@@ -119,7 +119,7 @@ mark(uint8_t *map, size_t size, uint32_t offset, uint32_t width)
 /* Every byte of a block that is not reserved has a metric that names it. */
 static void
 check_described(const struct cal_stats_view *view, const char *prefix, uint32_t block,
-		uint32_t used, uint32_t stride, uint32_t count)
+                uint32_t used, uint32_t stride, uint32_t count)
 {
 	const struct cal_stats_metric *metrics =
 		(const void *)((const char *)view->header + view->header->metrics_offset);
@@ -144,12 +144,12 @@ test_every_field_is_described(void)
 	REQUIRE(cal_stats_create(ID, 1) == 0);
 	REQUIRE(cal_stats_open(ID, &view) == 0);
 	check_described(&view, "reactor.", view.header->reactors_offset,
-			offsetof(struct cal_stats_reactor, reserved),
-			sizeof(struct cal_stats_reactor), CAL_STATS_MAX_REACTORS);
+	                offsetof(struct cal_stats_reactor, reserved),
+	                sizeof(struct cal_stats_reactor), CAL_STATS_MAX_REACTORS);
 	check_described(&view, "memory.", view.header->memory_offset,
-			offsetof(struct cal_stats_memory, reserved), 0, 1);
+	                offsetof(struct cal_stats_memory, reserved), 0, 1);
 	check_described(&view, "links.", view.header->links_offset,
-			offsetof(struct cal_stats_links, reserved), 0, 1);
+	                offsetof(struct cal_stats_links, reserved), 0, 1);
 	cal_stats_close(&view);
 	cal_stats_destroy();
 }
@@ -261,9 +261,9 @@ test_reader_goes_by_the_offsets(void)
 	later.segment.header.num_metrics = 2;
 	later.more[0] = (struct cal_stats_metric){ .name = "new.one", .width = 8, .count = 0 };
 	later.more[1] = (struct cal_stats_metric){ .name = "new.two",
-						   .width = 8,
-						   .count = 1,
-						   .offset = offsetof(__typeof__(later), value) };
+		                                   .width = 8,
+		                                   .count = 1,
+		                                   .offset = offsetof(__typeof__(later), value) };
 	later.value = 99;
 
 	fd = memfd_create("stats", MFD_CLOEXEC);
