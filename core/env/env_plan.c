@@ -11,7 +11,7 @@
 
 #include "core/env/env_internal.h"
 
-#define MB                (1024ull * 1024)
+#define MB                ((uint64_t)1 << 20)
 #define MAX_HUGEDIRS      16
 #define FLOCK_PATIENCE_MS 5000
 #define SPARE_DESCRIPTORS 1024

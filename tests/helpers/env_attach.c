@@ -17,7 +17,7 @@
 #include "calandria/instance.h"
 #include "core/env/env_internal.h"
 
-#define FILE_PREFIX "--file-prefix=" CAL_EAL_PREFIX
+static char g_file_prefix[] = "--file-prefix=" CAL_EAL_PREFIX;
 
 static double
 now_ms(void)
@@ -32,7 +32,7 @@ static int
 plain_attach(const char *runtime)
 {
 	char *argv[] = {
-		"plain",    "--lcores=0",     FILE_PREFIX,           "--proc-type=secondary",
+		"plain",    "--lcores=0",     g_file_prefix,         "--proc-type=secondary",
 		"--no-pci", "--no-telemetry", "--log-level=*:error", NULL
 	};
 

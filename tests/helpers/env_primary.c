@@ -30,7 +30,7 @@ struct options {
 	bool check_only;
 };
 
-#define FILE_PREFIX "--file-prefix=" CAL_EAL_PREFIX
+static char g_file_prefix[] = "--file-prefix=" CAL_EAL_PREFIX;
 
 static double
 now_ms(void)
@@ -50,7 +50,7 @@ plain_start(const struct options *opts)
 		         "-m",
 		         mem,
 		         hugedir,
-		         FILE_PREFIX,
+		         g_file_prefix,
 		         "--proc-type=primary",
 		         "--no-pci",
 		         "--no-telemetry",
