@@ -20,6 +20,7 @@
 #include "ctl/json.h"
 #include "ctl/latency.h"
 #include "ctl/signals.h"
+#include "ctl/term.h"
 
 #define FOLLOW_MS 100
 
@@ -178,6 +179,8 @@ run(struct ctl *ctl, int argc, char **argv)
 	begin = last_lines(text, len, opts.lines);
 	if (ctl->json) {
 		print_json(argv[0], path, begin);
+	} else if (len == 0 && ctl_term()->is_terminal && !opts.follow) {
+		printf("%s has printed nothing\n", argv[0]);
 	} else {
 		fwrite(begin, 1, len - (size_t)(begin - text), stdout);
 	}

@@ -22,7 +22,8 @@
 #include "ctl/units.h"
 
 /* A reactor that has not begun an iteration for so long does not run, unless it sleeps. */
-#define STALE_S 1.0
+#define STALE_S   1.0
+#define LASTING_S 0.01
 
 static struct {
 	const char *wait;
@@ -328,7 +329,8 @@ add_reactor(struct ctl_table *table, const struct picture *p, const struct cal_s
 		ctl_units_percent((double)r->busy_tsc, (double)(r->busy_tsc + r->idle_tsc)).s);
 	ctl_table_add(table, CTL_PLAIN, "%u", r->threads);
 	ctl_table_add(table, CTL_PLAIN, "%d", r->tid);
-	if (r->running_what == CAL_RUNNING_NOTHING) {
+	/* What has run for an instant only is different at every look. */
+	if (r->running_what == CAL_RUNNING_NOTHING || (p->alive && h.age_s < LASTING_S)) {
 		ctl_table_add(table, CTL_PLAIN, "-");
 	} else {
 		ctl_table_add(table, CTL_PLAIN, "%s of thread %" PRIu64 ", 0x%" PRIx64,
