@@ -129,8 +129,12 @@ state_set_rpc_socket(const char *path)
 void
 state_set_doing(const char *fmt, va_list args)
 {
+	char text[sizeof(g_file->main.doing)] = "";
+
+	/* Nothing but the copy inside the lock. */
+	vsnprintf(text, sizeof(text), fmt, args);
 	seq_begin(&g_file->main_seq);
-	vsnprintf(g_file->main.doing, sizeof(g_file->main.doing), fmt, args);
+	memcpy(g_file->main.doing, text, sizeof(text));
 	seq_end(&g_file->main_seq);
 }
 

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -17,8 +16,8 @@
 #include "calandria/state.h"
 
 #define NAME_OF(names_, i_) ((i_) < sizeof(names_) / sizeof((names_)[0]) ? (names_)[i_] : "unknown")
-/* How long a writer in the middle of a write is waited for. */
-#define COPY_PATIENCE_NS (10ull * 1000 * 1000)
+/* How long a living writer in the middle of a write is waited for. */
+#define COPY_PATIENCE_NS (250ull * 1000 * 1000)
 #define TERMINATE(text_) ((text_)[sizeof(text_) - 1] = '\0')
 
 const char *
@@ -63,12 +62,13 @@ clock_ns(void)
 /* Copy a block under its sequence lock. A writer is done in well under a microsecond, unless it is
  * not on a CPU; one that died in the middle never is, and then the copy is taken as it is. */
 static void
-block_copy(const uint32_t *seq, void *dst, const void *src, size_t size)
+block_copy(const uint32_t *seq, void *dst, const void *src, size_t size, bool alive)
 {
-	uint64_t until = clock_ns() + COPY_PATIENCE_NS;
+	const struct timespec pause = { .tv_nsec = 20000 };
+	uint64_t until = clock_ns() + (alive ? COPY_PATIENCE_NS : 0);
 	uint32_t before, after;
 
-	do {
+	for (;;) {
 		/* Pairs with the release store that ends a write in core/app/state.c. */
 		before = __atomic_load_n(seq, __ATOMIC_ACQUIRE);
 		memcpy(dst, src, size);
@@ -77,8 +77,11 @@ block_copy(const uint32_t *seq, void *dst, const void *src, size_t size)
 		if (before == after && (before & 1) == 0) {
 			return;
 		}
-		sched_yield();
-	} while (clock_ns() < until);
+		if (clock_ns() >= until) {
+			return;
+		}
+		nanosleep(&pause, NULL);
+	}
 }
 
 static void
@@ -101,7 +104,7 @@ picture_clean(struct cal_state_file *out)
 }
 
 static int
-picture_take(const struct cal_state_file *file, struct cal_state_file *out)
+picture_take(const struct cal_state_file *file, struct cal_state_file *out, bool alive)
 {
 	if (__atomic_load_n(&file->magic, __ATOMIC_ACQUIRE) != CAL_STATE_MAGIC ||
 	    file->version != CAL_STATE_VERSION || file->size != sizeof(*file)) {
@@ -111,9 +114,9 @@ picture_take(const struct cal_state_file *file, struct cal_state_file *out)
 	out->magic = CAL_STATE_MAGIC;
 	out->version = file->version;
 	out->size = file->size;
-	block_copy(&file->main_seq, &out->main, &file->main, sizeof(out->main));
+	block_copy(&file->main_seq, &out->main, &file->main, sizeof(out->main), alive);
 	block_copy(&file->services_seq, &out->num_services, &file->num_services,
-	           sizeof(*out) - offsetof(struct cal_state_file, num_services));
+	           sizeof(*out) - offsetof(struct cal_state_file, num_services), alive);
 	picture_clean(out);
 	return 0;
 }
@@ -122,6 +125,7 @@ int
 cal_state_read(int id, struct cal_state_file *out, bool *alive)
 {
 	char path[CAL_PATH_MAX];
+	pid_t owner = cal_instance_owner(id);
 	struct stat st;
 	void *map;
 	int fd, rc;
@@ -141,14 +145,14 @@ cal_state_read(int id, struct cal_state_file *out, bool *alive)
 		rc = -EPROTO;
 	} else {
 		map = mmap(NULL, sizeof(*out), PROT_READ, MAP_SHARED, fd, 0);
-		rc = map == MAP_FAILED ? -errno : picture_take(map, out);
+		rc = map == MAP_FAILED ? -errno : picture_take(map, out, owner > 0);
 		if (map != MAP_FAILED) {
 			munmap(map, sizeof(*out));
 		}
 	}
 	close(fd);
 	if (rc == 0) {
-		*alive = cal_instance_owner(id) == out->main.pid;
+		*alive = owner == out->main.pid;
 	}
 	return rc;
 }
