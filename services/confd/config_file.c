@@ -40,6 +40,8 @@ struct parser {
 	const char *path;
 	const char *text;
 	size_t next_subsystem, next_entry;
+	size_t counted; /* up to here there are so many lines */
+	unsigned lines;
 	size_t cap_entries;
 	unsigned batches;
 	char *err;
@@ -165,15 +167,20 @@ check_text(struct parser *parser, size_t len)
 /* --- the structure ------------------------------------------------------------------------------
  */
 
+/* Places are asked for in the order of the file: count on from the last one. */
 static unsigned
-line_of(const struct parser *parser, const struct offsets *offsets, size_t index)
+line_of(struct parser *parser, const struct offsets *offsets, size_t index)
 {
-	unsigned line = 0, column;
+	size_t offset;
 
-	if (index < offsets->num) {
-		cal_json_position(parser->text, offsets->list[index], &line, &column);
+	if (index >= offsets->num) {
+		return 0;
 	}
-	return line;
+	offset = offsets->list[index];
+	for (; parser->counted < offset; parser->counted++) {
+		parser->lines += parser->text[parser->counted] == '\n';
+	}
+	return parser->lines + 1;
 }
 
 static int __attribute__((format(printf, 3, 4)))

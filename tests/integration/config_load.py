@@ -144,7 +144,7 @@ def test_killed():
                  megabytes=128) as primary:
         kills, last = 0, 0
         end = time.monotonic() + 30 * SLOW
-        while time.monotonic() < end and kills < 6:
+        while time.monotonic() < end and kills < 3:
             status = primary.status()
             if status and status["state"] in ("running", "failed"):
                 break
