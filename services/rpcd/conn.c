@@ -25,7 +25,8 @@ output_size(const struct conn *conn)
 static bool
 must_wait(const struct conn *conn)
 {
-	return output_size(conn) > RPCD_MAX_OUTPUT || conn->num_replies >= RPCD_MAX_REPLIES;
+	return output_size(conn) > RPCD_MAX_OUTPUT || conn->num_replies >= RPCD_MAX_REPLIES ||
+	       conn->num_calls >= RPCD_MAX_CALLS;
 }
 
 bool

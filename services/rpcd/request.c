@@ -276,6 +276,16 @@ call_response(struct call *call, const struct cal_response *response)
 }
 
 static void
+call_free(struct call *call)
+{
+	if (call->reply->conn != NULL) {
+		call->reply->conn->num_calls--;
+	}
+	reply_part_done(call->reply);
+	free(call);
+}
+
+static void
 call_done(void *ctx, const struct cal_response *response)
 {
 	struct call *call = ctx;
@@ -284,8 +294,7 @@ call_done(void *ctx, const struct cal_response *response)
 	if (call->reply->conn != NULL) {
 		call_response(call, response);
 	}
-	reply_part_done(call->reply);
-	free(call);
+	call_free(call);
 }
 
 static struct call *
@@ -299,6 +308,7 @@ call_new(struct reply *reply, const char *id, size_t id_len, bool notification)
 		call->id_len = id_len;
 		memcpy(call->id, id, id_len);
 		reply->open++;
+		reply->conn->num_calls++;
 	}
 	return call;
 }
@@ -320,8 +330,7 @@ call_send(struct call *call, const char *method, const void *params, size_t para
 	           : rc == -ENOBUFS  ? "Too many requests wait for the primary"
 	           : rc == -EMSGSIZE ? "The request is too long for the primary"
 	                             : "The request could not be sent to the primary");
-	reply_part_done(call->reply);
-	free(call);
+	call_free(call);
 }
 
 /* --- requests -----------------------------------------------------------------------------------
@@ -419,8 +428,7 @@ request_send(struct call *call, const struct request *req, bool spoilt)
 
 	if (strlen(method) != (size_t)json_object_get_string_len(req->method)) {
 		call_error(call, RPC_METHOD_NOT_FOUND, "Method not found");
-		reply_part_done(call->reply);
-		free(call);
+		call_free(call);
 		return 0;
 	}
 	codec_buf_init(&buf);
@@ -434,8 +442,7 @@ request_send(struct call *call, const struct request *req, bool spoilt)
 		call_send(call, method, buf.len > 0 ? buf.data : NULL, buf.len);
 	} else {
 		call_error(call, RPC_INTERNAL_ERROR, "Out of memory");
-		reply_part_done(call->reply);
-		free(call);
+		call_free(call);
 	}
 	codec_buf_free(&buf);
 	return 0;

@@ -29,15 +29,16 @@
 #define RPCD_MAX_CONNS   64           /* SPDK's: the next one waits in the backlog */
 #define RPCD_MAX_REQUEST (256u << 10) /* SPDK's: bytes of one JSON value */
 #define RPCD_MAX_VALUES  8192         /* SPDK's: JSON values in one request */
-/* Nothing more is read from a client that has this much unsent output, or as many requests under
- * way: it must take its answers first. */
+/* Nothing more is read from a client that has this much unsent output, or as many requests or calls
+ * (a batch is one request and many calls) under way: it must take its answers first. */
 #define RPCD_MAX_OUTPUT  (1u << 20)
 #define RPCD_MAX_REPLIES 256
+#define RPCD_MAX_CALLS   1024
 /* How long the link is polled for answers before the loop goes to sleep: a round trip takes less,
  * and sleeping costs two context switches. */
 #define RPCD_SPIN_NS  25000u
 #define RPCD_ROUND_NS 500000u /* at most this long before the sockets are looked at again */
-#define RPCD_GRACE_MS 1000    /* for a client to take its last answers */
+#define RPCD_GRACE_MS 800     /* for a client to take its last answers; a supervisor waits 1 s */
 
 enum {
 	RPC_PARSE_ERROR = -32700,
@@ -88,7 +89,7 @@ struct conn {
 	struct frame_notes notes;
 
 	TAILQ_HEAD(reply_list, reply) replies;
-	unsigned num_replies;
+	unsigned num_replies, num_calls;
 	struct cal_text out;
 
 	bool dirty; /* on the server's list: output to write or input to look at */
