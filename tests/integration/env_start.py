@@ -3,6 +3,7 @@
 # Copyright (c) 2026, the Calandria authors
 """The environment's start and end on real hugepages: it takes what it is told and no more, leaves
 nothing, says in one sentence what is wrong."""
+import fcntl
 import os
 import shutil
 import subprocess
@@ -104,6 +105,10 @@ def bad_input(huge):
     says([*base, "--iova", "x"], '"pa" or "va"')
     says(["-s", "33554432", "--huge-dir", huge], "33554432 MB are wanted (-s) but only")
     says(["-s", "32", "--huge-dir", "/proc"], "/proc is not on a mounted hugetlbfs")
+    lock = os.open(huge, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    says(base, f"{huge} has been locked for 5 s by process {os.getpid()} (")
+    os.close(lock)
 
 
 def main():
