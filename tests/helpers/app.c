@@ -11,8 +11,10 @@
 #include "spdk/event.h"
 #include "spdk/init.h"
 #include "spdk/log.h"
+#include "spdk/rpc.h"
 #include "spdk/string.h"
 #include "spdk/thread.h"
+#include "spdk/util.h"
 
 static struct {
 	const char *mode;
@@ -47,9 +49,58 @@ slow_init(void)
 	g.poller = SPDK_POLLER_REGISTER(slow_over, NULL, is_mode("linger") ? 500000 : 1000);
 }
 
+/* --- a method that takes its time ---------------------------------------------------------------
+ */
+
+struct wait_call {
+	struct spdk_jsonrpc_request *request;
+	struct spdk_poller *poller;
+	TAILQ_ENTRY(wait_call) link;
+};
+static TAILQ_HEAD(wait_call_list, wait_call) g_waits = TAILQ_HEAD_INITIALIZER(g_waits);
+
+static int
+wait_over(void *ctx)
+{
+	struct wait_call *call = ctx;
+
+	TAILQ_REMOVE(&g_waits, call, link);
+	spdk_poller_unregister(&call->poller);
+	spdk_jsonrpc_send_bool_response(call->request, true);
+	free(call);
+	return SPDK_POLLER_BUSY;
+}
+
+static void
+rpc_wait(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params)
+{
+	static const struct spdk_json_object_decoder decoders[] = {
+		{ "ms", 0, spdk_json_decode_uint32 },
+	};
+	struct wait_call *call = calloc(1, sizeof(*call));
+	uint32_t ms;
+
+	if (call == NULL || spdk_json_decode_object(params, decoders, 1, &ms) != 0) {
+		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS, "ms");
+		free(call);
+		return;
+	}
+	printf("app_wait %u\n", ms);
+	fflush(stdout);
+	call->request = request;
+	call->poller = SPDK_POLLER_REGISTER(wait_over, call, ms * 1000ull);
+	TAILQ_INSERT_TAIL(&g_waits, call, link);
+}
+SPDK_RPC_REGISTER("app_wait", rpc_wait, SPDK_RPC_RUNTIME)
+
 static void
 slow_fini(void)
 {
+	struct wait_call *call;
+
+	while ((call = TAILQ_FIRST(&g_waits)) != NULL) {
+		wait_over(call);
+	}
 	printf("slow ends\n");
 	spdk_subsystem_fini_next();
 }

@@ -6,6 +6,7 @@ promise."""
 import os
 import signal
 import subprocess
+import time
 
 import primary as p
 
@@ -18,7 +19,7 @@ class App:
         self.proc = subprocess.Popen(
             [APP, mode, "-m", hex(1 << p.a_core()), "-s", "64", "-r", root.file("app.sock"), *args],
             env=root.env(CALANDRIA_LIBEXEC=p.BIN), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
 
     def until(self, line):
         while True:
@@ -99,6 +100,36 @@ def signal_during_subsystem_init(root):
     expect(out, "slow is up", *DOWN, "returned 0 after 0 start(s)")
 
 
+def config(root, *waits):
+    entries = ", ".join('{"method": "app_wait", "params": {"ms": %d}}' % ms for ms in waits)
+    return root.file("c.json",
+                     '{"subsystems": [{"subsystem": "slow", "config": [%s]}]}' % entries)
+
+
+def signal_during_config(root):
+    """A method that is under way does not hold up the end."""
+    app = App(root, "wait", "-c", config(root, 1, 60000, 2))
+    app.until("app_wait 60000")
+    begin = time.monotonic()
+    app.proc.send_signal(signal.SIGTERM)
+    out, _ = app.end()
+    p.check(time.monotonic() - begin < 1, "the end took its time")
+    expect(out, *DOWN, "returned 0 after 0 start(s)")
+
+
+def confd_dies_during_config(root):
+    """The next one goes on with the entry whose outcome is unknown."""
+    app = App(root, "stop-7", "-i", "4", "-c", config(root, 1, 400, 2))
+    app.until("app_wait 400")
+    with open(os.path.join(root.run, "4", "state"), "rb") as f:
+        state = p.parse_state(f.read())
+    p.check(state["state"] == "config" and "app_wait" in state["doing"], f"{state}")
+    os.kill(state["services"]["confd"]["pid"], signal.SIGKILL)
+    out, _ = app.end()
+    expect(out, "app_wait 400", "app_wait 2", "started on app_thread with ctx, id 4", mask(),
+           *DOWN, "returned 7 after 1 start(s)")
+
+
 def json_data_is_loaded(root):
     out, _ = App(root, "json").end()
     expect(out, *UP, out[3], mask(), *DOWN, "returned 0 after 1 start(s)", "log level 0")
@@ -124,5 +155,6 @@ if __name__ == "__main__":
     p.needs_hugepages(64)
     p.main([stop_value_is_returned, an_id_may_be_given, signal_calls_shutdown_cb,
             start_shutdown_calls_it_too, signal_without_shutdown_cb_stops,
-            failed_subsystem_is_named, signal_during_subsystem_init, json_data_is_loaded,
+            failed_subsystem_is_named, signal_during_subsystem_init, signal_during_config,
+            confd_dies_during_config, json_data_is_loaded,
             a_second_start_in_one_process_is_refused, wrong_options_are_told])

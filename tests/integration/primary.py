@@ -34,6 +34,18 @@ def a_core():
     return max(os.sched_getaffinity(0))
 
 
+def parse_state(raw):
+    """The bytes of a state file."""
+    m = MAIN.unpack_from(raw, MAIN_OFFSET)
+    n, = struct.unpack_from("<I", raw, SERVICES_COUNT_OFFSET)
+    services = {}
+    for i in range(n):
+        s = SERVICE.unpack_from(raw, SERVICES_OFFSET + i * SERVICE.size)
+        services[text(s[0])] = {"pid": s[1], "state": SERVICE_STATES[s[2]], "restarts": s[3]}
+    return {"pid": m[0], "state": STATES[m[1]], "entered": m[4:13], "doing": text(m[15]),
+            "reason": text(m[16]), "services": services}
+
+
 class Failure(Exception):
     pass
 
@@ -131,14 +143,7 @@ class Primary:
             return None
         if len(raw) < SERVICES_OFFSET or raw[:4] != b"LCTS":
             return None
-        m = MAIN.unpack_from(raw, MAIN_OFFSET)
-        n, = struct.unpack_from("<I", raw, SERVICES_COUNT_OFFSET)
-        services = {}
-        for i in range(n):
-            s = SERVICE.unpack_from(raw, SERVICES_OFFSET + i * SERVICE.size)
-            services[text(s[0])] = {"pid": s[1], "state": SERVICE_STATES[s[2]], "restarts": s[3]}
-        return {"pid": m[0], "state": STATES[m[1]], "entered": m[4:13], "doing": text(m[15]),
-                "reason": text(m[16]), "services": services}
+        return parse_state(raw)
 
     def state_name(self):
         state = self.state()
