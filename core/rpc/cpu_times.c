@@ -18,7 +18,7 @@
 
 #define MAX_CPUS SPDK_CPUSET_SIZE
 /* A line of a CPU has at most some 220 characters; what follows the CPUs is not needed. */
-#define TEXT_SIZE (MAX_CPUS * 224)
+#define TEXT_SIZE ((size_t)MAX_CPUS * 224)
 
 struct reading {
 	void (*fn)(void *ctx);
@@ -39,7 +39,7 @@ cpu_times_parse(const char *text, struct cpu_times *times, size_t max)
 		line += *line == '\n';
 		/* cpuN user nice system idle iowait irq … */
 		if (sscanf(line, "cpu%u %" SCNu64 " %*u %" SCNu64 " %*u %*u %" SCNu64, &cpu,
-			   &t.user, &t.system, &t.irq) == 4 &&
+		           &t.user, &t.system, &t.irq) == 4 &&
 		    cpu < max) {
 			times[cpu] = t;
 		}

@@ -97,7 +97,7 @@ note_mismatch(const char *expected, const struct spdk_json_val *val)
 {
 	if (val->type == SPDK_JSON_VAL_NUMBER) {
 		json_note("expected %s, got %.*s", expected, val->len > 40 ? 40 : (int)val->len,
-			  (const char *)val->start);
+		          (const char *)val->start);
 	} else {
 		json_note("expected %s, got %s", expected, type_name(val));
 	}
@@ -108,7 +108,7 @@ note_mismatch(const char *expected, const struct spdk_json_val *val)
 
 static const struct spdk_json_object_decoder *
 find_decoder(const struct spdk_json_val *name, const struct spdk_json_object_decoder *decoders,
-	     size_t num_decoders)
+             size_t num_decoders)
 {
 	size_t i;
 
@@ -122,7 +122,7 @@ find_decoder(const struct spdk_json_val *name, const struct spdk_json_object_dec
 
 static int
 decode_member(const struct spdk_json_object_decoder *decoder, const struct spdk_json_val *val,
-	      void *out)
+              void *out)
 {
 	int rc = decoder->decode_func(val, (char *)out + decoder->offset);
 
@@ -131,7 +131,7 @@ decode_member(const struct spdk_json_object_decoder *decoder, const struct spdk_
 	}
 	if (!g_note.set && val->type == SPDK_JSON_VAL_STRING) {
 		json_note("invalid value '%.*s'", val->len > 60 ? 60 : (int)val->len,
-			  (const char *)val->start);
+		          (const char *)val->start);
 	} else if (!g_note.set) {
 		json_note("invalid value (%s)", type_name(val));
 	}
@@ -141,7 +141,7 @@ decode_member(const struct spdk_json_object_decoder *decoder, const struct spdk_
 
 static int
 check_required(const struct spdk_json_object_decoder *decoders, size_t num_decoders,
-	       const bool *seen)
+               const bool *seen)
 {
 	size_t i;
 
@@ -157,7 +157,7 @@ check_required(const struct spdk_json_object_decoder *decoders, size_t num_decod
 
 static int
 decode_members(const struct spdk_json_val *object, const struct spdk_json_object_decoder *decoders,
-	       size_t num_decoders, void *out, bool relaxed, bool *seen)
+               size_t num_decoders, void *out, bool relaxed, bool *seen)
 {
 	const struct spdk_json_val *name, *end = object + object->len + 1;
 	int rc;
@@ -190,7 +190,7 @@ decode_members(const struct spdk_json_val *object, const struct spdk_json_object
 
 static int
 decode_object(const struct spdk_json_val *values, const struct spdk_json_object_decoder *decoders,
-	      size_t num_decoders, void *out, bool relaxed)
+              size_t num_decoders, void *out, bool relaxed)
 {
 	char text[sizeof(g_note.path) + sizeof(g_note.what) + 8];
 	bool few[64] = { false }, *seen = few;
@@ -226,23 +226,23 @@ decode_object(const struct spdk_json_val *values, const struct spdk_json_object_
 
 int
 spdk_json_decode_object(const struct spdk_json_val *values,
-			const struct spdk_json_object_decoder *decoders, size_t num_decoders,
-			void *out)
+                        const struct spdk_json_object_decoder *decoders, size_t num_decoders,
+                        void *out)
 {
 	return decode_object(values, decoders, num_decoders, out, false);
 }
 
 int
 spdk_json_decode_object_relaxed(const struct spdk_json_val *values,
-				const struct spdk_json_object_decoder *decoders,
-				size_t num_decoders, void *out)
+                                const struct spdk_json_object_decoder *decoders,
+                                size_t num_decoders, void *out)
 {
 	return decode_object(values, decoders, num_decoders, out, true);
 }
 
 int
 spdk_json_decode_array(const struct spdk_json_val *values, spdk_json_decode_fn decode_func,
-		       void *out, size_t max_size, size_t *out_size, size_t stride)
+                       void *out, size_t max_size, size_t *out_size, size_t stride)
 {
 	const struct spdk_json_val *val, *end;
 	char *field = out, index[24];
@@ -273,7 +273,7 @@ spdk_json_decode_array(const struct spdk_json_val *values, spdk_json_decode_fn d
 
 void
 spdk_json_free_object(const struct spdk_json_object_decoder *decoders, size_t num_decoders,
-		      void *obj)
+                      void *obj)
 {
 	size_t i;
 
@@ -307,7 +307,7 @@ integer_result(const struct spdk_json_val *val, int rc, const char *expected, co
 {
 	if (rc == -ERANGE) {
 		json_note("%.*s is out of range (%s)", val->len > 40 ? 40 : (int)val->len,
-			  (const char *)val->start, range);
+		          (const char *)val->start, range);
 	} else if (rc != 0) {
 		note_mismatch(expected, val);
 	}
@@ -318,35 +318,35 @@ int
 spdk_json_decode_uint8(const struct spdk_json_val *val, void *out)
 {
 	return integer_result(val, spdk_json_number_to_uint8(val, out), "unsigned integer",
-			      "0 to 255");
+	                      "0 to 255");
 }
 
 int
 spdk_json_decode_uint16(const struct spdk_json_val *val, void *out)
 {
 	return integer_result(val, spdk_json_number_to_uint16(val, out), "unsigned integer",
-			      "0 to 65535");
+	                      "0 to 65535");
 }
 
 int
 spdk_json_decode_int32(const struct spdk_json_val *val, void *out)
 {
 	return integer_result(val, spdk_json_number_to_int32(val, out), "integer",
-			      "-2147483648 to 2147483647");
+	                      "-2147483648 to 2147483647");
 }
 
 int
 spdk_json_decode_uint32(const struct spdk_json_val *val, void *out)
 {
 	return integer_result(val, spdk_json_number_to_uint32(val, out), "unsigned integer",
-			      "0 to 4294967295");
+	                      "0 to 4294967295");
 }
 
 int
 spdk_json_decode_uint64(const struct spdk_json_val *val, void *out)
 {
 	return integer_result(val, spdk_json_number_to_uint64(val, out), "unsigned integer",
-			      "0 to 18446744073709551615");
+	                      "0 to 18446744073709551615");
 }
 
 int

@@ -67,7 +67,7 @@ struct json_values_size {
  *  *why when it has no counterpart in JSON: a key that is no string, a byte string, a string that
  *  is not UTF-8, infinity; -E2BIG over `max_values`. */
 int json_values_measure(const void *value, size_t len, size_t max_values,
-			struct json_values_size *size, const char **why);
+                        struct json_values_size *size, const char **why);
 
 /** Fill `values` and `text`, of the sizes that were measured. Strings in `text` end with a NUL. */
 void json_values_fill(const void *value, size_t len, struct spdk_json_val *values, char *text);

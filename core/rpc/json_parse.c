@@ -131,7 +131,7 @@ unicode_unit(uint8_t **p, const uint8_t *end, uint32_t *unit)
 static int
 unicode_escape(uint8_t **p, const uint8_t *end, uint32_t *codepoint)
 {
-	static const char second[] = "\\u";
+	static const uint8_t second[] = { '\\', 'u' };
 	uint32_t low;
 	int rc, i;
 
@@ -441,7 +441,7 @@ step(struct parser *ps, enum expect *expect)
 
 ssize_t
 spdk_json_parse(void *json, size_t size, struct spdk_json_val *values, size_t num_values,
-		void **end, uint32_t flags)
+                void **end, uint32_t flags)
 {
 	struct parser ps = { .p = json, .flags = flags, .values = values, .max = num_values };
 	enum expect expect = VALUE;

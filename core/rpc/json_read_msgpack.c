@@ -46,9 +46,9 @@ struct open_container {
 };
 
 static bool
-is_name(const struct open_container *open, unsigned depth)
+is_name(const struct open_container *around)
 {
-	return depth > 0 && open[depth - 1].object && open[depth - 1].left % 2 == 0;
+	return around != NULL && around->object && around->left % 2 == 0;
 }
 
 static const char *
@@ -62,8 +62,8 @@ refuse(const struct codec_item *item, bool name)
 		return "params contain a byte string";
 	case CODEC_STR:
 		return json_utf8_valid(item->str.data, item->str.len)
-			       ? NULL
-			       : "params contain a string that is not UTF-8";
+		               ? NULL
+		               : "params contain a string that is not UTF-8";
 	case CODEC_DOUBLE:
 		return isfinite(item->d) ? NULL : "params contain a number that is not finite";
 	case CODEC_END:
@@ -90,7 +90,7 @@ text_size(const struct codec_item *item)
 
 int
 json_values_measure(const void *value, size_t len, size_t max_values, struct json_values_size *size,
-		    const char **why)
+                    const char **why)
 {
 	struct open_container open[CODEC_MAX_DEPTH];
 	struct codec_cursor cur;
@@ -102,7 +102,7 @@ json_values_measure(const void *value, size_t len, size_t max_values, struct jso
 		struct codec_item item = codec_next(&cur);
 		bool container = item.kind == CODEC_ARRAY || item.kind == CODEC_MAP;
 
-		*why = refuse(&item, is_name(open, depth));
+		*why = refuse(&item, is_name(depth > 0 ? &open[depth - 1] : NULL));
 		if (*why == NULL && container && depth == CODEC_MAX_DEPTH) {
 			*why = "params nest too deep";
 		}
@@ -154,7 +154,7 @@ fill_one(struct spdk_json_val *val, const struct codec_item *item, bool name, ch
 		return text;
 	case CODEC_BOOL:
 		fill_constant(val, item->b ? SPDK_JSON_VAL_TRUE : SPDK_JSON_VAL_FALSE,
-			      item->b ? g_true : g_false);
+		              item->b ? g_true : g_false);
 		return text;
 	case CODEC_STR:
 		val->type = name ? SPDK_JSON_VAL_NAME : SPDK_JSON_VAL_STRING;
@@ -182,7 +182,7 @@ static void
 fill_end(struct spdk_json_val *end, const struct open_container *open)
 {
 	fill_constant(end, open->object ? SPDK_JSON_VAL_OBJECT_END : SPDK_JSON_VAL_ARRAY_END,
-		      g_brackets[open->object ? 3 : 1]);
+	              g_brackets[open->object ? 3 : 1]);
 	open->begin->len = (uint32_t)(end - open->begin - 1);
 }
 
@@ -197,7 +197,7 @@ json_values_fill(const void *value, size_t len, struct spdk_json_val *values, ch
 	do {
 		struct codec_item item = codec_next(&cur);
 
-		text = fill_one(values, &item, is_name(open, depth), text);
+		text = fill_one(values, &item, is_name(depth > 0 ? &open[depth - 1] : NULL), text);
 		if (item.kind == CODEC_ARRAY || item.kind == CODEC_MAP) {
 			open[depth].object = item.kind == CODEC_MAP;
 			open[depth].left =

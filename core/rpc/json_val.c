@@ -65,7 +65,7 @@ spdk_json_strdup(const struct spdk_json_val *val)
 
 int
 spdk_json_find(struct spdk_json_val *object, const char *key_name, struct spdk_json_val **key,
-	       struct spdk_json_val **val, enum spdk_json_val_type type)
+               struct spdk_json_val **val, enum spdk_json_val_type type)
 {
 	struct spdk_json_val *name;
 
@@ -98,14 +98,14 @@ spdk_json_find(struct spdk_json_val *object, const char *key_name, struct spdk_j
 
 int
 spdk_json_find_string(struct spdk_json_val *object, const char *key_name,
-		      struct spdk_json_val **key, struct spdk_json_val **val)
+                      struct spdk_json_val **key, struct spdk_json_val **val)
 {
 	return spdk_json_find(object, key_name, key, val, SPDK_JSON_VAL_STRING);
 }
 
 int
 spdk_json_find_array(struct spdk_json_val *object, const char *key_name, struct spdk_json_val **key,
-		     struct spdk_json_val **value)
+                     struct spdk_json_val **value)
 {
 	return spdk_json_find(object, key_name, key, value, SPDK_JSON_VAL_ARRAY_BEGIN);
 }

@@ -168,7 +168,7 @@ msgpack_put_raw(struct spdk_json_write_ctx *w, const void *json, size_t len)
 	}
 	if (values != NULL) {
 		again = spdk_json_parse(text, len, values, (size_t)n, NULL,
-					SPDK_JSON_PARSE_FLAG_DECODE_IN_PLACE);
+		                        SPDK_JSON_PARSE_FLAG_DECODE_IN_PLACE);
 		rc = again == n ? spdk_json_write_val(w, values) : -1;
 	}
 	free(values);

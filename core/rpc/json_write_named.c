@@ -61,7 +61,7 @@ spdk_json_write_named_uint64(struct spdk_json_write_ctx *w, const char *name, ui
 
 int
 spdk_json_write_named_uint128(struct spdk_json_write_ctx *w, const char *name, uint64_t low_val,
-			      uint64_t high_val)
+                              uint64_t high_val)
 {
 	return NAMED(w, name, spdk_json_write_uint128(w, low_val, high_val));
 }
@@ -80,14 +80,14 @@ spdk_json_write_named_string(struct spdk_json_write_ctx *w, const char *name, co
 
 int
 spdk_json_write_named_string_fmt_v(struct spdk_json_write_ctx *w, const char *name, const char *fmt,
-				   va_list args)
+                                   va_list args)
 {
 	return NAMED(w, name, spdk_json_write_string_fmt_v(w, fmt, args));
 }
 
 int
 spdk_json_write_named_string_fmt(struct spdk_json_write_ctx *w, const char *name, const char *fmt,
-				 ...)
+                                 ...)
 {
 	va_list args;
 	int rc;
@@ -100,14 +100,14 @@ spdk_json_write_named_string_fmt(struct spdk_json_write_ctx *w, const char *name
 
 int
 spdk_json_write_named_bytearray(struct spdk_json_write_ctx *w, const char *name, const void *val,
-				size_t len)
+                                size_t len)
 {
 	return NAMED(w, name, spdk_json_write_bytearray(w, val, len));
 }
 
 int
 spdk_json_write_named_uuid(struct spdk_json_write_ctx *w, const char *name,
-			   const struct spdk_uuid *uuid)
+                           const struct spdk_uuid *uuid)
 {
 	return NAMED(w, name, spdk_json_write_uuid(w, uuid));
 }

@@ -13,7 +13,7 @@
  *  did. */
 static inline bool
 rpc_refuse_params(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params,
-		  const char *message)
+                  const char *message)
 {
 	if (params == NULL) {
 		return false;

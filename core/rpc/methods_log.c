@@ -47,13 +47,13 @@ answer_level(struct spdk_jsonrpc_request *request, enum spdk_log_level level)
 
 static void
 change_level(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params,
-	     void (*set)(enum spdk_log_level level))
+             void (*set)(enum spdk_log_level level))
 {
 	enum spdk_log_level level;
 
 	if (spdk_json_decode_object(params, level_decoders, SPDK_COUNTOF(level_decoders), &level)) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
-						 "spdk_json_decode_object failed");
+		                                 "spdk_json_decode_object failed");
 		return;
 	}
 	set(level);
@@ -103,16 +103,16 @@ static const struct spdk_json_object_decoder flag_decoders[] = {
 
 static void
 change_flag(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params,
-	    int (*change)(const char *flag))
+            int (*change)(const char *flag))
 {
 	char *flag = NULL;
 
 	if (spdk_json_decode_object(params, flag_decoders, SPDK_COUNTOF(flag_decoders), &flag)) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
-						 "spdk_json_decode_object failed");
+		                                 "spdk_json_decode_object failed");
 	} else if (change(flag) != 0) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
-						 "invalid log flag");
+		                                 "invalid log flag");
 	} else {
 		spdk_jsonrpc_send_bool_response(request, true);
 	}
@@ -163,9 +163,9 @@ log_enable_timestamps(struct spdk_jsonrpc_request *request, const struct spdk_js
 	bool enabled = false;
 
 	if (spdk_json_decode_object(params, timestamps_decoders, SPDK_COUNTOF(timestamps_decoders),
-				    &enabled)) {
+	                            &enabled)) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
-						 "Invalid parameters");
+		                                 "Invalid parameters");
 		return;
 	}
 	spdk_log_enable_timestamps(enabled);

@@ -38,7 +38,7 @@ walk_done(void *ctx)
 
 	if (walk->rc != 0) {
 		spdk_jsonrpc_send_error_response(walk->request, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
-						 spdk_strerror(-walk->rc));
+		                                 spdk_strerror(-walk->rc));
 	} else {
 		spdk_json_write_array_end(walk->w);
 		spdk_json_write_object_end(walk->w);
@@ -94,7 +94,7 @@ write_thread(struct spdk_json_write_ctx *w, struct spdk_thread *thread)
 	spdk_json_write_named_string(w, "name", spdk_thread_get_name(thread));
 	spdk_json_write_named_uint64(w, "id", spdk_thread_get_id(thread));
 	spdk_json_write_named_string(w, "cpumask",
-				     spdk_cpuset_fmt(spdk_thread_get_cpumask(thread)));
+	                             spdk_cpuset_fmt(spdk_thread_get_cpumask(thread)));
 	spdk_json_write_named_uint64(w, "elapsed", reactor_thread_elapsed(thread));
 	spdk_json_write_object_end(w);
 }
@@ -168,7 +168,7 @@ framework_get_reactors(struct spdk_jsonrpc_request *request, const struct spdk_j
 		free(walk);
 	}
 	spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
-					 spdk_strerror(ENOMEM));
+	                                 spdk_strerror(ENOMEM));
 }
 SPDK_RPC_REGISTER("framework_get_reactors", framework_get_reactors, SPDK_RPC_RUNTIME)
 RPC_OPEN_TO_MONITOR(framework_get_reactors)
@@ -182,7 +182,7 @@ static const struct spdk_json_object_decoder monitor_decoders[] = {
 
 static void
 framework_monitor_context_switch(struct spdk_jsonrpc_request *request,
-				 const struct spdk_json_val *params)
+                                 const struct spdk_json_val *params)
 {
 	struct spdk_json_write_ctx *w;
 	bool enabled = false;
@@ -190,9 +190,9 @@ framework_monitor_context_switch(struct spdk_jsonrpc_request *request,
 	/* No params at all only ask; an empty object switches it off. */
 	if (params != NULL) {
 		if (spdk_json_decode_object(params, monitor_decoders,
-					    SPDK_COUNTOF(monitor_decoders), &enabled)) {
+		                            SPDK_COUNTOF(monitor_decoders), &enabled)) {
 			spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
-							 "Invalid parameters");
+			                                 "Invalid parameters");
 			return;
 		}
 		spdk_framework_enable_context_switch_monitor(enabled);
@@ -204,4 +204,4 @@ framework_monitor_context_switch(struct spdk_jsonrpc_request *request,
 	spdk_jsonrpc_end_result(request, w);
 }
 SPDK_RPC_REGISTER("framework_monitor_context_switch", framework_monitor_context_switch,
-		  SPDK_RPC_RUNTIME)
+                  SPDK_RPC_RUNTIME)

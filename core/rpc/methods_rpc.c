@@ -53,9 +53,9 @@ rpc_get_methods(struct spdk_jsonrpc_request *request, const struct spdk_json_val
 	struct rpc_method *m;
 
 	if (params != NULL && spdk_json_decode_object(params, get_methods_decoders,
-						      SPDK_COUNTOF(get_methods_decoders), &req)) {
+	                                              SPDK_COUNTOF(get_methods_decoders), &req)) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
-						 "Invalid parameters");
+		                                 "Invalid parameters");
 		return;
 	}
 	w = spdk_jsonrpc_begin_result(request);

@@ -61,9 +61,9 @@ framework_set_scheduler(struct spdk_jsonrpc_request *request, const struct spdk_
 	int rc;
 
 	if (spdk_json_decode_object_relaxed(params, set_scheduler_decoders,
-					    SPDK_COUNTOF(set_scheduler_decoders), &req)) {
+	                                    SPDK_COUNTOF(set_scheduler_decoders), &req)) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
-						 "Invalid parameters");
+		                                 "Invalid parameters");
 		free(req.name);
 		return;
 	}
@@ -72,15 +72,15 @@ framework_set_scheduler(struct spdk_jsonrpc_request *request, const struct spdk_
 		spdk_jsonrpc_send_bool_response(request, true);
 	} else if (rc == -ENOENT) {
 		spdk_jsonrpc_send_error_response_fmt(request, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
-						     "There is no scheduler '%s'", req.name);
+		                                     "There is no scheduler '%s'", req.name);
 	} else {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
-						 spdk_strerror(-rc));
+		                                 spdk_strerror(-rc));
 	}
 	free(req.name);
 }
 SPDK_RPC_REGISTER("framework_set_scheduler", framework_set_scheduler,
-		  SPDK_RPC_STARTUP | SPDK_RPC_RUNTIME)
+                  SPDK_RPC_STARTUP | SPDK_RPC_RUNTIME)
 
 static void
 framework_get_scheduler(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params)
@@ -107,5 +107,5 @@ framework_get_scheduler(struct spdk_jsonrpc_request *request, const struct spdk_
 	spdk_jsonrpc_end_result(request, w);
 }
 SPDK_RPC_REGISTER("framework_get_scheduler", framework_get_scheduler,
-		  SPDK_RPC_STARTUP | SPDK_RPC_RUNTIME)
+                  SPDK_RPC_STARTUP | SPDK_RPC_RUNTIME)
 RPC_OPEN_TO_MONITOR(framework_get_scheduler)

@@ -8,13 +8,13 @@
 
 #include "spdk/cpuset.h"
 #include "spdk/env.h"
-#include "spdk/event.h"
 #include "spdk/log.h"
 #include "spdk/rpc.h"
 #include "spdk/string.h"
 #include "spdk/util.h"
 #include "spdk_internal/thread.h"
 
+#include "core/reactor/reactor_internal.h"
 #include "core/rpc/methods.h"
 #include "core/rpc/rpc_server.h"
 
@@ -217,7 +217,7 @@ write_thread_stats(struct spdk_json_write_ctx *w, struct spdk_thread *thread)
 	spdk_json_write_named_string(w, "name", spdk_thread_get_name(thread));
 	spdk_json_write_named_uint64(w, "id", spdk_thread_get_id(thread));
 	spdk_json_write_named_string(w, "cpumask",
-				     spdk_cpuset_fmt(spdk_thread_get_cpumask(thread)));
+	                             spdk_cpuset_fmt(spdk_thread_get_cpumask(thread)));
 	spdk_json_write_named_uint64(w, "busy", stats.busy_tsc);
 	spdk_json_write_named_uint64(w, "idle", stats.idle_tsc);
 	spdk_json_write_named_uint64(w, "active_pollers_count", count_pollers(thread, 0));
@@ -386,11 +386,11 @@ set_cpumask_done(void *ctx)
 		spdk_jsonrpc_send_bool_response(req->request, true);
 	} else if (req->rc == -ESRCH) {
 		spdk_jsonrpc_send_error_response_fmt(req->request,
-						     SPDK_JSONRPC_ERROR_INVALID_PARAMS,
-						     "Thread %" PRIu64 " does not exist", req->id);
+		                                     SPDK_JSONRPC_ERROR_INVALID_PARAMS,
+		                                     "Thread %" PRIu64 " does not exist", req->id);
 	} else {
 		spdk_jsonrpc_send_error_response(req->request, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
-						 spdk_strerror(-req->rc));
+		                                 spdk_strerror(-req->rc));
 	}
 	set_cpumask_free(req);
 }
@@ -398,7 +398,7 @@ set_cpumask_done(void *ctx)
 static void
 thread_set_cpumask(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params)
 {
-	const struct spdk_cpuset *all = spdk_app_get_core_mask();
+	const struct spdk_cpuset *all = reactors_get_cpuset();
 	struct set_cpumask *req = calloc(1, sizeof(*req));
 
 	if (req == NULL) {
@@ -408,15 +408,15 @@ thread_set_cpumask(struct spdk_jsonrpc_request *request, const struct spdk_json_
 	req->request = request;
 	req->rc = -ESRCH;
 	if (spdk_json_decode_object(params, set_cpumask_decoders,
-				    SPDK_COUNTOF(set_cpumask_decoders), req)) {
+	                            SPDK_COUNTOF(set_cpumask_decoders), req)) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
-						 "Invalid parameters");
+		                                 "Invalid parameters");
 	} else if (spdk_thread_get_by_id(req->id) == NULL) {
 		spdk_jsonrpc_send_error_response_fmt(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
-						     "Thread %" PRIu64 " does not exist", req->id);
+		                                     "Thread %" PRIu64 " does not exist", req->id);
 	} else if (spdk_cpuset_parse(&req->mask, req->text) != 0) {
 		spdk_jsonrpc_send_error_response_fmt(request, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
-						     "Invalid cpumask %s", req->text);
+		                                     "Invalid cpumask %s", req->text);
 	} else {
 		spdk_cpuset_and(&req->mask, all);
 		if (spdk_cpuset_count(&req->mask) > 0) {
@@ -425,8 +425,8 @@ thread_set_cpumask(struct spdk_jsonrpc_request *request, const struct spdk_json_
 			return;
 		}
 		spdk_jsonrpc_send_error_response_fmt(request, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
-						     "No CPU is selected from reactor mask %s",
-						     spdk_cpuset_fmt((struct spdk_cpuset *)all));
+		                                     "No CPU is selected from reactor mask %s",
+		                                     spdk_cpuset_fmt((struct spdk_cpuset *)all));
 	}
 	set_cpumask_free(req);
 }

@@ -40,7 +40,7 @@ struct rpc_method {
 struct rpc_caller {
 	enum gate_role role;
 	bool config;  /* the config service: the allow-list is for what is in the file, not for what
-		       * it needs itself */
+	               * it needs itself */
 	bool monitor; /* the monitor service: no user speaks through it */
 };
 

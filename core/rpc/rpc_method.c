@@ -17,8 +17,10 @@ static const char *const g_config_methods[] = {
 	"rpc_get_methods",
 };
 
-static SLIST_HEAD(, rpc_method) g_buckets[NUM_BUCKETS];
-static SLIST_HEAD(, rpc_method) g_methods = SLIST_HEAD_INITIALIZER(g_methods);
+SLIST_HEAD(rpc_method_list, rpc_method);
+
+static struct rpc_method_list g_buckets[NUM_BUCKETS];
+static struct rpc_method_list g_methods = SLIST_HEAD_INITIALIZER(g_methods);
 static uint32_t g_state = SPDK_RPC_STARTUP;
 static bool g_mistakes;
 static char **g_allowlist;
@@ -106,7 +108,7 @@ spdk_rpc_register_alias_deprecated(const char *method, const char *alias)
 
 	if (target == NULL || target->func == NULL) {
 		SPDK_ERRLOG("The RPC alias %s is of the method %s, which does not exist\n", alias,
-			    method);
+		            method);
 		g_mistakes = true;
 		return;
 	}
@@ -246,8 +248,8 @@ rpc_method_refused(const struct rpc_caller *caller, const struct rpc_method *m)
 
 	if ((target->roles & RPC_ROLE(caller->role)) == 0) {
 		return caller->role == GATE_ROLE_MONITOR
-			       ? "Method changes something, and a monitor may only look."
-			       : "Method is not for this caller.";
+		               ? "Method changes something, and a monitor may only look."
+		               : "Method is not for this caller.";
 	}
 	if ((target->state_mask & g_state) == g_state) {
 		return NULL;

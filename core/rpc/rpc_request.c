@@ -27,7 +27,7 @@ rpc_conn_unref(struct spdk_jsonrpc_server_conn *conn)
 
 static struct spdk_jsonrpc_request *
 request_create(struct spdk_jsonrpc_server_conn *conn, const struct codec_envelope *env,
-	       const struct json_values_size *size)
+               const struct json_values_size *size)
 {
 	struct spdk_jsonrpc_request *req;
 
@@ -67,7 +67,7 @@ dispatch(struct spdk_jsonrpc_request *req, const struct codec_envelope *env)
 	m = rpc_method_find(caller, (const char *)env->method.data, env->method.len);
 	if (m == NULL) {
 		spdk_jsonrpc_send_error_response(req, SPDK_JSONRPC_ERROR_METHOD_NOT_FOUND,
-						 "Method not found");
+		                                 "Method not found");
 		return;
 	}
 	req->method = m;
@@ -101,15 +101,15 @@ params_are_structured(const struct codec_span *params)
 /* An answer for which there is no request object. */
 static void
 answer_error(struct spdk_jsonrpc_server_conn *conn, const struct codec_envelope *env, int code,
-	     const char *message)
+             const char *message)
 {
 	struct codec_buf buf;
 	size_t len;
 	void *msg;
 
 	SPDK_ERRLOG("RPC request %.*s of %s (pid %d) refused: %s\n",
-		    env->method.len > 64 ? 64 : (int)env->method.len,
-		    (const char *)env->method.data, conn->name, (int)conn->pid, message);
+	            env->method.len > 64 ? 64 : (int)env->method.len,
+	            (const char *)env->method.data, conn->name, (int)conn->pid, message);
 	if (env->type == CODEC_NOTIFICATION) {
 		return;
 	}
@@ -197,13 +197,13 @@ spdk_jsonrpc_end_result(struct spdk_jsonrpc_request *req, struct spdk_json_write
 	if (!json_msgpack_writer_done(&req->writer)) {
 		SPDK_ERRLOG("%s: what it wrote is not one whole value\n", method_name(req));
 		spdk_jsonrpc_send_error_response(req, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
-						 "The result could not be written");
+		                                 "The result could not be written");
 		return;
 	}
 	if (req->buf.len > RPC_MAX_REPLY) {
 		spdk_jsonrpc_send_error_response_fmt(req, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
-						     "The result is larger than %u MiB",
-						     RPC_MAX_REPLY >> 20);
+		                                     "The result is larger than %u MiB",
+		                                     RPC_MAX_REPLY >> 20);
 		return;
 	}
 	request_send(req);
@@ -241,7 +241,7 @@ spdk_jsonrpc_send_error_response(struct spdk_jsonrpc_request *req, int error_cod
 
 void
 spdk_jsonrpc_send_error_response_fmt(struct spdk_jsonrpc_request *req, int error_code,
-				     const char *fmt, ...)
+                                     const char *fmt, ...)
 {
 	char msg[512];
 	va_list args;
@@ -263,7 +263,7 @@ spdk_jsonrpc_get_conn(struct spdk_jsonrpc_request *req)
 
 int
 spdk_jsonrpc_conn_add_close_cb(struct spdk_jsonrpc_server_conn *conn,
-			       spdk_jsonrpc_conn_closed_fn cb, void *ctx)
+                               spdk_jsonrpc_conn_closed_fn cb, void *ctx)
 {
 	if (conn == NULL || conn->link == NULL) {
 		return -ENOTCONN;
@@ -278,7 +278,7 @@ spdk_jsonrpc_conn_add_close_cb(struct spdk_jsonrpc_server_conn *conn,
 
 int
 spdk_jsonrpc_conn_del_close_cb(struct spdk_jsonrpc_server_conn *conn,
-			       spdk_jsonrpc_conn_closed_fn cb, void *ctx)
+                               spdk_jsonrpc_conn_closed_fn cb, void *ctx)
 {
 	if (conn == NULL || conn->close_cb == NULL || conn->close_cb != cb ||
 	    conn->close_ctx != ctx) {

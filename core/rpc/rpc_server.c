@@ -25,13 +25,15 @@
 /* Fragments that an ending server still tries to deliver. */
 #define STOP_MAX_FLUSH 64
 
+TAILQ_HEAD(rpc_conn_list, spdk_jsonrpc_server_conn);
+
 static struct {
 	bool running;
 	bool paused;
 	struct spdk_poller *poller;
 	uint64_t budget_ticks;
 	unsigned num_conns;
-	TAILQ_HEAD(, spdk_jsonrpc_server_conn) conns;
+	struct rpc_conn_list conns;
 	void (*done)(void *ctx);
 	void *done_ctx;
 } g_server = {
@@ -76,7 +78,7 @@ conn_serve(struct spdk_jsonrpc_server_conn *conn)
 	}
 	if (rc < 0) {
 		rpc_conn_refuse(conn, rc == -EMSGSIZE ? "its request is too large"
-						      : "it broke the layout of its ring");
+		                                      : "it broke the layout of its ring");
 		return 1;
 	}
 	cal_stats_links()->requests++;

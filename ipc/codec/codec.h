@@ -72,7 +72,7 @@ void codec_end(struct codec_buf *buf, size_t place, uint32_t count);
 
 /** Write a whole request; `params` NULL means nil. */
 void codec_put_request(struct codec_buf *buf, uint32_t id, const char *method, const void *params,
-		       size_t params_len);
+                       size_t params_len);
 /** Write [1, id, [code, message], nil]. */
 void codec_put_error(struct codec_buf *buf, uint32_t id, int code, const char *message);
 /** Write [1, id, nil, — and the caller writes one value after it. */
@@ -82,9 +82,20 @@ void codec_begin_result(struct codec_buf *buf, uint32_t id);
 int codec_parse_error(const void *error, size_t len, int *code, struct codec_span *message);
 
 /* A cursor over one value, for readers in the services and calctl. Containers are walked in
- * pre-order: codec_next() on a map or array goes inside; codec_skip() steps over the whole value. */
-enum codec_kind { CODEC_NIL, CODEC_BOOL, CODEC_UINT, CODEC_INT, CODEC_DOUBLE, CODEC_STR, CODEC_BIN,
-		  CODEC_ARRAY, CODEC_MAP, CODEC_END };
+ * pre-order: codec_next() on a map or array goes inside; codec_skip() steps over the whole value.
+ */
+enum codec_kind {
+	CODEC_NIL,
+	CODEC_BOOL,
+	CODEC_UINT,
+	CODEC_INT,
+	CODEC_DOUBLE,
+	CODEC_STR,
+	CODEC_BIN,
+	CODEC_ARRAY,
+	CODEC_MAP,
+	CODEC_END
+};
 struct codec_item {
 	enum codec_kind kind;
 	union {

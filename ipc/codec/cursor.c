@@ -64,7 +64,7 @@ codec_map_find(const void *map, size_t len, const char *key, struct codec_cursor
 
 		item = codec_next(&name);
 		match = item.kind == CODEC_STR && item.str.len == key_len &&
-			memcmp(item.str.data, key, key_len) == 0;
+		        memcmp(item.str.data, key, key_len) == 0;
 		if (codec_skip(&cur) != 0) {
 			break;
 		}

@@ -27,7 +27,7 @@ item_big_endian(const uint8_t *p, unsigned width)
 /* A string or byte string whose length field is `width` bytes at `p`. */
 static inline const uint8_t *
 item_bytes(const uint8_t *p, const uint8_t *end, unsigned width, enum codec_kind kind,
-	   struct codec_item *item)
+           struct codec_item *item)
 {
 	uint64_t len;
 
@@ -49,7 +49,7 @@ item_bytes(const uint8_t *p, const uint8_t *end, unsigned width, enum codec_kind
  * refuses the counts that the bytes at hand can't hold before anybody acts on them. */
 static inline const uint8_t *
 item_container(const uint8_t *p, const uint8_t *end, unsigned width, enum codec_kind kind,
-	       struct codec_item *item)
+               struct codec_item *item)
 {
 	uint64_t count;
 
@@ -130,7 +130,7 @@ item_read(const uint8_t *p, const uint8_t *end, struct codec_item *item)
 	}
 	if (head >= 0xe0) {
 		item->kind = CODEC_INT;
-		item->i = (int8_t)head;
+		item->i = (int64_t)head - 256;
 		return p;
 	}
 	if (head >= 0xa0 && head <= 0xbf) {
@@ -142,7 +142,7 @@ item_read(const uint8_t *p, const uint8_t *end, struct codec_item *item)
 	if (head <= 0x9f) {
 		item->kind = head <= 0x8f ? CODEC_MAP : CODEC_ARRAY;
 		item->count = head & 0x0f;
-		return item->count * (head <= 0x8f ? 2u : 1u) <= (size_t)(end - p) ? p : NULL;
+		return (size_t)item->count * (head <= 0x8f ? 2 : 1) <= (size_t)(end - p) ? p : NULL;
 	}
 	switch (head) {
 	case 0xc0:

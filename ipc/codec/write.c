@@ -248,7 +248,7 @@ codec_end(struct codec_buf *buf, size_t place, uint32_t count)
 
 void
 codec_put_request(struct codec_buf *buf, uint32_t id, const char *method, const void *params,
-		  size_t params_len)
+                  size_t params_len)
 {
 	codec_put_array(buf, 4);
 	codec_put_uint(buf, CODEC_REQUEST);

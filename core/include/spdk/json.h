@@ -70,7 +70,7 @@ struct spdk_json_val {
  *  \return how many entries the value takes, also when that is more than `num_values`, or one of
  *  SPDK_JSON_PARSE_* above. */
 ssize_t spdk_json_parse(void *json, size_t size, struct spdk_json_val *values, size_t num_values,
-			void **end, uint32_t flags);
+                        void **end, uint32_t flags);
 
 /* --- decoding ----------------------------------------------------------------------------------
  */
@@ -91,13 +91,13 @@ struct spdk_json_object_decoder {
  *  handler. Members decoded before the failure keep their values: free them with
  *  spdk_json_free_object(). Returns 0, or non-zero on failure. */
 int spdk_json_decode_object(const struct spdk_json_val *values,
-			    const struct spdk_json_object_decoder *decoders, size_t num_decoders,
-			    void *out);
+                            const struct spdk_json_object_decoder *decoders, size_t num_decoders,
+                            void *out);
 
 /** The same, but members that no decoder names are passed over. */
 int spdk_json_decode_object_relaxed(const struct spdk_json_val *values,
-				    const struct spdk_json_object_decoder *decoders,
-				    size_t num_decoders, void *out);
+                                    const struct spdk_json_object_decoder *decoders,
+                                    size_t num_decoders, void *out);
 
 /** Decode every element of an array.
  *  \param out the first element's place, the next ones at `stride` bytes each (0: all at `out`)
@@ -105,7 +105,7 @@ int spdk_json_decode_object_relaxed(const struct spdk_json_val *values,
  *  \param out_size how many were decoded, also on failure
  *  \return 0, or -1 on failure. */
 int spdk_json_decode_array(const struct spdk_json_val *values, spdk_json_decode_fn decode_func,
-			   void *out, size_t max_size, size_t *out_size, size_t stride);
+                           void *out, size_t max_size, size_t *out_size, size_t stride);
 
 /* Decode functions. Integers take every number whose value is an integer in range, however it is
  * written (12340e-1 is 1234). A string is strdup()ed to the char pointer at `out`, whose former
@@ -121,7 +121,7 @@ int spdk_json_decode_uuid(const struct spdk_json_val *val, void *out);
 
 /** Free the strings that spdk_json_decode_string() left in `obj` and set them to NULL. */
 void spdk_json_free_object(const struct spdk_json_object_decoder *decoders, size_t num_decoders,
-			   void *obj);
+                           void *obj);
 
 /* --- looking at values -------------------------------------------------------------------------
  */
@@ -151,13 +151,13 @@ int spdk_json_number_to_uint64(const struct spdk_json_val *val, uint64_t *num);
  *  \return 0, -ENOENT no such member, -EDOM it is of another type, -EPROTOTYPE `object` is no
  *  object, -EINVAL `object` or `key_name` is NULL or the object is damaged. */
 int spdk_json_find(struct spdk_json_val *object, const char *key_name, struct spdk_json_val **key,
-		   struct spdk_json_val **val, enum spdk_json_val_type type);
+                   struct spdk_json_val **val, enum spdk_json_val_type type);
 /** spdk_json_find() for a string. */
 int spdk_json_find_string(struct spdk_json_val *object, const char *key_name,
-			  struct spdk_json_val **key, struct spdk_json_val **val);
+                          struct spdk_json_val **key, struct spdk_json_val **val);
 /** spdk_json_find() for an array. */
 int spdk_json_find_array(struct spdk_json_val *object, const char *key_name,
-			 struct spdk_json_val **key, struct spdk_json_val **value);
+                         struct spdk_json_val **key, struct spdk_json_val **value);
 
 /** The first member's name; NULL when there is none or `object` is no object. */
 struct spdk_json_val *spdk_json_object_first(struct spdk_json_val *object);
@@ -180,7 +180,7 @@ typedef int (*spdk_json_write_cb)(void *cb_ctx, const void *data, size_t size);
 
 /** Begin to write JSON text. Returns NULL when there is no memory. */
 struct spdk_json_write_ctx *spdk_json_write_begin(spdk_json_write_cb write_cb, void *cb_ctx,
-						  uint32_t flags);
+                                                  uint32_t flags);
 /** Hand over what is left and free the context. Returns 0, or -1 when any write failed. */
 int spdk_json_write_end(struct spdk_json_write_ctx *w);
 /** Forget what has not been handed over, and the errors. */
@@ -211,7 +211,7 @@ int spdk_json_write_uuid(struct spdk_json_write_ctx *w, const struct spdk_uuid *
 int spdk_json_write_string_utf16le(struct spdk_json_write_ctx *w, const uint16_t *val);
 /** … or is `len` 16-bit units long. */
 int spdk_json_write_string_utf16le_raw(struct spdk_json_write_ctx *w, const uint16_t *val,
-				       size_t len);
+                                       size_t len);
 int spdk_json_write_string_fmt(struct spdk_json_write_ctx *w, const char *fmt, ...)
 	__attribute__((__format__(__printf__, 2, 3)));
 int spdk_json_write_string_fmt_v(struct spdk_json_write_ctx *w, const char *fmt, va_list args);
@@ -242,18 +242,18 @@ int spdk_json_write_named_uint32(struct spdk_json_write_ctx *w, const char *name
 int spdk_json_write_named_int64(struct spdk_json_write_ctx *w, const char *name, int64_t val);
 int spdk_json_write_named_uint64(struct spdk_json_write_ctx *w, const char *name, uint64_t val);
 int spdk_json_write_named_uint128(struct spdk_json_write_ctx *w, const char *name, uint64_t low_val,
-				  uint64_t high_val);
+                                  uint64_t high_val);
 int spdk_json_write_named_double(struct spdk_json_write_ctx *w, const char *name, double val);
 int spdk_json_write_named_string(struct spdk_json_write_ctx *w, const char *name, const char *val);
 int spdk_json_write_named_string_fmt(struct spdk_json_write_ctx *w, const char *name,
-				     const char *fmt, ...)
+                                     const char *fmt, ...)
 	__attribute__((__format__(__printf__, 3, 4)));
 int spdk_json_write_named_string_fmt_v(struct spdk_json_write_ctx *w, const char *name,
-				       const char *fmt, va_list args);
+                                       const char *fmt, va_list args);
 int spdk_json_write_named_bytearray(struct spdk_json_write_ctx *w, const char *name,
-				    const void *val, size_t len);
+                                    const void *val, size_t len);
 int spdk_json_write_named_uuid(struct spdk_json_write_ctx *w, const char *name,
-			       const struct spdk_uuid *uuid);
+                               const struct spdk_uuid *uuid);
 int spdk_json_write_named_array_begin(struct spdk_json_write_ctx *w, const char *name);
 int spdk_json_write_named_object_begin(struct spdk_json_write_ctx *w, const char *name);
 

@@ -43,11 +43,11 @@ struct spdk_jsonrpc_server_conn *spdk_jsonrpc_get_conn(struct spdk_jsonrpc_reque
  *  \return 0, -EEXIST the same is registered already, -ENOTCONN it has ended, -ENOSPC another
  *  one is registered. */
 int spdk_jsonrpc_conn_add_close_cb(struct spdk_jsonrpc_server_conn *conn,
-				   spdk_jsonrpc_conn_closed_fn cb, void *ctx);
+                                   spdk_jsonrpc_conn_closed_fn cb, void *ctx);
 
 /** Take it back. \return 0, or -ENOENT when this pair is not registered. */
 int spdk_jsonrpc_conn_del_close_cb(struct spdk_jsonrpc_server_conn *conn,
-				   spdk_jsonrpc_conn_closed_fn cb, void *ctx);
+                                   spdk_jsonrpc_conn_closed_fn cb, void *ctx);
 
 /** Begin the answer: write one value to the context, then call spdk_jsonrpc_end_result(). Never
  *  NULL. A request is answered exactly once, in its handler or later; answers to requests whose
@@ -66,9 +66,9 @@ void spdk_jsonrpc_send_bool_response(struct spdk_jsonrpc_request *request, bool 
  * SPDK_JSONRPC_ERROR_INTERNAL_ERROR), what it refused is added to `msg`. `request` is gone
  * afterwards. */
 void spdk_jsonrpc_send_error_response(struct spdk_jsonrpc_request *request, int error_code,
-				      const char *msg);
+                                      const char *msg);
 void spdk_jsonrpc_send_error_response_fmt(struct spdk_jsonrpc_request *request, int error_code,
-					  const char *fmt, ...)
+                                          const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 #ifdef __cplusplus

@@ -23,12 +23,12 @@ extern "C" {
 /** A method's code. It answers `request` now or later, see spdk/jsonrpc.h. `params` is NULL when
  *  there are none, otherwise an object or an array; it lives until the request is answered. */
 typedef void (*spdk_rpc_method_handler)(struct spdk_jsonrpc_request *request,
-					const struct spdk_json_val *params);
+                                        const struct spdk_json_val *params);
 
 /** Add a method. Constructor or main thread, before the server starts. Mistakes are remembered and
  *  told by spdk_rpc_verify_methods(). `method` must live for ever. */
 void spdk_rpc_register_method(const char *method, spdk_rpc_method_handler func,
-			      uint32_t state_mask);
+                              uint32_t state_mask);
 
 /** Add an old name of a method. It works, warns once, and is listed only on demand. */
 void spdk_rpc_register_alias_deprecated(const char *method, const char *alias);

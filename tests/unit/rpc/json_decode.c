@@ -263,7 +263,7 @@ decode_list(const struct spdk_json_val *val, void *out)
 	struct params *p = SPDK_CONTAINEROF(out, struct params, list);
 
 	return spdk_json_decode_array(val, spdk_json_decode_string, p->list, 2, &p->list_len,
-				      sizeof(char *));
+	                              sizeof(char *));
 }
 
 static int
@@ -291,12 +291,12 @@ decode(const char *json, struct params *out, bool relaxed, char *note, size_t no
 
 	REQUIRE(text != NULL);
 	REQUIRE(spdk_json_parse(text, strlen(text), values, 64, NULL,
-				SPDK_JSON_PARSE_FLAG_DECODE_IN_PLACE) > 0);
+	                        SPDK_JSON_PARSE_FLAG_DECODE_IN_PLACE) > 0);
 	memset(out, 0, sizeof(*out));
 	json_note_collect(true);
 	rc = relaxed ? spdk_json_decode_object_relaxed(values, decoders, SPDK_COUNTOF(decoders),
-						       out)
-		     : spdk_json_decode_object(values, decoders, SPDK_COUNTOF(decoders), out);
+	                                               out)
+	             : spdk_json_decode_object(values, decoders, SPDK_COUNTOF(decoders), out);
 	note[0] = '\0';
 	json_note_text(note, note_size);
 	json_note_collect(false);
@@ -321,7 +321,7 @@ object_accepted(void)
 
 	CHECK_EQ(
 		decode("{\"count\":3,\"name\":\"a\",\"inner\":{\"size\":9},\"list\":[\"x\",\"y\"]}",
-		       &p, false, note, sizeof(note)),
+	               &p, false, note, sizeof(note)),
 		0);
 	CHECK_STR(p.name, "a");
 	CHECK_EQ(p.count, 3);
@@ -332,8 +332,8 @@ object_accepted(void)
 	release(&p);
 
 	CHECK_EQ(decode("{\"count\":3,\"other\":{\"a\":[1]},\"name\":\"a\",\"other\":1}", &p, true,
-			note, sizeof(note)),
-		 0);
+	                note, sizeof(note)),
+	         0);
 	CHECK_EQ(p.count, 3);
 	release(&p);
 }

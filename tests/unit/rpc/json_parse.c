@@ -104,7 +104,7 @@ results(void)
 		}
 		free(copy);
 		n = parse(table[i].text, strlen(table[i].text),
-			  SPDK_JSON_PARSE_FLAG_DECODE_IN_PLACE, values, 16, &rest, &copy);
+		          SPDK_JSON_PARSE_FLAG_DECODE_IN_PLACE, values, 16, &rest, &copy);
 		CHECK_EQ(n, table[i].num);
 		free(copy);
 	}
@@ -126,8 +126,8 @@ comments(void)
 
 	for (i = 0; i < SPDK_COUNTOF(table); i++) {
 		CHECK_EQ(parse(table[i].text, strlen(table[i].text),
-			       SPDK_JSON_PARSE_FLAG_ALLOW_COMMENTS, NULL, 0, &rest, &copy),
-			 table[i].num);
+		               SPDK_JSON_PARSE_FLAG_ALLOW_COMMENTS, NULL, 0, &rest, &copy),
+		         table[i].num);
 		free(copy);
 	}
 }
@@ -142,7 +142,7 @@ decoding(void)
 	char *copy;
 
 	REQUIRE(parse(text, strlen(text), SPDK_JSON_PARSE_FLAG_DECODE_IN_PLACE, values, 4, &rest,
-		      &copy) == 4);
+	              &copy) == 4);
 	CHECK_EQ(values[0].len, 2);
 	CHECK(spdk_json_strequal(&values[1], "\"\\/\b\f\n\r\t"));
 	CHECK(spdk_json_strequal(&values[2], "A\xc3\xb6\xe2\x88\x9a\xf0\x9d\x84\x9e"));
@@ -179,7 +179,7 @@ depth(void)
 	CHECK_EQ(parse(text, JSON_MAX_DEPTH, 0, NULL, 0, &rest, &copy), SPDK_JSON_PARSE_INCOMPLETE);
 	free(copy);
 	CHECK_EQ(parse(text, JSON_MAX_DEPTH + 1, 0, NULL, 0, &rest, &copy),
-		 SPDK_JSON_PARSE_MAX_DEPTH_EXCEEDED);
+	         SPDK_JSON_PARSE_MAX_DEPTH_EXCEEDED);
 	free(copy);
 }
 
@@ -208,9 +208,9 @@ hostile_text(void)
 		seed = seed * 1103515245 + 12345;
 		len = (seed >> 8) % 3 == 0 ? (seed >> 12) % len : len;
 		n = parse(bytes, len,
-			  SPDK_JSON_PARSE_FLAG_DECODE_IN_PLACE |
-				  SPDK_JSON_PARSE_FLAG_ALLOW_COMMENTS,
-			  values, 64, &rest, &copy);
+		          SPDK_JSON_PARSE_FLAG_DECODE_IN_PLACE |
+		                  SPDK_JSON_PARSE_FLAG_ALLOW_COMMENTS,
+		          values, 64, &rest, &copy);
 		CHECK(n >= -3 && n != 0 && n <= 64);
 		if (n > 0) {
 			accepted++;

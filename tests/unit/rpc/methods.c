@@ -19,7 +19,7 @@
 #include "tests/unit/test.h"
 
 /* Linked in by name nowhere: they register themselves. */
-#include "core/rpc/methods_app.c"
+#include "core/app/framework_rpc.c"
 #include "core/rpc/methods_log.c"
 #include "core/rpc/methods_rpc.c"
 #include "core/rpc/methods_thread.c"
@@ -49,7 +49,7 @@ spdk_get_ticks_hz(void)
 }
 
 const struct spdk_cpuset *
-spdk_app_get_core_mask(void)
+reactors_get_cpuset(void)
 {
 	return &g_cores;
 }
@@ -371,7 +371,7 @@ version_and_methods(void)
 	BEGINS(call("spdk_get_version", NULL), "{\"version\":\"SPDK v");
 	CHECK(strstr(g_text, "\"fields\":{\"major\":") != NULL);
 	CHECK_STR(call("spdk_get_version", "{}"),
-		  "[-32602,\"spdk_get_version method requires no parameters\"]");
+	          "[-32602,\"spdk_get_version method requires no parameters\"]");
 	call("rpc_get_methods", NULL);
 	CHECK_EQ(count(g_text, "\"framework_start_init\""), 1);
 	CHECK_EQ(count(g_text, "\"thread_get_stats\""), 1);
@@ -384,7 +384,7 @@ version_and_methods(void)
 	CHECK_EQ(count(g_text, "\"thread_get_stats\""), 0);
 	spdk_rpc_set_state(SPDK_RPC_RUNTIME);
 	CHECK_STR(call("rpc_get_methods", "{\"currant\":true}"),
-		  "[-32602,\"Invalid parameters: \\\"currant\\\": no such parameter\"]");
+	          "[-32602,\"Invalid parameters: \\\"currant\\\": no such parameter\"]");
 }
 
 static void
@@ -397,14 +397,14 @@ log_methods(void)
 		call("log_set_level", "{\"level\":\"info\"}"),
 		"[-32603,\"spdk_json_decode_object failed: \\\"level\\\": invalid value 'info'\"]");
 	CHECK_STR(call("log_set_level", NULL),
-		  "[-32603,\"spdk_json_decode_object failed: parameters are required\"]");
+	          "[-32603,\"spdk_json_decode_object failed: parameters are required\"]");
 	CHECK_STR(call("log_set_flag", "{\"flag\":\"no such flag\"}"),
-		  "[-32602,\"invalid log flag\"]");
+	          "[-32602,\"invalid log flag\"]");
 	BEGINS(call("log_get_flags", NULL), "{");
 	CHECK_STR(call("log_get_flags", "[]"), "[-32602,\"log_get_flags requires no parameters\"]");
 	CHECK_STR(call("log_enable_timestamps", "{\"enabled\":true}"), "true");
 	CHECK_STR(call("log_enable_timestamps", "{}"),
-		  "[-32602,\"Invalid parameters: \\\"enabled\\\": required, but missing\"]");
+	          "[-32602,\"Invalid parameters: \\\"enabled\\\": required, but missing\"]");
 	spdk_log_set_level(SPDK_LOG_DISABLED);
 }
 
@@ -412,14 +412,14 @@ static void
 subsystems(void)
 {
 	CHECK_STR(call("framework_get_subsystems", NULL),
-		  "[{\"subsystem\":\"one\",\"depends_on\":[]},"
-		  "{\"subsystem\":\"two\",\"depends_on\":[\"one\"]}]");
+	          "[{\"subsystem\":\"one\",\"depends_on\":[]},"
+	          "{\"subsystem\":\"two\",\"depends_on\":[\"one\"]}]");
 	CHECK_STR(call("framework_get_config", "{\"name\":\"one\"}"), "[{\"method\":\"m\"}]");
 	CHECK_STR(call("framework_get_config", "{\"name\":\"one\",\"with_batches\":true}"),
-		  "[[{\"method\":\"m\"}]]");
+	          "[[{\"method\":\"m\"}]]");
 	CHECK_STR(call("framework_get_config", "{\"name\":\"two\"}"), "null");
 	CHECK_STR(call("framework_get_config", "{\"name\":\"three\"}"),
-		  "[-32602,\"Subsystem 'three' not found\"]");
+	          "[-32602,\"Subsystem 'three' not found\"]");
 	BEGINS(call("framework_get_config", NULL), "[-32602,\"Invalid arguments");
 }
 
@@ -470,9 +470,9 @@ threads(void)
 
 	call("thread_get_stats", NULL);
 	BEGINS(g_text, "{\"tick_rate\":1000000,\"threads\":[{\"name\":\"app_thread\",\"id\":1,"
-		       "\"cpumask\":\"");
+	               "\"cpumask\":\"");
 	CHECK(strstr(g_text, "\"active_pollers_count\":349,\"timed_pollers_count\":3,"
-			     "\"paused_pollers_count\":1}") != NULL);
+	                     "\"paused_pollers_count\":1}") != NULL);
 	CHECK_EQ(count(g_text, "\"busy\":"), 3);
 
 	call("thread_get_pollers", NULL);
@@ -575,15 +575,15 @@ static void
 cpumask(void)
 {
 	CHECK_STR(call("thread_set_cpumask", "{\"id\":99,\"cpumask\":\"1\"}"),
-		  "[-32602,\"Thread 99 does not exist\"]");
+	          "[-32602,\"Thread 99 does not exist\"]");
 	CHECK_STR(call("thread_set_cpumask", "{\"id\":1,\"cpumask\":\"zz\"}"),
-		  "[-32603,\"Invalid cpumask zz\"]");
+	          "[-32603,\"Invalid cpumask zz\"]");
 	CHECK_STR(call("thread_set_cpumask", "{\"id\":1,\"cpumask\":\"f0\"}"),
-		  "[-32603,\"No CPU is selected from reactor mask 3\"]");
+	          "[-32603,\"No CPU is selected from reactor mask 3\"]");
 	BEGINS(call("thread_set_cpumask", "{\"id\":1}"), "[-32602,\"Invalid parameters");
 	/* Nobody here can move threads. */
 	CHECK_STR(call("thread_set_cpumask", "{\"id\":1,\"cpumask\":\"[1]\"}"),
-		  "[-32603,\"Operation not supported\"]");
+	          "[-32603,\"Operation not supported\"]");
 }
 
 static const struct test_case cases[] = {

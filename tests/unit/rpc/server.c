@@ -202,7 +202,7 @@ ping(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params)
 	g_calls++;
 	if (params != NULL) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
-						 "ping requires no parameters");
+		                                 "ping requires no parameters");
 		return;
 	}
 	w = spdk_jsonrpc_begin_result(request);
@@ -285,7 +285,7 @@ create(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params)
 
 	if (spdk_json_decode_object(params, create_decoders, SPDK_COUNTOF(create_decoders), &req)) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
-						 "spdk_json_decode_object failed");
+		                                 "spdk_json_decode_object failed");
 	} else if (req.num_blocks == 0) {
 		spdk_jsonrpc_send_error_response_fmt(request, -EINVAL, "%s", strerror(EINVAL));
 	} else {
@@ -409,7 +409,7 @@ ask(struct link *link, uint32_t id, const char *method, const struct codec_buf *
 
 	codec_buf_init(&buf);
 	codec_put_request(&buf, id, method, params != NULL ? params->data : NULL,
-			  params != NULL ? params->len : 0);
+	                  params != NULL ? params->len : 0);
 	send_bytes(link, buf.data, buf.len);
 	codec_buf_free(&buf);
 }
@@ -526,7 +526,7 @@ errors(void)
 	expect_error(&g_link, "pin", -32601, "Method not found");
 	expect_error(&g_link, "pingg", -32601, "Method not found");
 	expect_error(&g_link, "create", -32603,
-		     "spdk_json_decode_object failed: parameters are required");
+	             "spdk_json_decode_object failed: parameters are required");
 	expect_error(&g_link, "unfinished", -32603, "The result could not be written");
 	expect_error(&g_link, "huge", -32603, "The result is larger than 32 MiB");
 	expect_error(&g_link, "changed_its_mind", -ENODEV, "No such device");
@@ -562,7 +562,7 @@ errors(void)
 		"string");
 	check_error(&g_link, 9, 21, -32600, "Invalid request");
 	check_error(&g_link, 10, 22, -32603,
-		    "spdk_json_decode_object failed: expected object, got array");
+	            "spdk_json_decode_object failed: expected object, got array");
 	check_error(&g_link, 11, 23, -32600, "a name in params is no string");
 	check_error(&g_link, 12, 24, -EINVAL, "Invalid argument");
 	CHECK_EQ(g_link.kills, 0);
@@ -638,7 +638,7 @@ roles(void)
 	g_poller(NULL);
 	CHECK_EQ(answer(&g_other, 1).error.len, 0);
 	expect_error(&g_other, "runtime_only", -1,
-		     "Method changes something, and a monitor may only look.");
+	             "Method changes something, and a monitor may only look.");
 	expect_error(&g_other, "nonsense", -32601, "Method not found");
 	expect_true(&g_link, "runtime_only");
 	end();
@@ -998,14 +998,14 @@ static void
 hostile_requests(void)
 {
 	static const char *const methods[] = { "ping", "echo",     "create",       "create",
-					       "slow", "nonsense", "startup_only", "old_ping" };
+		                               "slow", "nonsense", "startup_only", "old_ping" };
 	const char *given = getenv("CAL_TEST_SEED");
 	unsigned round, answered = 0, refused = 0, silent = 0;
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	g_seed = given != NULL ? strtoull(given, NULL, 0)
-			       : (uint64_t)now.tv_nsec * 2654435761u + (uint64_t)now.tv_sec;
+	                       : (uint64_t)now.tv_nsec * 2654435761u + (uint64_t)now.tv_sec;
 	g_seed |= 1;
 	printf("CAL_TEST_SEED=%#llx ", (unsigned long long)g_seed);
 	fflush(stdout);
@@ -1025,7 +1025,7 @@ hostile_requests(void)
 			random_value(&params, 3);
 		}
 		codec_put_request(&buf, rnd(1000), methods[rnd(SPDK_COUNTOF(methods))], params.data,
-				  params.len);
+		                  params.len);
 		for (changes = rnd(3); changes > 0; changes--) {
 			buf.data[rnd((uint32_t)buf.len)] = (uint8_t)rnd(256);
 		}
@@ -1070,7 +1070,7 @@ setup(void)
 	spdk_log_set_level(SPDK_LOG_DISABLED);
 	/* Its name is one that the config service may always call. */
 	spdk_rpc_register_method("framework_wait_init", framework_wait_init,
-				 SPDK_RPC_STARTUP | SPDK_RPC_RUNTIME);
+	                         SPDK_RPC_STARTUP | SPDK_RPC_RUNTIME);
 	return 0;
 }
 

@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* The start, the end and the subsystems of the application. */
+/* The RPC methods of the start, the end and the subsystems of the application. */
 
 #include <signal.h>
 
@@ -28,7 +28,7 @@ init_done(void *ctx, int rc, const char *reason)
 		spdk_jsonrpc_send_bool_response(request, true);
 	} else {
 		spdk_jsonrpc_send_error_response_fmt(request, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
-						     "framework_initialization failed: %s", reason);
+		                                     "framework_initialization failed: %s", reason);
 	}
 }
 
@@ -40,7 +40,7 @@ framework_start_init(struct spdk_jsonrpc_request *request, const struct spdk_jso
 	}
 	if (app_framework_start_init(init_done, request) != 0) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_STATE,
-						 "The framework is being initialized already");
+		                                 "The framework is being initialized already");
 	}
 }
 SPDK_RPC_REGISTER("framework_start_init", framework_start_init, SPDK_RPC_STARTUP)
@@ -53,7 +53,7 @@ framework_wait_init(struct spdk_jsonrpc_request *request, const struct spdk_json
 
 	if (rc != 0) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
-						 spdk_strerror(-rc));
+		                                 spdk_strerror(-rc));
 	}
 }
 SPDK_RPC_REGISTER("framework_wait_init", framework_wait_init, SPDK_RPC_STARTUP | SPDK_RPC_RUNTIME)
@@ -95,7 +95,7 @@ spdk_kill_instance(struct spdk_jsonrpc_request *request, const struct spdk_json_
 
 	if (spdk_json_decode_object(params, kill_decoders, SPDK_COUNTOF(kill_decoders), &number)) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
-						 "Invalid parameters");
+		                                 "Invalid parameters");
 		return;
 	}
 	/* The answer first: it is in the caller's ring before the signal is. */
@@ -115,7 +115,7 @@ framework_get_subsystems(struct spdk_jsonrpc_request *request, const struct spdk
 	struct spdk_json_write_ctx *w;
 
 	if (rpc_refuse_params(request, params,
-			      "'framework_get_subsystems' requires no arguments")) {
+	                      "'framework_get_subsystems' requires no arguments")) {
 		return;
 	}
 	w = spdk_jsonrpc_begin_result(request);
@@ -151,7 +151,7 @@ static const struct spdk_json_object_decoder get_config_decoders[] = {
 
 static void
 write_config(struct spdk_jsonrpc_request *request, const struct spdk_subsystem *subsystem,
-	     bool with_batches)
+             bool with_batches)
 {
 	struct spdk_json_write_ctx *w = spdk_jsonrpc_begin_result(request);
 
@@ -173,15 +173,15 @@ framework_get_config(struct spdk_jsonrpc_request *request, const struct spdk_jso
 	struct spdk_subsystem *subsystem;
 
 	if (spdk_json_decode_object(params, get_config_decoders, SPDK_COUNTOF(get_config_decoders),
-				    &req)) {
+	                            &req)) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
-						 "Invalid arguments");
+		                                 "Invalid arguments");
 	} else {
 		subsystem = subsystem_find(req.name);
 		if (subsystem == NULL) {
 			spdk_jsonrpc_send_error_response_fmt(request,
-							     SPDK_JSONRPC_ERROR_INVALID_PARAMS,
-							     "Subsystem '%s' not found", req.name);
+			                                     SPDK_JSONRPC_ERROR_INVALID_PARAMS,
+			                                     "Subsystem '%s' not found", req.name);
 		} else {
 			write_config(request, subsystem, req.with_batches);
 		}
