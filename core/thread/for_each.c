@@ -78,7 +78,7 @@ spdk_for_each_thread(spdk_msg_fn fn, void *ctx, spdk_msg_fn cpl)
 	walk->ctx = ctx;
 	origin->for_each_count++;
 	thread_lib_lock();
-	walk->at = next_running(TAILQ_FIRST(&g_threads));
+	walk->at = next_running(TAILQ_FIRST(&thread_lib_threads));
 	thread_lib_unlock();
 	if (walk->at != NULL) {
 		spdk_thread_send_msg(walk->at, thread_walk_step, walk);
@@ -188,7 +188,7 @@ spdk_for_each_channel(void *io_device, spdk_channel_msg fn, void *ctx,
 		return;
 	}
 	i->dev->for_each++;
-	channel_walk_to(i, TAILQ_FIRST(&g_threads));
+	channel_walk_to(i, TAILQ_FIRST(&thread_lib_threads));
 }
 
 void

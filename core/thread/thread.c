@@ -9,8 +9,8 @@
 #include "spdk/log.h"
 #include "core/util/log_internal.h"
 
-struct thread_list g_threads = TAILQ_HEAD_INITIALIZER(g_threads);
-__thread struct thread_tls t_thread;
+struct thread_list thread_lib_threads = TAILQ_HEAD_INITIALIZER(thread_lib_threads);
+__thread struct thread_tls thread_this_os;
 
 static pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct spdk_thread *g_app_thread;
@@ -74,7 +74,7 @@ spdk_thread_lib_fini(void)
 	struct spdk_thread *thread;
 
 	thread_lib_lock();
-	TAILQ_FOREACH (thread, &g_threads, link) {
+	TAILQ_FOREACH (thread, &thread_lib_threads, link) {
 		SPDK_ERRLOG("thread %s was not destroyed before the library's end\n", thread->name);
 	}
 	thread_lib_unlock();
@@ -99,7 +99,7 @@ thread_free(struct spdk_thread *thread)
 	uint32_t channels, msgs;
 
 	thread_lib_lock();
-	TAILQ_REMOVE(&g_threads, thread, link);
+	TAILQ_REMOVE(&thread_lib_threads, thread, link);
 	g_num_threads--;
 	if (g_app_thread == thread) {
 		__atomic_store_n(&g_app_thread, NULL, __ATOMIC_RELEASE);
@@ -162,7 +162,7 @@ spdk_thread_create(const char *name, const struct spdk_cpuset *cpumask)
 	}
 	thread_lib_lock();
 	thread->id = g_next_id++;
-	TAILQ_INSERT_TAIL(&g_threads, thread, link);
+	TAILQ_INSERT_TAIL(&thread_lib_threads, thread, link);
 	g_num_threads++;
 	if (g_app_thread == NULL) {
 		__atomic_store_n(&g_app_thread, thread, __ATOMIC_RELEASE);
@@ -194,7 +194,7 @@ bool
 spdk_thread_is_app_thread(struct spdk_thread *thread)
 {
 	if (thread == NULL) {
-		thread = t_thread.current;
+		thread = thread_this_os.current;
 	}
 	return thread != NULL && thread == spdk_thread_get_app_thread();
 }
@@ -202,13 +202,13 @@ spdk_thread_is_app_thread(struct spdk_thread *thread)
 void
 spdk_set_thread(struct spdk_thread *thread)
 {
-	t_thread.current = thread;
+	thread_this_os.current = thread;
 }
 
 struct spdk_thread *
 spdk_get_thread(void)
 {
-	return t_thread.current;
+	return thread_this_os.current;
 }
 
 int
@@ -273,8 +273,8 @@ spdk_thread_destroy(struct spdk_thread *thread)
 		SPDK_ERRLOG("thread %s cannot be destroyed: it has not exited\n", thread->name);
 		return;
 	}
-	if (t_thread.current == thread) {
-		t_thread.current = NULL;
+	if (thread_this_os.current == thread) {
+		thread_this_os.current = NULL;
 	}
 	thread_free(thread);
 }
@@ -298,8 +298,8 @@ thread_run_critical(struct spdk_thread *thread, struct cal_stats_reactor *slot)
 int
 spdk_thread_poll(struct spdk_thread *thread, uint32_t max_msgs, uint64_t now)
 {
-	struct spdk_thread *before = t_thread.current;
-	struct cal_stats_reactor *slot = t_thread.slot;
+	struct spdk_thread *before = thread_this_os.current;
+	struct cal_stats_reactor *slot = thread_this_os.slot;
 	bool busy, ran;
 
 	if (spdk_unlikely(thread_state_get(thread) == THREAD_EXITED || thread->in_poll)) {
@@ -307,12 +307,12 @@ spdk_thread_poll(struct spdk_thread *thread, uint32_t max_msgs, uint64_t now)
 	}
 	if (spdk_unlikely(slot == NULL)) {
 		thread_stats_slot_set(NULL);
-		slot = t_thread.slot;
+		slot = thread_this_os.slot;
 	}
 	if (now == 0) {
 		now = spdk_get_ticks();
 	}
-	t_thread.current = thread;
+	thread_this_os.current = thread;
 	thread->in_poll = true;
 	SLOT_SET(slot, running_thread, thread->id);
 
@@ -336,7 +336,7 @@ spdk_thread_poll(struct spdk_thread *thread, uint32_t max_msgs, uint64_t now)
 	}
 	SLOT_SET(slot, running_thread, 0);
 	thread->in_poll = false;
-	t_thread.current = before;
+	thread_this_os.current = before;
 	return busy;
 }
 
@@ -369,7 +369,7 @@ spdk_thread_get_by_id(uint64_t id)
 	struct spdk_thread *thread;
 
 	thread_lib_lock();
-	TAILQ_FOREACH (thread, &g_threads, link) {
+	TAILQ_FOREACH (thread, &thread_lib_threads, link) {
 		if (thread->id == id) {
 			break;
 		}
@@ -381,7 +381,7 @@ spdk_thread_get_by_id(uint64_t id)
 int
 spdk_thread_set_cpumask(struct spdk_cpuset *cpumask)
 {
-	struct spdk_thread *thread = t_thread.current;
+	struct spdk_thread *thread = thread_this_os.current;
 
 	if (thread == NULL || spdk_cpuset_count(cpumask) == 0) {
 		SPDK_ERRLOG(

@@ -16,7 +16,7 @@ thread_stats_slot_set(struct cal_stats_reactor *slot)
 	/* Writers need no check: an OS thread without a slot leaves its traces here. */
 	static __thread struct cal_stats_reactor own;
 
-	t_thread.slot = slot != NULL ? slot : &own;
+	thread_this_os.slot = slot != NULL ? slot : &own;
 }
 
 void
@@ -38,7 +38,7 @@ void
 thread_wrong(const char *func, const char *kind, const char *name, const void *object,
              const struct spdk_thread *expected)
 {
-	const struct spdk_thread *actual = t_thread.current;
+	const struct spdk_thread *actual = thread_this_os.current;
 
 	thread_fatal(func, "%s %s (%p) belongs to thread %s (%p) but was used on %s (%p)", kind,
 	             name, object, expected != NULL ? expected->name : "none",
@@ -49,11 +49,11 @@ thread_wrong(const char *func, const char *kind, const char *name, const void *o
 struct spdk_thread *
 thread_required(const char *func, const char *what)
 {
-	if (spdk_unlikely(t_thread.current == NULL)) {
+	if (spdk_unlikely(thread_this_os.current == NULL)) {
 		thread_fatal(func, "%s: must be called on a thread, and was called outside of any",
 		             what);
 	}
-	return t_thread.current;
+	return thread_this_os.current;
 }
 
 void
@@ -108,11 +108,11 @@ spdk_thread_get_id(const struct spdk_thread *thread)
 int
 spdk_thread_get_stats(struct spdk_thread_stats *stats)
 {
-	if (t_thread.current == NULL || stats == NULL) {
+	if (thread_this_os.current == NULL || stats == NULL) {
 		SPDK_ERRLOG("thread statistics can be read on a thread only\n");
 		return -EINVAL;
 	}
-	*stats = t_thread.current->stats;
+	*stats = thread_this_os.current->stats;
 	return 0;
 }
 

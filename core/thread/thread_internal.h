@@ -134,13 +134,13 @@ struct thread_tls {
 };
 
 /* The library is linked statically: the fast way to reach it is always possible. */
-extern __thread struct thread_tls t_thread __attribute__((tls_model("initial-exec")));
+extern __thread struct thread_tls thread_this_os __attribute__((tls_model("initial-exec")));
 
 /** Identifies the calling OS thread as the owner of queues. */
 static inline const void *
 thread_token(void)
 {
-	return &t_thread;
+	return &thread_this_os;
 }
 
 /** Where the calling OS thread leaves what it runs. NULL: memory of its own. By the reactor. */
@@ -177,7 +177,7 @@ static inline void
 thread_check(const char *func, const char *kind, const char *name, const void *object,
              const struct spdk_thread *expected)
 {
-	if (spdk_unlikely(t_thread.current != expected)) {
+	if (spdk_unlikely(thread_this_os.current != expected)) {
 		thread_wrong(func, kind, name, object, expected);
 	}
 }
@@ -200,7 +200,7 @@ thread_state_get(const struct spdk_thread *thread)
 void thread_lib_lock(void);
 void thread_lib_unlock(void);
 /** Under the lock. */
-extern struct thread_list g_threads;
+extern struct thread_list thread_lib_threads;
 
 /* --- the parts of a turn --------------------------------------------------------------------- */
 
