@@ -139,7 +139,13 @@ the_live_line_shows_the_rate_since_the_last_look(void)
 	before = parse("{\"elapsed_ms\":1000,\"ios\":1000,\"bytes\":4096000}");
 	now = parse("{\"elapsed_ms\":1250,\"ios\":2000,\"bytes\":8192000}");
 	ctl_perf_line(line, sizeof(line), &verified, now, before);
-	CHECK_STR(line, "1.2 of 10 s  4.00 k IOPS  15.6 MiB/s  p99 0 ns  gap 0 ns  0 errors");
+	CHECK_STR(line, "1.2 of 10 s  4.00 k IOPS  15.6 MiB/s  p99 0 ns  0 errors  gap 0 ns");
+	json_object_put(now);
+	now = parse("{\"elapsed_ms\":599900,\"ios\":9e12,\"bytes\":9e15,\"errors\":12345,"
+	            "\"latency_us\":{\"p99\":99500},\"verify\":{\"mismatches\":12345}}");
+	ctl_perf_line(line, sizeof(line), &verified, now, before);
+	CHECK(strstr(line, "12345 errors  12345 WRONG") != NULL);
+	CHECK(strlen(line) < 80);
 	json_object_put(before);
 	json_object_put(now);
 }
