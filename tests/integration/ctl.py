@@ -3,18 +3,13 @@
 # Copyright (c) 2026, the Calandria authors
 """calctl against a real primary: looking, calling, restarting services, stopping; while it runs,
 hangs and after it has crashed."""
-import fcntl
 import json
 import os
-import pty
 import re
 import signal
-import struct
-import subprocess
-import termios
 import time
 
-from ctl_fixture import CALCTL, keys, run
+from ctl_fixture import keys, run
 
 
 def check_status(cal, primary):
@@ -73,36 +68,18 @@ def check_views(cal):
     cal.calctl("subsystems")
 
 
-def on_terminal(cal, *args, columns=80, **env):
-    """What calctl prints on a terminal."""
-    terminal, its_end = pty.openpty()
-    fcntl.ioctl(its_end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    cal_env = {**cal.env, "NO_COLOR": "", "TERM": "xterm", **env}
-    with subprocess.Popen([CALCTL, "-i", cal.id, *args], env=cal_env, stdin=its_end,
-                          stdout=its_end, stderr=its_end) as process:
-        os.close(its_end)
-        out = b""
-        try:
-            while piece := os.read(terminal, 65536):
-                out += piece
-        except OSError:  # EIO: the last writer is gone
-            pass
-    os.close(terminal)
-    return process.returncode, out.decode().replace("\r\n", "\n")
-
-
 def check_terminal(cal):
     colour = re.compile(r"\033\[[0-9]*m")
-    rc, text = on_terminal(cal, "status")
+    rc, text = cal.on_terminal("status")
     assert rc == 0 and colour.search(text), text
     plain = colour.sub("", text)
     assert "\033" not in plain and max(map(len, plain.splitlines())) <= 80, text
-    assert "\033" not in on_terminal(cal, "status", NO_COLOR="1")[1]
-    assert "\033" not in on_terminal(cal, "--json", "status")[1]
-    assert max(map(len, on_terminal(cal, "methods", columns=60)[1].splitlines())) <= 60
+    assert "\033" not in cal.on_terminal("status", NO_COLOR="1")[1]
+    assert "\033" not in cal.on_terminal("--json", "status")[1]
+    assert max(map(len, cal.on_terminal("methods", columns=60)[1].splitlines())) <= 60
     # What lasts shows that it does, and only there.
     lasting = ["status", "--wait", "stopping", "--timeout", "1.3"]
-    rc, text = on_terminal(cal, *lasting)
+    rc, text = cal.on_terminal(*lasting)
     assert rc == 1 and "\rwaiting for stopping: running, 1." in text, text
     assert cal.calctl(*lasting, rc=1).stdout == ""
 

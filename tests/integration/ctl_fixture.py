@@ -4,9 +4,13 @@
 
 Not a test (not executable). Tests import it from their own folder.
 """
+import fcntl
 import json
 import os
+import pty
+import struct
 import subprocess
+import termios
 
 import primary
 
@@ -40,6 +44,23 @@ class Instance:
         out = self.calctl("--json", *args, **kwargs).stdout
         assert out.count("\n") == 1, (args, out)
         return json.loads(out)
+
+    def on_terminal(self, *args, columns=80, **env):
+        """What calctl prints on a terminal."""
+        terminal, its_end = pty.openpty()
+        fcntl.ioctl(its_end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        env_here = {**self.env, "NO_COLOR": "", "TERM": "xterm", **env}
+        with subprocess.Popen([CALCTL, "-i", self.id, *args], env=env_here, stdin=its_end,
+                              stdout=its_end, stderr=its_end) as process:
+            os.close(its_end)
+            out = b""
+            try:
+                while piece := os.read(terminal, 65536):
+                    out += piece
+            except OSError:  # EIO: the last writer is gone
+                pass
+        os.close(terminal)
+        return process.returncode, out.decode().replace("\r\n", "\n")
 
 
 def keys(value, needed, optional=""):
