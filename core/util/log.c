@@ -214,6 +214,7 @@ log_set_writer(log_post_fn post)
 	if (!at_exit) {
 		at_exit = true;
 		atexit(log_flush);
+		log_crash_init();
 	}
 	__atomic_store_n(&g_post, post, __ATOMIC_RELEASE);
 }

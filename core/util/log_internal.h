@@ -29,6 +29,9 @@ void log_defer_on_this_thread(bool defer);
 /** Write what waits. Any thread that may block; before an abort, and at exit. */
 void log_flush(void);
 
+/** From now on a crash writes what waits. Once, by log_set_writer(). */
+void log_crash_init(void);
+
 /** Lines lost since the start. */
 uint64_t log_lost(void);
 

@@ -232,6 +232,40 @@ deferred_lines_wait_for_their_writer(void)
 	log_defer_on_this_thread(false);
 }
 
+/* In a child: a line waits, then the process dies of a signal. */
+static void
+a_crash_writes_what_waits(void)
+{
+	static const int signals[] = { SIGABRT, SIGSEGV };
+	int status = 0;
+	size_t i;
+	char *text;
+	pid_t pid;
+
+	for (i = 0; i < SPDK_COUNTOF(signals); i++) {
+		capture();
+		pid = fork();
+		if (pid == 0) {
+			struct rlimit no_core = { 0, 0 };
+
+			setrlimit(RLIMIT_CORE, &no_core);
+			signal(signals[i], SIG_DFL);
+			log_crash_init();
+			log_set_writer(remember);
+			log_defer_on_this_thread(true);
+			SPDK_ERRLOG("the reason\n");
+			raise(signals[i]);
+			raise(signals[i]); /* a real fault comes again by itself */
+			_exit(0);
+		}
+		waitpid(pid, &status, 0);
+		text = captured();
+		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == signals[i]);
+		CHECK(strstr(text, "(just before the crash) log.c:") != NULL);
+		CHECK(strstr(text, "*ERROR*: the reason\n") != NULL);
+	}
+}
+
 #define PUTTERS 3
 #define EACH    20000
 
@@ -319,6 +353,7 @@ static const struct test_case cases[] = {
 	TEST(flags_go_by_name_and_pattern),
 	TEST(an_application_may_have_its_own),
 	TEST(deferred_lines_wait_for_their_writer),
+	TEST(a_crash_writes_what_waits),
 	TEST(the_ring_keeps_each_putters_order),
 	TEST(deprecations_are_counted_and_said_rarely),
 };
