@@ -129,7 +129,7 @@ reactors_init(void)
 	int rc = 0;
 
 	g_num_lcores = spdk_env_get_last_core() + 1;
-	g_reactors = calloc(g_num_lcores, sizeof(*g_reactors));
+	g_reactors = calloc(g_num_lcores, sizeof(void *));
 	if (g_reactors == NULL) {
 		g_num_lcores = 0;
 		return -ENOMEM;

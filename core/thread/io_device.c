@@ -33,18 +33,20 @@ spdk_io_device_register(void *io_device, spdk_io_channel_create_cb create_cb,
 {
 	struct io_device *dev, *other;
 	char address[24];
+	size_t name_size;
 
 	if (name == NULL) {
 		snprintf(address, sizeof(address), "%p", io_device);
 		name = address;
 	}
 	thread_required(__func__, name);
-	dev = calloc(1, sizeof(*dev) + strlen(name) + 1);
+	name_size = strlen(name) + 1;
+	dev = calloc(1, sizeof(*dev) + name_size);
 	if (dev == NULL) {
 		SPDK_ERRLOG("no memory for I/O device %s\n", name);
 		return;
 	}
-	strcpy(dev->name, name);
+	memcpy(dev->name, name, name_size);
 	dev->key = io_device;
 	dev->create_cb = create_cb;
 	dev->destroy_cb = destroy_cb;

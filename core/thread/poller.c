@@ -65,6 +65,7 @@ spdk_poller_register_named(spdk_poller_fn fn, void *arg, uint64_t period_microse
 	struct spdk_thread *thread = thread_required(__func__, name != NULL ? name : "poller");
 	struct spdk_poller *poller;
 	char address[24];
+	size_t name_size;
 
 	if (thread_state_get(thread) == THREAD_EXITED) {
 		SPDK_ERRLOG("thread %s has exited: no poller can be registered\n", thread->name);
@@ -74,12 +75,13 @@ spdk_poller_register_named(spdk_poller_fn fn, void *arg, uint64_t period_microse
 		snprintf(address, sizeof(address), "%p", (void *)(uintptr_t)fn);
 		name = address;
 	}
-	poller = calloc(1, sizeof(*poller) + strlen(name) + 1);
+	name_size = strlen(name) + 1;
+	poller = calloc(1, sizeof(*poller) + name_size);
 	if (poller == NULL) {
 		SPDK_ERRLOG("no memory for poller %s\n", name);
 		return NULL;
 	}
-	strcpy(poller->name, name);
+	memcpy(poller->name, name, name_size);
 	poller->thread = thread;
 	poller->fn = fn;
 	poller->arg = arg;

@@ -37,25 +37,26 @@ spdk_bit_array_free(struct spdk_bit_array **bap)
 int
 spdk_bit_array_resize(struct spdk_bit_array **bap, uint32_t num_bits)
 {
-	size_t old_words, words = bit_array_words(num_bits);
+	size_t keep, words = bit_array_words(num_bits);
 	struct spdk_bit_array *ba;
 
 	/* The last index means "none". */
 	if (bap == NULL || num_bits == UINT32_MAX) {
 		return -EINVAL;
 	}
-	old_words = *bap != NULL ? bit_array_words((*bap)->num_bits) : 0;
-	ba = realloc(*bap, sizeof(*ba) + words * sizeof(ba->words[0]));
+	ba = calloc(1, sizeof(*ba) + words * sizeof(ba->words[0]));
 	if (ba == NULL) {
 		return -ENOMEM;
 	}
-	if (words > old_words) {
-		memset(&ba->words[old_words], 0, (words - old_words) * sizeof(ba->words[0]));
+	ba->num_bits = num_bits;
+	if (*bap != NULL) {
+		keep = spdk_min(words, bit_array_words((*bap)->num_bits));
+		memcpy(ba->words, (*bap)->words, keep * sizeof(ba->words[0]));
+		free(*bap);
 	}
 	if (num_bits % 64 != 0) {
 		ba->words[words - 1] &= SPDK_BIT(num_bits % 64) - 1;
 	}
-	ba->num_bits = num_bits;
 	*bap = ba;
 	return 0;
 }

@@ -66,7 +66,7 @@ spdk_ioviter_first(struct spdk_ioviter *iter, struct iovec *siov, size_t siovcnt
 {
 	struct iovec *iovs[2] = { siov, diov };
 	size_t counts[2] = { siovcnt, diovcnt };
-	void *out[2];
+	void *out[2] = { NULL, NULL };
 	size_t len;
 
 	len = spdk_ioviter_firstv(iter, 2, iovs, counts, out);
@@ -80,7 +80,7 @@ spdk_ioviter_first(struct spdk_ioviter *iter, struct iovec *siov, size_t siovcnt
 size_t
 spdk_ioviter_next(struct spdk_ioviter *iter, void **src, void **dst)
 {
-	void *out[2];
+	void *out[2] = { NULL, NULL };
 	size_t len;
 
 	len = spdk_ioviter_nextv(iter, out);
@@ -111,6 +111,7 @@ iov_transfer(struct iovec *siov, size_t siovcnt, struct iovec *diov, size_t diov
 
 	for (len = spdk_ioviter_first(&iter, siov, siovcnt, diov, diovcnt, &src, &dst); len > 0;
 	     len = spdk_ioviter_next(&iter, &src, &dst)) {
+		assert(src != NULL && dst != NULL);
 		copy(dst, src, len);
 		total += len;
 	}
