@@ -95,6 +95,9 @@ $(B)/obj/%.o: %.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
+# Where an application looks for the services; the environment says otherwise at run time.
+$(B)/obj/core/app/service_spawn.o: CPPFLAGS_ALL += -DLIBEXECDIR='"$(PREFIX)/libexec/calandria"'
+
 $(B)/lib/libcalandria.a: $(call objs,$(CORE_SRCS))
 $(B)/lib/libcalandria-client.a: $(call objs,$(CLIENT_SRCS))
 $(B)/lib/%.a:

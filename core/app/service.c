@@ -439,6 +439,15 @@ ask_to_end(struct service *svc, uint64_t grace_ms)
 	timer_set(svc, grace_ms, patience_over);
 }
 
+static void
+stop_unheard(void *arg)
+{
+	struct service *svc = arg;
+
+	svc->timer = NULL;
+	ask_to_end(svc, SERVICE_STOP_GRACE - SERVICE_STOP_SIGNAL);
+}
+
 void
 service_stop_all(void (*done)(void *ctx), void *ctx)
 {
@@ -452,7 +461,8 @@ service_stop_all(void (*done)(void *ctx), void *ctx)
 
 		timer_clear(svc);
 		if (svc->watch != NULL) {
-			ask_to_end(svc, SERVICE_STOP_GRACE);
+			show(svc, CAL_SERVICE_STOPPING);
+			timer_set(svc, SERVICE_STOP_SIGNAL, stop_unheard);
 		} else {
 			show(svc, CAL_SERVICE_OFF);
 		}

@@ -24,6 +24,8 @@
 /* How long one may take to end: at a restart, at the stop of the whole instance. */
 #define SERVICE_RESTART_GRACE 1000
 #define SERVICE_STOP_GRACE    500
+/* At that stop the gate has told them to end; who has not by then gets a signal. */
+#define SERVICE_STOP_SIGNAL 100
 /* So many ends in a row, none of them healthy, are a crash loop and worth a line in the log. */
 #define SERVICE_CRASH_LOOP 5
 
@@ -73,8 +75,9 @@ uint32_t service_backoff_ms(uint32_t ends);
 int service_env_init(int instance);
 void service_env_fini(void);
 
-/** Find a service's program: in $CALANDRIA_LIBEXEC, where it was installed, beside the program that
- *  runs, in $PATH. Returns 0 with its path, or -ENOENT with the places in `path`. */
+/** Find a service's program: in $CALANDRIA_LIBEXEC, where it was installed (beside the program's
+ * own bin/, or in PREFIX), in the program's own folder (the build tree), in $PATH. Returns 0 with
+ * its path, or -ENOENT with the places in `path`. */
 int service_find(const char *binary, char *path, size_t size);
 
 /** Start `path` with `fd` as its descriptor 3, output appended to `log_path`. Returns its pid or a

@@ -19,6 +19,11 @@
 
 #define SERVICE_FD 3
 
+/* The build says where it will be installed. */
+#ifndef LIBEXECDIR
+#define LIBEXECDIR "/usr/local/libexec/calandria"
+#endif
+
 static char **g_env;
 
 static bool
@@ -121,17 +126,23 @@ service_find(const char *binary, char *path, size_t size)
 {
 	const char *libexec = env_get("CALANDRIA_LIBEXEC");
 	const char *at = env_get("PATH"), *end;
-	char own[CAL_PATH_MAX] = "";
+	char own[CAL_PATH_MAX] = "", installed[CAL_PATH_MAX + 32];
 
 	if (libexec != NULL && try_folder(libexec, strlen(libexec), binary, path, size)) {
 		return 0;
 	}
-#ifdef LIBEXECDIR
+	/* Where `make install` puts them, seen from bin/ and, for other programs, by name. */
+	if (own_folder(own, sizeof(own)) == 0) {
+		snprintf(installed, sizeof(installed), "%s/../libexec/calandria", own);
+		if (try_folder(installed, strlen(installed), binary, path, size)) {
+			return 0;
+		}
+	}
 	if (try_folder(LIBEXECDIR, strlen(LIBEXECDIR), binary, path, size)) {
 		return 0;
 	}
-#endif
-	if (own_folder(own, sizeof(own)) == 0 && try_folder(own, strlen(own), binary, path, size)) {
+	/* The build tree. */
+	if (own[0] != '\0' && try_folder(own, strlen(own), binary, path, size)) {
 		return 0;
 	}
 	for (; at != NULL; at = *end != '\0' ? end + 1 : NULL) {
@@ -140,8 +151,8 @@ service_find(const char *binary, char *path, size_t size)
 			return 0;
 		}
 	}
-	snprintf(path, size, "%s%s%s or $PATH", libexec != NULL ? libexec : "",
-	         libexec != NULL ? ", " : "", own);
+	snprintf(path, size, "%s%s%s, %s or $PATH", libexec != NULL ? libexec : "",
+	         libexec != NULL ? ", " : "", own, LIBEXECDIR);
 	return -ENOENT;
 }
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -19,6 +20,8 @@ struct rpcd {
 	struct rpc_socket socket;
 	struct cal_client *client;
 };
+
+static struct rpcd g_rpcd = { .socket = { .lock_fd = -1 } };
 
 static void
 usage(FILE *out)
@@ -110,45 +113,57 @@ fail(struct rpcd *rpcd, const char *err)
 	return 1;
 }
 
+/* Until the loop runs, which has its own way: leave nothing behind. Only unlink() and close(),
+ * which a handler may call. */
+static void
+on_early_signal(int signo)
+{
+	rpc_socket_release(&g_rpcd.socket);
+	_exit(0);
+}
+
 int
 main(int argc, char **argv)
 {
-	struct rpcd rpcd = { .socket = { .lock_fd = -1 } };
+	const struct sigaction early = { .sa_handler = on_early_signal };
+	struct rpcd *rpcd = &g_rpcd;
 	struct cal_client_opts opts;
-	struct server_opts server = { .ready = ready, .gone = gone, .ctx = &rpcd };
+	struct server_opts server = { .ready = ready, .gone = gone, .ctx = rpcd };
 	char err[512];
 	int rc;
 
-	rc = parse_options(&rpcd, argc, argv);
+	rc = parse_options(rpcd, argc, argv);
 	if (rc >= 0) {
 		return rc;
 	}
+	sigaction(SIGTERM, &early, NULL);
+	sigaction(SIGINT, &early, NULL);
 	setvbuf(stderr, NULL, _IOLBF, 0);
 	cal_client_opts_init(&opts, sizeof(opts));
-	opts.instance = rpcd.instance;
+	opts.instance = rpcd->instance;
 	opts.name = "rpcd";
-	if (cal_client_connect(&opts, &rpcd.client, err, sizeof(err)) != 0) {
-		return fail(&rpcd, err);
+	if (cal_client_connect(&opts, &rpcd->client, err, sizeof(err)) != 0) {
+		return fail(rpcd, err);
 	}
 	/* Before the primary is up: a socket that is taken should not be found out later. */
-	if (rpc_socket_claim(&rpcd.socket, rpcd.path, err, sizeof(err)) != 0) {
-		return fail(&rpcd, err);
+	if (rpc_socket_claim(&rpcd->socket, rpcd->path, err, sizeof(err)) != 0) {
+		return fail(rpcd, err);
 	}
-	rc = cal_client_attach(rpcd.client, -1, err, sizeof(err));
+	rc = cal_client_attach(rpcd->client, -1, err, sizeof(err));
 	if (rc == -ESHUTDOWN) {
-		cal_client_close(rpcd.client);
-		rpc_socket_release(&rpcd.socket);
+		cal_client_close(rpcd->client);
+		rpc_socket_release(&rpcd->socket);
 		return 0;
 	}
 	if (rc != 0) {
-		return fail(&rpcd, err);
+		return fail(rpcd, err);
 	}
-	server.listen_fd = rpc_socket_bind(&rpcd.socket, err, sizeof(err));
+	server.listen_fd = rpc_socket_bind(&rpcd->socket, err, sizeof(err));
 	if (server.listen_fd < 0) {
-		return fail(&rpcd, err);
+		return fail(rpcd, err);
 	}
-	server.client = rpcd.client;
+	server.client = rpcd->client;
 	rc = server_run(&server);
-	rpc_socket_release(&rpcd.socket);
+	rpc_socket_release(&rpcd->socket);
 	return rc;
 }

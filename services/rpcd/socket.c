@@ -27,7 +27,7 @@ still_there(int fd, const char *path)
 int
 rpc_socket_claim(struct rpc_socket *sock, const char *path, char *err, size_t err_size)
 {
-	int rc;
+	int fd, rc;
 
 	memset(sock, 0, sizeof(*sock));
 	sock->lock_fd = -1;
@@ -39,29 +39,29 @@ rpc_socket_claim(struct rpc_socket *sock, const char *path, char *err, size_t er
 	memcpy(sock->path, path, strlen(path) + 1);
 	snprintf(sock->lock_path, sizeof(sock->lock_path), "%s.lock", path);
 	for (;;) {
-		sock->lock_fd =
-			open(sock->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-		if (sock->lock_fd < 0) {
+		fd = open(sock->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (fd < 0) {
 			rc = -errno;
 			snprintf(err, err_size,
 			         "cannot open %s: %s; choose another socket with -r or repair that",
 			         sock->lock_path, strerror(-rc));
 			return rc;
 		}
-		if (flock(sock->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+		if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
 			rc = errno == EWOULDBLOCK ? -EBUSY : -errno;
 			snprintf(err, err_size,
 			         "another process serves %s (it holds %s); stop it or choose "
 			         "another socket with -r",
 			         path, sock->lock_path);
-			close(sock->lock_fd);
-			sock->lock_fd = -1;
+			close(fd);
 			return rc;
 		}
-		if (still_there(sock->lock_fd, sock->lock_path)) {
+		if (still_there(fd, sock->lock_path)) {
+			/* Not before: a signal handler removes what it finds here. */
+			sock->lock_fd = fd;
 			return 0;
 		}
-		close(sock->lock_fd);
+		close(fd);
 	}
 }
 
@@ -85,18 +85,20 @@ rpc_socket_bind(struct rpc_socket *sock, char *err, size_t err_size)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	rc = fd < 0 ? -errno : 0;
 	if (rc == 0) {
+		/* Before it is, for a signal in between; the lock says that the name is ours. */
+		sock->bound = true;
 		mask = umask(0177);
 		rc = bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 ? 0 : -errno;
 		umask(mask);
 	}
 	if (rc != 0) {
+		sock->bound = false;
 		snprintf(err, err_size, "cannot make the socket %s: %s", sock->path, strerror(-rc));
 		if (fd >= 0) {
 			close(fd);
 		}
 		return rc;
 	}
-	sock->bound = true;
 	return fd;
 }
 

@@ -25,7 +25,8 @@ def hugepage_files():
 def nothing_left(root, primary):
     p.check(os.listdir(root.run) == [], f"run-time files stay: {os.listdir(root.run)}")
     p.check(os.listdir(root.locks) == [], f"core locks stay: {os.listdir(root.locks)}")
-    p.check(not os.path.exists(primary.rpc), "the JSON-RPC socket stays")
+    for name in (primary.rpc, primary.rpc + ".lock"):
+        p.check(not os.path.exists(name), f"{name} stays")
 
 
 def service_pids(primary):
