@@ -33,7 +33,7 @@ cal_client_opts_init(struct cal_client_opts *opts, size_t opts_size)
 
 int
 cal_client_open(const struct cal_client_opts *opts, struct cal_client **out, char *err,
-		size_t err_size)
+                size_t err_size)
 {
 	int rc;
 
@@ -183,7 +183,7 @@ client_primary_state(int instance, char *text, size_t size)
 		snprintf(text, size, "dead");
 	} else {
 		snprintf(text, size, "state %s%s%s", cal_run_state_name(file.main.state),
-			 file.main.doing[0] != '\0' ? ": " : "", file.main.doing);
+		         file.main.doing[0] != '\0' ? ": " : "", file.main.doing);
 	}
 }
 

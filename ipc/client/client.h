@@ -24,8 +24,8 @@ struct cal_client;
 struct cal_client_opts {
 	size_t opts_size; /* sizeof(struct cal_client_opts) */
 	int instance;
-	const char *name;      /* who we are, at most 31 bytes */
-	unsigned spin_us;      /* how long to spin for a response before sleeping; default 50 */
+	const char *name; /* who we are, at most 31 bytes */
+	unsigned spin_us; /* how long to spin for a response before sleeping; default 50 */
 	unsigned connect_timeout_ms; /* default 1000 */
 };
 void cal_client_opts_init(struct cal_client_opts *opts, size_t opts_size);
@@ -36,7 +36,7 @@ void cal_client_opts_init(struct cal_client_opts *opts, size_t opts_size);
  *  -ENOENT no such instance, -ECONNREFUSED it is dead, -EPROTONOSUPPORT another version, -EACCES,
  *  -ETIMEDOUT, or another negative errno. */
 int cal_client_connect(const struct cal_client_opts *opts, struct cal_client **out, char *err,
-		       size_t err_size);
+                       size_t err_size);
 
 /** A service tells the primary how it is. Needs no attach. */
 int cal_client_report(struct cal_client *client, enum gate_report_code code, const char *text);
@@ -48,7 +48,7 @@ int cal_client_attach(struct cal_client *client, int timeout_ms, char *err, size
 
 /** Connect and attach. */
 int cal_client_open(const struct cal_client_opts *opts, struct cal_client **out, char *err,
-		    size_t err_size);
+                    size_t err_size);
 
 /** Detach and free. Responses that are still to come never do; their callbacks are called with
  *  status -ECANCELED. Not from inside a callback. NULL is allowed. */
@@ -77,7 +77,7 @@ typedef void (*cal_response_fn)(void *ctx, const struct cal_response *response);
  *  slot waits in the client and goes out from cal_client_process(). Returns 0, -EMSGSIZE (over
  *  1 MiB), -ENOTCONN (not attached, or the primary is gone), -ENOBUFS (more than 64 MiB wait). */
 int cal_client_send(struct cal_client *client, const char *method, const void *params,
-		    size_t params_len, cal_response_fn fn, void *ctx);
+                    size_t params_len, cal_response_fn fn, void *ctx);
 
 /** Descriptor to watch for EPOLLIN: responses, a stop request, or the primary's end. */
 int cal_client_fd(const struct cal_client *client);
@@ -92,14 +92,14 @@ int cal_client_process(struct cal_client *client);
  *  meanwhile (process again), 0 when it is safe to sleep. */
 int cal_client_arm(struct cal_client *client);
 
-/** Wait until something has arrived (spin briefly, arm, sleep; -1: for ever) and deliver it. Returns
- *  0, -ETIMEDOUT, or a negative errno as cal_client_process(). */
+/** Wait until something has arrived (spin briefly, arm, sleep; -1: for ever) and deliver it.
+ * Returns 0, -ETIMEDOUT, or a negative errno as cal_client_process(). */
 int cal_client_wait(struct cal_client *client, int timeout_ms);
 
 /** Call and wait. *response points into the client, valid until the next call of it. Returns 0 (a
  *  response came: look whether it is an error), -ETIMEDOUT, or as cal_client_send(). Other
  *  callbacks may run inside. */
 int cal_client_call(struct cal_client *client, const char *method, const void *params,
-		    size_t params_len, int timeout_ms, struct cal_response *response);
+                    size_t params_len, int timeout_ms, struct cal_response *response);
 
 #endif

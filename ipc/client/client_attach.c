@@ -21,20 +21,20 @@ map_grant(struct cal_client *client, struct gate_packet *packet, char *err, size
 	if (packet->num_fds < 1 || fstat(packet->fds[0], &st) < 0 ||
 	    (uint64_t)st.st_size < geometry->link_size || geometry->link_size == 0) {
 		return client_explain(err, err_size, -EPROTO,
-				      "the primary with id %d granted a link without its memory",
-				      client->instance);
+		                      "the primary with id %d granted a link without its memory",
+		                      client->instance);
 	}
 	memory = mmap(NULL, geometry->link_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
-		      packet->fds[0], 0);
+	              packet->fds[0], 0);
 	if (memory == MAP_FAILED) {
 		return client_explain(err, err_size, -errno, "cannot map the link's memory: %s",
-				      strerror(errno));
+		                      strerror(errno));
 	}
 	if (client_ring_init(&client->ring, memory, geometry->link_size, geometry) < 0) {
 		munmap(memory, geometry->link_size);
 		return client_explain(err, err_size, -EPROTO,
-				      "the primary with id %d granted a link of an unknown layout",
-				      client->instance);
+		                      "the primary with id %d granted a link of an unknown layout",
+		                      client->instance);
 	}
 	client->memory = memory;
 	client->memory_size = geometry->link_size;
@@ -48,7 +48,7 @@ map_grant(struct cal_client *client, struct gate_packet *packet, char *err, size
 /* Wait for GRANT. Returns 0 or a negative errno. */
 static int
 take_grant(struct cal_client *client, int timeout_ms, struct gate_packet *packet, char *err,
-	   size_t err_size)
+           size_t err_size)
 {
 	int64_t deadline = client_deadline(timeout_ms);
 	char state[192];
@@ -68,15 +68,15 @@ take_grant(struct cal_client *client, int timeout_ms, struct gate_packet *packet
 			client->status = -ECONNRESET;
 			client_primary_state(client->instance, state, sizeof(state));
 			return client_explain(err, err_size, -ECONNRESET,
-					      "the primary with id %d ended the connection (%s)",
-					      client->instance, state);
+			                      "the primary with id %d ended the connection (%s)",
+			                      client->instance, state);
 		}
 		rc = gate_packet_check(packet);
 		if (rc < 0) {
 			gate_packet_close_fds(packet);
 			return client_explain(err, err_size, rc,
-					      "the primary with id %d sent a malformed packet",
-					      client->instance);
+			                      "the primary with id %d sent a malformed packet",
+			                      client->instance);
 		}
 		switch (packet->msg.type) {
 		case GATE_GRANT:
@@ -84,17 +84,17 @@ take_grant(struct cal_client *client, int timeout_ms, struct gate_packet *packet
 		case GATE_REFUSED:
 			gate_packet_close_fds(packet);
 			rc = packet->msg.code != 0 && packet->msg.code < 4096
-				     ? -(int)packet->msg.code
-				     : -EACCES;
+			             ? -(int)packet->msg.code
+			             : -EACCES;
 			return client_explain(err, err_size, rc,
-					      "the primary with id %d refuses: %s",
-					      client->instance, packet->msg.text);
+			                      "the primary with id %d refuses: %s",
+			                      client->instance, packet->msg.text);
 		case GATE_STOP:
 			gate_packet_close_fds(packet);
 			client->status = -ESHUTDOWN;
 			return client_explain(err, err_size, -ESHUTDOWN,
-					      "the primary with id %d is stopping: %s",
-					      client->instance, packet->msg.text);
+			                      "the primary with id %d is stopping: %s",
+			                      client->instance, packet->msg.text);
 		default:
 			gate_packet_close_fds(packet);
 			break;
@@ -117,8 +117,8 @@ cal_client_attach(struct cal_client *client, int timeout_ms, char *err, size_t e
 	rc = gate_packet_send(client->fd, &msg, NULL, 0);
 	if (rc < 0 && rc != -EPIPE) {
 		return client_explain(err, err_size, rc,
-				      "cannot ask the primary with id %d for a link: %s",
-				      client->instance, strerror(-rc));
+		                      "cannot ask the primary with id %d for a link: %s",
+		                      client->instance, strerror(-rc));
 	}
 	rc = take_grant(client, timeout_ms, &packet, err, err_size);
 	if (rc < 0) {

@@ -143,7 +143,7 @@ dispatch(struct cal_client *client)
 
 	if (!STAILQ_EMPTY(&client->queue) || !client_ring_has_space(&client->ring)) {
 		return client->queue_bytes + len > MAX_QUEUE ? -ENOBUFS
-							     : queue_rest(client, data, len);
+		                                             : queue_rest(client, data, len);
 	}
 	sent = push_some(client, data, len);
 	wake_primary(client);
@@ -160,7 +160,7 @@ dispatch(struct cal_client *client)
 
 int
 client_send(struct cal_client *client, const char *method, const void *params, size_t params_len,
-	    cal_response_fn fn, void *ctx, uint32_t *id)
+            cal_response_fn fn, void *ctx, uint32_t *id)
 {
 	struct client_pending *pending;
 	int rc;
@@ -201,7 +201,7 @@ client_send(struct cal_client *client, const char *method, const void *params, s
 
 int
 cal_client_send(struct cal_client *client, const char *method, const void *params,
-		size_t params_len, cal_response_fn fn, void *ctx)
+                size_t params_len, cal_response_fn fn, void *ctx)
 {
 	uint32_t id;
 

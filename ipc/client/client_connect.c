@@ -78,27 +78,27 @@ explain_failure(int id, int rc, const char *path, char *err, size_t err_size)
 	}
 	if (rc != -ENOENT && rc != -ECONNREFUSED && rc != -EAGAIN) {
 		return client_explain(err, err_size, rc, "cannot connect to %s: %s", path,
-				      strerror(-rc));
+		                      strerror(-rc));
 	}
 	if (read_rc < 0 && cal_instance_owner(id) <= 0) {
 		return client_explain(err, err_size, -ENOENT,
-				      "no primary with id %d is running (start one with `calandria "
-				      "-i %d -m 0x1`)",
-				      id, id);
+		                      "no primary with id %d is running (start one with `calandria "
+		                      "-i %d -m 0x1`)",
+		                      id, id);
 	}
 	if (read_rc == 0 && !alive) {
 		return client_explain(err, err_size, -ECONNREFUSED,
-				      "the primary with id %d (pid %d) is dead, its last state was "
-				      "%s%s%s (start a new one with `calandria -i %d -m 0x1`)",
-				      id, file.main.pid, cal_run_state_name(file.main.state),
-				      file.main.reason[0] != '\0' ? ": " : "", file.main.reason,
-				      id);
+		                      "the primary with id %d (pid %d) is dead, its last state was "
+		                      "%s%s%s (start a new one with `calandria -i %d -m 0x1`)",
+		                      id, file.main.pid, cal_run_state_name(file.main.state),
+		                      file.main.reason[0] != '\0' ? ": " : "", file.main.reason,
+		                      id);
 	}
 	client_primary_state(id, state, sizeof(state));
 	return client_explain(err, err_size, rc == -ENOENT ? -EAGAIN : rc,
-			      "the primary with id %d does not answer at its gate (%s): try again, "
-			      "or look at its log",
-			      id, state);
+	                      "the primary with id %d does not answer at its gate (%s): try again, "
+	                      "or look at its log",
+	                      id, state);
 }
 
 static int
@@ -108,7 +108,7 @@ connect_gate(struct cal_client *client, int64_t deadline, char *err, size_t err_
 	int fd, rc;
 
 	rc = cal_instance_path(addr.sun_path, sizeof(addr.sun_path), client->instance,
-			       CAL_GATE_NAME);
+	                       CAL_GATE_NAME);
 	if (rc < 0) {
 		return client_explain(
 			err, err_size, rc,
@@ -153,14 +153,14 @@ take_welcome(struct cal_client *client, int64_t deadline, char *err, size_t err_
 	if (rc == -ETIMEDOUT) {
 		client_primary_state(client->instance, state, sizeof(state));
 		return client_explain(err, err_size, rc,
-				      "the primary with id %d does not answer at its gate (%s): is "
-				      "it stopped?",
-				      client->instance, state);
+		                      "the primary with id %d does not answer at its gate (%s): is "
+		                      "it stopped?",
+		                      client->instance, state);
 	}
 	if (rc <= 0) {
 		return client_explain(err, err_size, rc < 0 ? rc : -ECONNREFUSED,
-				      "the primary with id %d closed the connection at its gate",
-				      client->instance);
+		                      "the primary with id %d closed the connection at its gate",
+		                      client->instance);
 	}
 	gate_packet_close_fds(&packet);
 	rc = gate_packet_check(&packet);
@@ -174,19 +174,19 @@ take_welcome(struct cal_client *client, int64_t deadline, char *err, size_t err_
 	}
 	if (rc == 0 && packet.msg.type == GATE_REFUSED) {
 		rc = packet.msg.code != 0 && packet.msg.code < 4096 ? -(int)packet.msg.code
-								    : -EACCES;
+		                                                    : -EACCES;
 		return client_explain(err, err_size, rc, "the primary with id %d refuses: %s",
-				      client->instance, packet.msg.text);
+		                      client->instance, packet.msg.text);
 	}
 	if (rc == 0 && packet.msg.type == GATE_STOP) {
 		return client_explain(err, err_size, -ESHUTDOWN,
-				      "the primary with id %d is stopping: %s", client->instance,
-				      packet.msg.text);
+		                      "the primary with id %d is stopping: %s", client->instance,
+		                      packet.msg.text);
 	}
 	if (rc < 0 || packet.msg.type != GATE_WELCOME || packet.msg.code > GATE_ROLE_MONITOR) {
 		return client_explain(err, err_size, -EPROTO,
-				      "the primary with id %d does not answer as one at its gate",
-				      client->instance);
+		                      "the primary with id %d does not answer as one at its gate",
+		                      client->instance);
 	}
 	client->role = (enum gate_role)packet.msg.code;
 	client->primary_pid = packet.msg.pid;
@@ -195,7 +195,7 @@ take_welcome(struct cal_client *client, int64_t deadline, char *err, size_t err_
 
 int
 cal_client_connect(const struct cal_client_opts *user_opts, struct cal_client **out, char *err,
-		   size_t err_size)
+                   size_t err_size)
 {
 	struct cal_client_opts opts;
 	struct cal_client *client;
@@ -230,7 +230,7 @@ cal_client_connect(const struct cal_client_opts *user_opts, struct cal_client **
 	rc = send_hello(client);
 	if (rc < 0 && rc != -EPIPE) {
 		client_explain(err, err_size, rc, "cannot say hello to the primary with id %d: %s",
-			       client->instance, strerror(-rc));
+		               client->instance, strerror(-rc));
 		goto fail_hello;
 	}
 	rc = take_welcome(client, deadline, err, err_size);

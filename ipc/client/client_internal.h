@@ -49,7 +49,7 @@ struct cal_client {
 	pid_t primary_pid;
 	enum gate_role role;
 	int status; /* 0, -ESHUTDOWN (asked to stop) or -ECONNRESET (gone): what process() returns
-		     */
+	             */
 
 	/* Once attached. */
 	bool attached;
@@ -95,7 +95,7 @@ void client_fail_pending(struct cal_client *client, int status);
 
 /** Send a request whose id is returned in *id, to give it up later. */
 int client_send(struct cal_client *client, const char *method, const void *params,
-		size_t params_len, cal_response_fn fn, void *ctx, uint32_t *id);
+                size_t params_len, cal_response_fn fn, void *ctx, uint32_t *id);
 /** Nobody waits for this response any more. */
 void client_give_up(struct cal_client *client, uint32_t id);
 

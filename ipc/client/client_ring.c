@@ -26,7 +26,7 @@ ring_is(const struct rte_ring *ring, uint32_t num_slots)
 
 int
 client_ring_init(struct client_ring *ring, void *base, size_t size,
-		 const struct gate_geometry *geometry)
+                 const struct gate_geometry *geometry)
 {
 	struct link_layout layout;
 	uint8_t *bytes = base;
@@ -111,7 +111,7 @@ bool
 client_ring_has_space(const struct client_ring *ring)
 {
 	return ring->request_position -
-		       __atomic_load_n(&ring->requests->cons.tail, __ATOMIC_ACQUIRE) <
+	               __atomic_load_n(&ring->requests->cons.tail, __ATOMIC_ACQUIRE) <
 	       ring->geometry.num_request_slots - 1;
 }
 

@@ -29,7 +29,7 @@ struct client_ring {
 /** Use the memory at `base`, `size` bytes, as a link of `geometry`. Returns 0, or -EPROTO when that
  *  is not what stands there. */
 int client_ring_init(struct client_ring *ring, void *base, size_t size,
-		     const struct gate_geometry *geometry);
+                     const struct gate_geometry *geometry);
 
 /** Put as much of a request as fits one slot: returns the bytes taken, 0 when no slot is free. The
  *  fragment is marked as the last one when it takes all `len` bytes. */

@@ -168,7 +168,7 @@ on_call_response(void *ctx, const struct cal_response *response)
 
 int
 cal_client_call(struct cal_client *client, const char *method, const void *params,
-		size_t params_len, int timeout_ms, struct cal_response *response)
+                size_t params_len, int timeout_ms, struct cal_response *response)
 {
 	struct call call = { .client = client };
 	int64_t deadline = client_deadline(timeout_ms);

@@ -98,7 +98,7 @@ post_push(struct post *post)
 		/* Release: fn and arg, and what they point at, before the post is seen; partner:
 		 * the exchange in posts_take(). */
 	} while (!__atomic_compare_exchange_n(&g_posts, &head, post, true, __ATOMIC_RELEASE,
-					      __ATOMIC_RELAXED));
+	                                      __ATOMIC_RELAXED));
 	if (head == NULL) {
 		/* Only the first of a batch rings. The write cannot block; it can fail only when
 		 * the counter is at its limit, and then it is readable. */

@@ -61,7 +61,7 @@ on_knock(void *arg, uint32_t events)
 			/* Out of descriptors or memory: the one who waits would wake us for ever.
 			 */
 			SPDK_ERRLOG("gate.sock of instance %d: %s; trying again in %d ms\n",
-				    g_gate.id, strerror(errno), LISTEN_PAUSE_MS);
+			            g_gate.id, strerror(errno), LISTEN_PAUSE_MS);
 			control_fd_del(g_gate.listen_watch);
 			g_gate.listen_watch = NULL;
 			g_gate.listen_timer =
@@ -186,7 +186,7 @@ gate_fini(void)
 		} else {
 			/* Its memory stays mapped: somebody may still use it. */
 			SPDK_ERRLOG("%s (pid %d): its link is in use while the gate ends\n",
-				    conn->name, conn->pid);
+			            conn->name, conn->pid);
 		}
 	}
 }
@@ -243,7 +243,7 @@ gate_link_done(struct link *link)
 
 	if (rc < 0) {
 		SPDK_ERRLOG("%s (pid %d): its link cannot be freed: %s\n", link_peer_name(link),
-			    link_peer_pid(link), strerror(-rc));
+		            link_peer_pid(link), strerror(-rc));
 	}
 }
 
@@ -262,7 +262,7 @@ link_kill(void *arg)
 	TAILQ_FOREACH (conn, &g_gate.conns, entry) {
 		if (conn->state == GATE_CONN_LINKED && link_id(conn->link) == kill->link_id) {
 			SPDK_ERRLOG("%s (pid %d): %s; its link is closed\n", conn->name, conn->pid,
-				    kill->reason);
+			            kill->reason);
 			cal_stats_links()->closed_for_fault++;
 			gate_conn_end(conn);
 			break;

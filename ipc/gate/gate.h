@@ -21,15 +21,15 @@ struct gate_ops {
 	/* A link was granted. The receiver (core/rpc) hands it to the app thread and owns its
 	 * polling side until it calls gate_link_done(). */
 	void (*link_up)(void *ctx, struct link *link);
-	/* Its connection ended. Nothing will be read from or written to it any more; let go of it on
-	 * the app thread and call gate_link_done(). */
+	/* Its connection ended. Nothing will be read from or written to it any more; let go of it
+	 * on the app thread and call gate_link_done(). */
 	void (*link_down)(void *ctx, struct link *link);
 	/* The peer rang: a link_arm() that returned 0 is to be followed by a look at the link. May
 	 * be NULL where the app thread never sleeps. */
 	void (*link_wake)(void *ctx, struct link *link);
 	/* A service reports: a spawned one, or one that was started by hand and is an admin. */
 	void (*report)(void *ctx, const char *name, pid_t pid, enum gate_report_code code,
-		       const char *text);
+	               const char *text);
 	/* A greeted connection (a service's or any other's: see the name) came or went; used by the
 	 * supervisor. */
 	void (*peer)(void *ctx, const char *name, pid_t pid, bool connected);

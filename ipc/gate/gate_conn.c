@@ -199,9 +199,9 @@ on_hello(struct gate_conn *conn, const struct gate_packet *packet)
 	conn->role = role_of_peer(conn);
 	if (conn->role == GATE_ROLE_NONE) {
 		gate_conn_refuse(conn, EACCES,
-				 "user %u may not attach: run as root or as user %u, or join group "
-				 "%u to watch",
-				 conn->uid, geteuid(), getegid());
+		                 "user %u may not attach: run as root or as user %u, or join group "
+		                 "%u to watch",
+		                 conn->uid, geteuid(), getegid());
 		return;
 	}
 	rc = watch_process(conn);
@@ -250,7 +250,7 @@ on_report(struct gate_conn *conn, const struct gate_msg *msg)
 	}
 	copy_printable(text, sizeof(text), msg->text);
 	g_gate.ops->report(g_gate.ctx, conn->name, conn->pid, (enum gate_report_code)msg->code,
-			   text);
+	                   text);
 }
 
 static void
@@ -262,14 +262,14 @@ on_packet(struct gate_conn *conn, const struct gate_packet *packet)
 	if (rc == -EPROTONOSUPPORT) {
 		take_name(conn, &packet->msg);
 		gate_conn_refuse(conn, EPROTONOSUPPORT,
-				 "it speaks version %u of the protocol, this primary (Calandria "
-				 "%s) version %u: use programs of the same release",
-				 packet->msg.abi, CAL_VERSION_STRING, CAL_ABI_VERSION);
+		                 "it speaks version %u of the protocol, this primary (Calandria "
+		                 "%s) version %u: use programs of the same release",
+		                 packet->msg.abi, CAL_VERSION_STRING, CAL_ABI_VERSION);
 		return;
 	}
 	if (rc < 0 || packet->num_fds > 0) {
 		conn_fault(conn, rc < 0 ? "it sent a malformed packet"
-					: "it sent a packet with descriptors");
+		                        : "it sent a packet with descriptors");
 		return;
 	}
 	switch (packet->msg.type) {
@@ -387,7 +387,7 @@ gate_conn_start(int fd, const char *service)
 			control_timer_start(g_gate.hello_timeout_ms, on_hello_timeout, conn);
 		if (g_gate.num_conns > GATE_MAX_CONNECTIONS) {
 			gate_conn_refuse(conn, EUSERS, "%u connections are open already",
-					 GATE_MAX_CONNECTIONS);
+			                 GATE_MAX_CONNECTIONS);
 		}
 	}
 	return 0;

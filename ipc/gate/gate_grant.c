@@ -24,7 +24,7 @@ private_dir_create(struct gate_conn *conn, uint64_t link_id)
 	int rc;
 
 	rc = cal_instance_path(conn->private_dir, sizeof(conn->private_dir), g_gate.id,
-			       CAL_LINK_DIR);
+	                       CAL_LINK_DIR);
 	if (rc < 0) {
 		goto fail;
 	}
@@ -66,7 +66,7 @@ grant_send(struct gate_conn *conn)
 	msg.geometry = link_geometry(conn->link);
 	snprintf(msg.text, sizeof(msg.text), "%s", conn->private_dir);
 	rc = cal_instance_path(msg.template_dir, sizeof(msg.template_dir), g_gate.id,
-			       CAL_TEMPLATE_DIR);
+	                       CAL_TEMPLATE_DIR);
 	if (rc < 0) {
 		return rc;
 	}
@@ -91,7 +91,7 @@ gate_grant_undo(struct gate_conn *conn)
 		rc = folder_remove(conn->private_dir);
 		if (rc < 0) {
 			SPDK_ERRLOG("%s (pid %d): cannot remove %s: %s\n", conn->name, conn->pid,
-				    conn->private_dir, strerror(-rc));
+			            conn->private_dir, strerror(-rc));
 		}
 		conn->private_dir[0] = '\0';
 	}
@@ -106,7 +106,7 @@ gate_grant(struct gate_conn *conn)
 	rc = private_dir_create(conn, id);
 	if (rc < 0) {
 		gate_conn_refuse(conn, -rc, "its folder link/%" PRIu64 " cannot be created: %s", id,
-				 strerror(-rc));
+		                 strerror(-rc));
 		return;
 	}
 	rc = link_create(&conn->link, id, conn->role, conn->name, conn->pid, conn->fd);

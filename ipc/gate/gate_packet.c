@@ -149,7 +149,7 @@ gate_packet_check(const struct gate_packet *packet)
 		return -EPROTO;
 	}
 	return packet->len == (msg->type == GATE_WAKE ? GATE_WAKE_SIZE : sizeof(*msg)) ? 0
-										       : -EPROTO;
+	                                                                               : -EPROTO;
 }
 
 void

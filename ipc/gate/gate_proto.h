@@ -45,15 +45,15 @@ enum gate_role { GATE_ROLE_NONE = 0, GATE_ROLE_ADMIN, GATE_ROLE_SERVICE, GATE_RO
 
 /* What a service reports of itself. */
 enum gate_report_code {
-	GATE_REPORT_READY = 1,   /* it serves (rpcd: its socket listens) */
-	GATE_REPORT_CHECKED,     /* confd: the configuration is readable and well-formed */
-	GATE_REPORT_FAILED,      /* it cannot do its work and never will; text says why */
-	GATE_REPORT_METRICS,     /* mond: text is its URL */
+	GATE_REPORT_READY = 1, /* it serves (rpcd: its socket listens) */
+	GATE_REPORT_CHECKED,   /* confd: the configuration is readable and well-formed */
+	GATE_REPORT_FAILED,    /* it cannot do its work and never will; text says why */
+	GATE_REPORT_METRICS,   /* mond: text is its URL */
 };
 
 struct gate_geometry {
-	uint32_t link_size;          /* bytes of the link's shared memory */
-	uint32_t request_slot_size;  /* bytes of one message slot */
+	uint32_t link_size;         /* bytes of the link's shared memory */
+	uint32_t request_slot_size; /* bytes of one message slot */
 	uint32_t response_slot_size;
 	uint32_t num_request_slots; /* a power of two, as is the next */
 	uint32_t num_response_slots;
@@ -67,10 +67,10 @@ struct gate_msg {
 	uint32_t code; /* role (WELCOME), report code (REPORT), errno (REFUSED), otherwise 0 */
 	int32_t pid;   /* sender's; the primary believes SO_PEERCRED, not this */
 	uint32_t instance;
-	char name[32];    /* HELLO: who it is ("rpcd", "calctl") */
-	char version[32]; /* HELLO, WELCOME: CAL_VERSION_STRING */
+	char name[32];                 /* HELLO: who it is ("rpcd", "calctl") */
+	char version[32];              /* HELLO, WELCOME: CAL_VERSION_STRING */
 	struct gate_geometry geometry; /* GRANT */
-	char text[512];     /* REFUSED, REPORT: a sentence; GRANT: the folder for the private copy */
+	char text[512]; /* REFUSED, REPORT: a sentence; GRANT: the folder for the private copy */
 	char template_dir[256]; /* GRANT */
 };
 static_assert(sizeof(struct gate_msg) == 24 + 64 + 20 + 512 + 256, "shared layout");

@@ -85,9 +85,9 @@ link_layout_of(const struct gate_geometry *geometry, struct link_layout *out)
 		return -EINVAL;
 	}
 	ring_bytes[0] = (size_t)rte_ring_get_memsize_elem(sizeof(struct link_desc),
-							  geometry->num_request_slots);
+	                                                  geometry->num_request_slots);
 	ring_bytes[1] = (size_t)rte_ring_get_memsize_elem(sizeof(struct link_desc),
-							  geometry->num_response_slots);
+	                                                  geometry->num_response_slots);
 	out->request_ring = sizeof(struct link_header);
 	out->response_ring = out->request_ring + ring_bytes[0];
 	/* Slots on page borders: a page is written by one end only. */
@@ -95,10 +95,10 @@ link_layout_of(const struct gate_geometry *geometry, struct link_layout *out)
 	out->response_slots =
 		out->request_slots +
 		RTE_ALIGN_CEIL((size_t)geometry->num_request_slots * geometry->request_slot_size,
-			       (size_t)4096);
+	                       (size_t)4096);
 	out->size = out->response_slots + RTE_ALIGN_CEIL((size_t)geometry->num_response_slots *
-								 geometry->response_slot_size,
-							 (size_t)4096);
+	                                                         geometry->response_slot_size,
+	                                                 (size_t)4096);
 	return out->size <= UINT32_MAX ? 0 : -EINVAL;
 }
 

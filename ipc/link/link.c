@@ -97,7 +97,7 @@ map_memory(struct link *link, const struct link_layout *layout)
 	}
 	/* Populated here, on the control pthread, so that the reactor meets no page fault. */
 	link->memory = mmap(NULL, layout->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
-			    link->memfd, 0);
+	                    link->memfd, 0);
 	if (link->memory == MAP_FAILED) {
 		goto fail;
 	}
@@ -111,7 +111,7 @@ fail:
 
 int
 link_create(struct link **out, uint64_t id, enum gate_role role, const char *peer_name,
-	    pid_t peer_pid, int conn_fd)
+            pid_t peer_pid, int conn_fd)
 {
 	struct link_layout layout;
 	struct link *link;
@@ -145,18 +145,18 @@ link_create(struct link **out, uint64_t id, enum gate_role role, const char *pee
 	}
 	base = link->memory;
 	rc = rte_ring_init((struct rte_ring *)(base + layout.request_ring), "request",
-			   LINK_NUM_SLOTS, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	                   LINK_NUM_SLOTS, RING_F_SP_ENQ | RING_F_SC_DEQ);
 	if (rc == 0) {
 		rc = rte_ring_init((struct rte_ring *)(base + layout.response_ring), "response",
-				   LINK_NUM_SLOTS, RING_F_SP_ENQ | RING_F_SC_DEQ);
+		                   LINK_NUM_SLOTS, RING_F_SP_ENQ | RING_F_SC_DEQ);
 	}
 	if (rc < 0) {
 		goto fail_ring;
 	}
 	end_init(&link->requests, base + layout.request_ring, base + layout.request_slots,
-		 LINK_NUM_SLOTS, LINK_REQUEST_SLOT_SIZE);
+	         LINK_NUM_SLOTS, LINK_REQUEST_SLOT_SIZE);
 	end_init(&link->responses, base + layout.response_ring, base + layout.response_slots,
-		 LINK_NUM_SLOTS, LINK_RESPONSE_SLOT_SIZE);
+	         LINK_NUM_SLOTS, LINK_RESPONSE_SLOT_SIZE);
 	link->header = link->memory;
 	link->header->magic = LINK_MAGIC;
 	link->header->abi = CAL_ABI_VERSION;
@@ -471,7 +471,7 @@ link_flush(struct link *link, unsigned max)
 	while (!link->broken && total < max && (response = STAILQ_FIRST(&link->backlog)) != NULL) {
 		size_t before = response->sent;
 		int n = write_fragments(link, response->msg, response->len, &response->sent,
-					max - total);
+		                        max - total);
 
 		if (n <= 0) {
 			break;

@@ -34,7 +34,7 @@ struct link;
 /** Create a link in fresh, sealed shared memory. `conn_fd` is the gate connection, used for
  *  doorbells (not owned). Returns 0 or a negative errno. */
 int link_create(struct link **out, uint64_t id, enum gate_role role, const char *peer_name,
-		pid_t peer_pid, int conn_fd);
+                pid_t peer_pid, int conn_fd);
 /** Unmap and free. Nobody may use the link any more. */
 void link_destroy(struct link *link);
 /** The shared memory's descriptor (owned by the link) and geometry, for the GRANT. */

@@ -505,7 +505,7 @@ long_requests(void)
 	      memcmp(response.result, params.data, params.len) == 0);
 	codec_put_str(&params, text, 200);
 	CHECK_EQ(cal_client_call(client, "echo", params.data, params.len, 5000, &response),
-		 -EMSGSIZE);
+	         -EMSGSIZE);
 	codec_buf_free(&params);
 	free(text);
 	cal_client_close(client);
@@ -531,8 +531,8 @@ count_response(void *ctx, const struct cal_response *response)
 		counter->status = response->status;
 		if (counter->client != NULL) {
 			CHECK_EQ(cal_client_send(counter->client, "echo", NULL, 0, count_response,
-						 ctx),
-				 -ENOTCONN);
+			                         ctx),
+			         -ENOTCONN);
 		}
 		return;
 	}
@@ -680,7 +680,7 @@ closing_cancels(void)
 
 static void
 log_nothing(int level, const char *file, const int line, const char *func, const char *format,
-	    va_list args)
+            va_list args)
 {
 }
 

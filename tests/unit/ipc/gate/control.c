@@ -292,7 +292,7 @@ delete_inside_callbacks(void)
 		g_calls = 0;
 		for (int i = 0; i < 3; i++) {
 			REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, g_socks[i]) ==
-				0);
+			        0);
 		}
 		CHECK_EQ(control_call(add_fds, NULL), 0);
 		sleep_ms(10);

@@ -56,7 +56,7 @@ static struct {
 
 static void
 log_line(int level, const char *file, const int line, const char *func, const char *format,
-	 va_list args)
+         va_list args)
 {
 	pthread_mutex_lock(&g_lock);
 	size_t len = strlen(g_log);
@@ -342,7 +342,7 @@ enter(const char *name)
 	int fd = knock();
 
 	if (fd >= 0 && (say(fd, GATE_HELLO, name) < 0 || take(fd, &packet, 2000) != 1 ||
-			packet.msg.type != GATE_WELCOME)) {
+	                packet.msg.type != GATE_WELCOME)) {
 		close(fd);
 		return -1;
 	}
@@ -355,7 +355,7 @@ enter_and_attach(struct gate_packet *grant)
 	int fd = enter("tester");
 
 	if (fd >= 0 && (say(fd, GATE_ATTACH, "") < 0 || take(fd, grant, 2000) != 1 ||
-			grant->msg.type != GATE_GRANT)) {
+	                grant->msg.type != GATE_GRANT)) {
 		close(fd);
 		return -1;
 	}
@@ -388,9 +388,9 @@ hello(void)
 	fd = knock();
 	REQUIRE(fd >= 0);
 	CHECK_EQ(say(fd, GATE_HELLO,
-		     "che\x01"
-		     "ck"),
-		 0);
+	             "che\x01"
+	             "ck"),
+	         0);
 	REQUIRE(take(fd, &packet, 2000) == 1);
 	CHECK_EQ(gate_packet_check(&packet), 0);
 	CHECK_EQ(packet.msg.type, GATE_WELCOME);
@@ -584,12 +584,12 @@ attach(void)
 
 	/* The link may be written, the stats may not; both go at exec. */
 	memory = mmap(NULL, grant.msg.geometry.link_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-		      grant.fds[0], 0);
+	              grant.fds[0], 0);
 	REQUIRE(memory != MAP_FAILED);
 	CHECK(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, grant.fds[1], 0) == MAP_FAILED);
 	CHECK(fcntl(grant.fds[0], F_GETFD) & fcntl(grant.fds[1], F_GETFD) & FD_CLOEXEC);
 	REQUIRE(client_ring_init(&ring, memory, grant.msg.geometry.link_size,
-				 &grant.msg.geometry) == 0);
+	                         &grant.msg.geometry) == 0);
 	CHECK_EQ(client_ring_push(&ring, "question", 8), 8);
 	CHECK_EQ(link_recv(g_seen.link, &msg, &len), 1);
 	CHECK_EQ(client_ring_arm(&ring, false), 0);

@@ -35,7 +35,7 @@ pair_open(struct pair *pair)
 	REQUIRE(link_create(&pair->link, 7, GATE_ROLE_ADMIN, "tester", 42, pair->fds[0]) == 0);
 	geometry = link_geometry(pair->link);
 	REQUIRE(client_ring_init(&pair->ring, link_memory(pair->link), geometry.link_size,
-				 &geometry) == 0);
+	                         &geometry) == 0);
 }
 
 static void
@@ -60,14 +60,14 @@ static struct rte_ring *
 request_ring(const struct pair *pair)
 {
 	return (struct rte_ring *)((uint8_t *)link_memory(pair->link) +
-				   layout_of(pair).request_ring);
+	                           layout_of(pair).request_ring);
 }
 
 static struct rte_ring *
 response_ring(const struct pair *pair)
 {
 	return (struct rte_ring *)((uint8_t *)link_memory(pair->link) +
-				   layout_of(pair).response_ring);
+	                           layout_of(pair).response_ring);
 }
 
 static unsigned
@@ -414,7 +414,7 @@ random_traffic(void)
 		case 2:
 			if (answered < received) {
 				len = 1 + (size_t)rand_r(&seed) %
-						  (rand_r(&seed) % 4 ? 500 : max_response);
+				                  (rand_r(&seed) % 4 ? 500 : max_response);
 				CHECK_EQ(link_send(p.link, make(len, answered), len), 0);
 				answered++;
 			}
@@ -556,7 +556,7 @@ scribbles_meanwhile(void)
 		/* The scribbler has a mapping of its own, as a peer has. */
 		s.size = link_geometry(p.link).link_size;
 		s.memory = mmap(NULL, s.size, PROT_READ | PROT_WRITE, MAP_SHARED,
-				link_memfd(p.link), 0);
+		                link_memfd(p.link), 0);
 		REQUIRE(s.memory != MAP_FAILED);
 		REQUIRE(pthread_create(&thread, NULL, scribble_loop, &s) == 0);
 		for (int i = 0; i < 50 && time(NULL) < end; i++) {
