@@ -291,18 +291,17 @@ on_packet(struct gate_conn *conn, const struct gate_packet *packet)
 			return;
 		}
 		break;
-	case GATE_WAKE:
-		if (conn->state == GATE_CONN_LINKED) {
-			if (g_gate.ops->link_wake != NULL) {
-				g_gate.ops->link_wake(g_gate.ctx, conn->link);
-			}
-			return;
-		}
-		break;
 	default:
 		break;
 	}
 	conn_fault(conn, "it sent a packet out of turn");
+}
+
+static bool
+is_bell(const struct gate_conn *conn, const struct gate_packet *packet)
+{
+	return conn->state == GATE_CONN_LINKED && packet->msg.type == GATE_WAKE &&
+	       packet->num_fds == 0 && gate_packet_check(packet) == 0;
 }
 
 static void
@@ -313,8 +312,6 @@ on_readable(void *arg, uint32_t events)
 	int i, rc;
 
 	for (i = 0; i < MAX_PACKETS_PER_TURN; i++) {
-		bool last;
-
 		rc = gate_packet_recv(conn->fd, &packet);
 		if (rc == -EAGAIN) {
 			return;
@@ -323,13 +320,15 @@ on_readable(void *arg, uint32_t events)
 			gate_conn_end(conn);
 			return;
 		}
-		/* Only a connection with a link outlives its end: after anything but a bell on one
-		 * the rest is left to the next turn, if there is one. */
-		last = packet.msg.type != GATE_WAKE || conn->state != GATE_CONN_LINKED;
-		on_packet(conn, &packet);
-		gate_packet_close_fds(&packet);
-		if (last || conn->state != GATE_CONN_LINKED) {
+		if (!is_bell(conn, &packet)) {
+			/* It may end the connection: the rest is for the next turn, if there is
+			 * one. */
+			on_packet(conn, &packet);
+			gate_packet_close_fds(&packet);
 			return;
+		}
+		if (g_gate.ops->link_wake != NULL) {
+			g_gate.ops->link_wake(g_gate.ctx, conn->link);
 		}
 	}
 }

@@ -53,11 +53,16 @@ struct link_header {
 	uint32_t magic;
 	uint32_t abi;
 	struct gate_geometry geometry;
+	uint8_t pad0[64 - 8 - sizeof(struct gate_geometry)];
 	/* Set by the end that is about to sleep, cleared by it when it is up again or by the other
 	 * one when it rings. Each in a line of its own. Partners: see ipc/README.md. */
-	uint32_t client_armed __attribute__((aligned(64)));
-	uint32_t primary_armed __attribute__((aligned(64)));
+	uint32_t client_armed;
+	uint8_t pad1[60];
+	uint32_t primary_armed;
+	uint8_t pad2[60];
 };
+static_assert(offsetof(struct link_header, client_armed) == 64, "a line of its own");
+static_assert(offsetof(struct link_header, primary_armed) == 128, "a line of its own");
 static_assert(sizeof(struct link_header) == 192, "shared layout");
 
 /* Where things are, from the start of the memory. */

@@ -90,6 +90,7 @@ main(int argc, char **argv)
 	attach_us = now_us() - begin;
 	if (rc < 0) {
 		fprintf(stderr, "%s\n", err);
+		free(took);
 		return 3;
 	}
 	rc = run_calls(client, took, n);

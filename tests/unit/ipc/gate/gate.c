@@ -446,10 +446,10 @@ struct odd {
 	const char *what;
 	size_t len;     /* 0: a whole packet */
 	uint32_t magic; /* 0: the right one */
-	uint16_t type;
-	uint32_t size; /* 0: the right one */
-	bool after_hello;
+	uint32_t size;  /* 0: the right one */
 	unsigned fds;
+	uint16_t type;
+	bool after_hello;
 };
 
 static bool
@@ -553,7 +553,7 @@ static void
 attach(void)
 {
 	struct cal_stats_links before = *cal_stats_links();
-	struct gate_packet grant, packet;
+	struct gate_packet grant = { 0 }, packet;
 	struct client_ring ring;
 	unsigned fds_before, num;
 	char file[600];
@@ -594,7 +594,7 @@ attach(void)
 	CHECK_EQ(link_recv(g_seen.link, &msg, &len), 1);
 	CHECK_EQ(client_ring_arm(&ring, false), 0);
 	CHECK_EQ(link_send(g_seen.link, strdup("answer"), 6), 0);
-	CHECK_EQ(take(fd, &packet, 2000), 1);
+	REQUIRE(take(fd, &packet, 2000) == 1);
 	CHECK_EQ(packet.msg.type, GATE_WAKE);
 	CHECK(client_ring_has_response(&ring));
 

@@ -87,7 +87,7 @@ static void
 fill(uint8_t *msg, size_t len, uint32_t number)
 {
 	for (size_t i = 0; i < len; i++) {
-		msg[i] = (uint8_t)(number * 31 + i * 7 + (i >> 8));
+		msg[i] = (uint8_t)((size_t)number * 31 + i * 7 + (i >> 8));
 	}
 }
 
@@ -95,7 +95,7 @@ static bool
 is_filled(const uint8_t *msg, size_t len, uint32_t number)
 {
 	for (size_t i = 0; i < len; i++) {
-		if (msg[i] != (uint8_t)(number * 31 + i * 7 + (i >> 8))) {
+		if (msg[i] != (uint8_t)((size_t)number * 31 + i * 7 + (i >> 8))) {
 			return false;
 		}
 	}
