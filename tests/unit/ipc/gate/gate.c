@@ -44,15 +44,19 @@ static char g_root[] = "/tmp/cal-gate-XXXXXX";
 static pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
 static char g_log[8192];
 
-static struct {
-	struct link *link; /* the last one that came up */
+static struct seen {
+	struct link *link; /* the last one that came up, and whose it is */
+	pid_t link_pid;
+	enum gate_role link_role;
+	char link_name[32];
 	unsigned ups, downs, wakes, peers_up, peers_down, reports;
-	atomic_bool hold; /* do not answer link_down() */
 	char name[32];
 	pid_t pid;
 	int code;
 	char text[512];
 } g_seen;
+
+static atomic_bool g_hold; /* do not answer link_down() */
 
 static void
 log_line(int level, const char *file, const int line, const char *func, const char *format,
@@ -94,6 +98,9 @@ on_link_up(void *ctx, struct link *link)
 {
 	pthread_mutex_lock(&g_lock);
 	g_seen.link = link;
+	g_seen.link_pid = link_peer_pid(link);
+	g_seen.link_role = link_role(link);
+	snprintf(g_seen.link_name, sizeof(g_seen.link_name), "%s", link_peer_name(link));
 	g_seen.ups++;
 	pthread_mutex_unlock(&g_lock);
 }
@@ -101,13 +108,10 @@ on_link_up(void *ctx, struct link *link)
 static void
 on_link_down(void *ctx, struct link *link)
 {
-	bool hold;
-
 	pthread_mutex_lock(&g_lock);
 	g_seen.downs++;
-	hold = g_seen.hold;
 	pthread_mutex_unlock(&g_lock);
-	if (!hold) {
+	if (!atomic_load(&g_hold)) {
 		gate_link_done(link);
 	}
 }
@@ -161,6 +165,17 @@ seen(const unsigned *counter)
 	n = *counter;
 	pthread_mutex_unlock(&g_lock);
 	return n;
+}
+
+static struct seen
+look(void)
+{
+	struct seen copy;
+
+	pthread_mutex_lock(&g_lock);
+	copy = g_seen;
+	pthread_mutex_unlock(&g_lock);
+	return copy;
 }
 
 static uint64_t
@@ -278,6 +293,7 @@ static void
 begin(bool open)
 {
 	memset(&g_seen, 0, sizeof(g_seen));
+	atomic_store(&g_hold, false);
 	g_log[0] = '\0';
 	REQUIRE(control_start() == 0);
 	REQUIRE(control_call(do_listen, NULL) == 0);
@@ -399,8 +415,8 @@ hello(void)
 	CHECK_EQ(packet.msg.pid, getpid());
 	CHECK_STR(packet.msg.version, CAL_VERSION_STRING);
 	CHECK(comes_to(&g_seen.peers_up, 1));
-	CHECK_STR(g_seen.name, "che?ck");
-	CHECK_EQ(g_seen.pid, getpid());
+	CHECK_STR(look().name, "che?ck");
+	CHECK_EQ(look().pid, getpid());
 	close(fd);
 	CHECK(comes_to(&g_seen.peers_down, 1));
 	CHECK_EQ(logged_lines(), 0);
@@ -576,8 +592,8 @@ attach(void)
 	REQUIRE(grant.msg.type == GATE_GRANT && grant.num_fds == 2);
 	CHECK_EQ(num_links(), 1);
 	REQUIRE(comes_to(&g_seen.ups, 1));
-	CHECK_EQ(link_role(g_seen.link), GATE_ROLE_ADMIN);
-	CHECK_STR(link_peer_name(g_seen.link), "tester");
+	CHECK_EQ(look().link_role, GATE_ROLE_ADMIN);
+	CHECK_STR(look().link_name, "tester");
 	CHECK(strncmp(grant.msg.template_dir, g_root, strlen(g_root)) == 0);
 	CHECK(stat(grant.msg.text, &st) == 0 && S_ISDIR(st.st_mode) && (st.st_mode & 0777) == 0700);
 	CHECK_EQ(link_folders(), 1);
@@ -591,9 +607,9 @@ attach(void)
 	REQUIRE(client_ring_init(&ring, memory, grant.msg.geometry.link_size,
 	                         &grant.msg.geometry) == 0);
 	CHECK_EQ(client_ring_push(&ring, "question", 8), 8);
-	CHECK_EQ(link_recv(g_seen.link, &msg, &len), 1);
+	CHECK_EQ(link_recv(look().link, &msg, &len), 1);
 	CHECK_EQ(client_ring_arm(&ring, false), 0);
-	CHECK_EQ(link_send(g_seen.link, strdup("answer"), 6), 0);
+	CHECK_EQ(link_send(look().link, strdup("answer"), 6), 0);
 	REQUIRE(take(fd, &packet, 2000) == 1);
 	CHECK_EQ(packet.msg.type, GATE_WAKE);
 	CHECK(client_ring_has_response(&ring));
@@ -613,15 +629,15 @@ attach(void)
 	gate_packet_close_fds(&grant);
 
 	/* The app thread takes its time: until then the link and the descriptor stay. */
-	g_seen.hold = true;
+	atomic_store(&g_hold, true);
 	num = link_folders();
 	close(fd);
 	CHECK(comes_to(&g_seen.downs, 1));
 	CHECK_EQ(num_links(), 1);
 	CHECK_EQ(link_folders(), num);
-	CHECK_EQ(link_send(g_seen.link, strdup("into nothing"), 12), 0);
-	g_seen.hold = false;
-	gate_link_done(g_seen.link);
+	CHECK_EQ(link_send(look().link, strdup("into nothing"), 12), 0);
+	atomic_store(&g_hold, false);
+	gate_link_done(look().link);
 	CHECK(links_come_to(0));
 	CHECK_EQ(link_folders(), 0);
 	CHECK_EQ(access("/etc/passwd", F_OK), 0);
@@ -654,7 +670,7 @@ killed_clients(void)
 			}
 		}
 		REQUIRE(comes_to(&g_seen.ups, i));
-		CHECK_EQ(link_peer_pid(g_seen.link), pid);
+		CHECK_EQ(look().link_pid, pid);
 		at = now_us();
 		kill(pid, SIGKILL);
 		while (num_links() != 0 && now_us() - at < 1000000) {
@@ -744,12 +760,12 @@ service(void)
 	close(child_fd);
 	CHECK(comes_to(&g_seen.ups, 1));
 	/* Its name is the supervisor's word, its pid the kernel's. */
-	CHECK_STR(g_seen.name, "rpcd");
-	CHECK_EQ(g_seen.pid, pid);
-	CHECK_EQ(link_role(g_seen.link), GATE_ROLE_SERVICE);
+	CHECK_STR(look().name, "rpcd");
+	CHECK_EQ(look().pid, pid);
+	CHECK_EQ(look().link_role, GATE_ROLE_SERVICE);
 	CHECK_EQ(seen(&g_seen.reports), 1);
-	CHECK_EQ(g_seen.code, GATE_REPORT_FAILED);
-	CHECK_STR(g_seen.text, "line 3, column 7:?a comma");
+	CHECK_EQ(look().code, GATE_REPORT_FAILED);
+	CHECK_STR(look().text, "line 3, column 7:?a comma");
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	CHECK(comes_to(&g_seen.peers_down, 1));
@@ -802,12 +818,12 @@ closing(void)
 	gate_packet_close_fds(&packet);
 	CHECK(comes_to(&g_seen.ups, 1));
 	/* A bell that nobody reads must not turn the STOP into a reset. */
-	g_seen.hold = true;
+	atomic_store(&g_hold, true);
 	gate_packet_wake(linked);
 	control_call(do_close, (void *)(uintptr_t) "bye");
 	CHECK(comes_to(&g_seen.downs, 1));
 	gate_packet_wake(linked);
-	gate_link_done(g_seen.link);
+	gate_link_done(look().link);
 	CHECK(links_come_to(0));
 	REQUIRE(take(linked, &packet, 2000) == 1);
 	CHECK_EQ(packet.msg.type, GATE_STOP);
@@ -829,8 +845,8 @@ killed_links(void)
 	REQUIRE(fd >= 0);
 	gate_packet_close_fds(&packet);
 	CHECK(comes_to(&g_seen.ups, 1));
-	link = g_seen.link;
-	g_seen.hold = true;
+	link = look().link;
+	atomic_store(&g_hold, true);
 	/* However often it is said. */
 	gate_link_kill(link, "it does not read");
 	gate_link_kill(link, "it does not read");
@@ -846,12 +862,12 @@ killed_links(void)
 	close(fd);
 
 	/* The app thread lets go first: no link_down() any more. */
-	g_seen.hold = false;
+	atomic_store(&g_hold, false);
 	fd = enter_and_attach(&packet);
 	REQUIRE(fd >= 0);
 	gate_packet_close_fds(&packet);
 	CHECK(comes_to(&g_seen.ups, 2));
-	gate_link_done(g_seen.link);
+	gate_link_done(look().link);
 	CHECK(links_come_to(0));
 	CHECK(is_ended(fd));
 	CHECK_EQ(seen(&g_seen.downs), 1);
