@@ -7,7 +7,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <rte_cycles.h>
+#include <x86intrin.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,7 +112,7 @@ heartbeat_of(const struct picture *p, const struct cal_stats_reactor *r)
 {
 	struct heartbeat h = { .age_s = -1 };
 	uint64_t beat = __atomic_load_n(&r->heartbeat_tsc, __ATOMIC_RELAXED);
-	uint64_t now = rte_rdtsc();
+	uint64_t now = __rdtsc();
 
 	if (beat == 0 || p->view.header->tsc_hz == 0) {
 		return h;

@@ -159,7 +159,10 @@ attach_sites(struct poller *skel, const struct trace_target *target, const char 
 	int i, rc;
 
 	for (i = 0; i < count; i++) {
-		LIBBPF_OPTS(bpf_uprobe_opts, opts, .ref_ctr_offset = sites[i].semaphore);
+		struct bpf_uprobe_opts opts = {
+			.sz = sizeof(opts),
+			.ref_ctr_offset = sites[i].semaphore,
+		};
 		char path[PATH_LEN], name[32];
 		struct bpf_link *link;
 
