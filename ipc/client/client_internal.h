@@ -59,7 +59,7 @@ struct cal_client {
 	struct client_ring ring;
 
 	struct codec_buf encoded; /* the request that is being written */
-	STAILQ_HEAD(, client_out) queue;
+	STAILQ_HEAD(client_outs, client_out) queue;
 	size_t queue_bytes;
 	struct client_buf in;      /* the response that is being put together */
 	struct client_buf call_in; /* the one that cal_client_call() returned last */

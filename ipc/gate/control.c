@@ -56,7 +56,7 @@ static struct {
 	struct post **last_tail;
 	struct post *stop_post; /* allocated early: stopping cannot fail for want of memory */
 	cpu_set_t cpus;         /* where the process may run at all */
-	SLIST_HEAD(, control_fd) deleted;
+	SLIST_HEAD(control_fds, control_fd) deleted;
 	TAILQ_HEAD(control_timers, control_timer) timers; /* soonest first */
 } g_control = {
 	.epfd = -1,

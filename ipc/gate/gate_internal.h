@@ -60,7 +60,7 @@ struct gate {
 	uint64_t last_link_id;
 	uint64_t hello_timeout_ms; /* shorter in tests */
 	unsigned num_conns;        /* the ended ones too */
-	TAILQ_HEAD(, gate_conn) conns;
+	TAILQ_HEAD(gate_conns, gate_conn) conns;
 };
 
 extern struct gate g_gate;

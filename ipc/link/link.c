@@ -66,7 +66,7 @@ struct link {
 	size_t in_cap;
 	bool in_whole; /* the message in `in` was handed out */
 
-	STAILQ_HEAD(, response) backlog;
+	STAILQ_HEAD(responses, response) backlog;
 	size_t backlog_bytes;
 };
 
