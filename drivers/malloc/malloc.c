@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* Every I/O is a copy that ends within submit_request(): there is nothing per channel, and what a
+ * device is never changes. */
+
+#include "drivers/malloc/malloc.h"
+
+#include "core/bdev/module_rpc.h"
+#include "ipc/gate/control.h"
+#include "spdk/env.h"
+#include "spdk/likely.h"
+#include "spdk/log.h"
+#include "spdk/string.h"
+#include "spdk/util.h"
+
+#define BUF_ALIGN (2u << 20)
+
+struct malloc_disk {
+	struct spdk_bdev bdev;
+	uint8_t *data;
+	uint8_t *md; /* separate metadata, NULL for none */
+	uint32_t optimal_io_boundary;
+};
+
+static uint32_t g_next_name;
+
+/* --- I/O ---------------------------------------------------------------------------------------
+ */
+
+static void
+copy_data(struct malloc_disk *disk, struct spdk_bdev_io *io, bool write)
+{
+	uint8_t *at = disk->data + io->u.bdev.offset_blocks * disk->bdev.blocklen;
+	int i;
+
+	for (i = 0; i < io->u.bdev.iovcnt; i++) {
+		struct iovec *iov = &io->u.bdev.iovs[i];
+
+		if (write) {
+			memcpy(at, iov->iov_base, iov->iov_len);
+		} else {
+			memcpy(iov->iov_base, at, iov->iov_len);
+		}
+		at += iov->iov_len;
+	}
+}
+
+static void
+copy_md(struct malloc_disk *disk, struct spdk_bdev_io *io, bool write)
+{
+	uint8_t *at = disk->md + io->u.bdev.offset_blocks * disk->bdev.md_len;
+	size_t len = io->u.bdev.num_blocks * disk->bdev.md_len;
+
+	if (write) {
+		memcpy(at, io->u.bdev.md_buf, len);
+	} else {
+		memcpy(io->u.bdev.md_buf, at, len);
+	}
+}
+
+static void
+read_write(struct malloc_disk *disk, struct spdk_bdev_io *io, bool write)
+{
+	copy_data(disk, io, write);
+	if (disk->md != NULL && io->u.bdev.md_buf != NULL) {
+		copy_md(disk, io, write);
+	}
+	spdk_bdev_io_complete(io, SPDK_BDEV_IO_STATUS_SUCCESS);
+}
+
+static void
+got_buf(struct spdk_io_channel *ch, struct spdk_bdev_io *io, bool success)
+{
+	if (success) {
+		read_write(io->bdev->ctxt, io, false);
+	} else {
+		spdk_bdev_io_complete(io, SPDK_BDEV_IO_STATUS_FAILED);
+	}
+}
+
+static void
+clear(struct malloc_disk *disk, struct spdk_bdev_io *io)
+{
+	memset(disk->data + io->u.bdev.offset_blocks * disk->bdev.blocklen, 0,
+	       io->u.bdev.num_blocks * disk->bdev.blocklen);
+	if (disk->md != NULL) {
+		memset(disk->md + io->u.bdev.offset_blocks * disk->bdev.md_len, 0,
+		       io->u.bdev.num_blocks * disk->bdev.md_len);
+	}
+	spdk_bdev_io_complete(io, SPDK_BDEV_IO_STATUS_SUCCESS);
+}
+
+static void
+malloc_submit(struct spdk_io_channel *ch, struct spdk_bdev_io *io)
+{
+	struct malloc_disk *disk = io->bdev->ctxt;
+
+	switch (io->type) {
+	case SPDK_BDEV_IO_TYPE_READ:
+		if (spdk_unlikely(io->u.bdev.iovs[0].iov_base == NULL)) {
+			spdk_bdev_io_get_buf(io, got_buf,
+			                     io->u.bdev.num_blocks * disk->bdev.blocklen);
+		} else {
+			read_write(disk, io, false);
+		}
+		break;
+	case SPDK_BDEV_IO_TYPE_WRITE:
+		read_write(disk, io, true);
+		break;
+	case SPDK_BDEV_IO_TYPE_UNMAP:
+	case SPDK_BDEV_IO_TYPE_WRITE_ZEROES:
+		clear(disk, io);
+		break;
+	case SPDK_BDEV_IO_TYPE_FLUSH:
+	case SPDK_BDEV_IO_TYPE_RESET:
+		spdk_bdev_io_complete(io, SPDK_BDEV_IO_STATUS_SUCCESS);
+		break;
+	default:
+		spdk_bdev_io_complete(io, SPDK_BDEV_IO_STATUS_FAILED);
+		break;
+	}
+}
+
+static bool
+malloc_io_type_supported(void *ctx, enum spdk_bdev_io_type type)
+{
+	switch (type) {
+	case SPDK_BDEV_IO_TYPE_READ:
+	case SPDK_BDEV_IO_TYPE_WRITE:
+	case SPDK_BDEV_IO_TYPE_UNMAP:
+	case SPDK_BDEV_IO_TYPE_WRITE_ZEROES:
+	case SPDK_BDEV_IO_TYPE_FLUSH:
+	case SPDK_BDEV_IO_TYPE_RESET:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static struct spdk_io_channel *
+malloc_get_io_channel(void *ctx)
+{
+	return spdk_get_io_channel(&malloc_module);
+}
+
+/* --- life --------------------------------------------------------------------------------------
+ */
+
+static void
+free_memory(void *ctx)
+{
+	spdk_free(ctx);
+}
+
+/* DPDK clears memory that it gets back: tens of milliseconds for a large device, not to be spent on
+ * a reactor. */
+static void
+give_back(void *memory)
+{
+	if (memory != NULL && control_post(free_memory, memory) != 0) {
+		spdk_free(memory);
+	}
+}
+
+static void
+disk_free(struct malloc_disk *disk)
+{
+	give_back(disk->data);
+	give_back(disk->md);
+	free(disk->bdev.name);
+	free(disk);
+}
+
+static int
+malloc_destruct(void *ctx)
+{
+	disk_free(ctx);
+	return 0;
+}
+
+static void
+malloc_write_config_json(struct spdk_bdev *bdev, struct spdk_json_write_ctx *w)
+{
+	const struct malloc_disk *disk = bdev->ctxt;
+
+	spdk_json_write_object_begin(w);
+	spdk_json_write_named_string(w, "method", "bdev_malloc_create");
+	spdk_json_write_named_object_begin(w, "params");
+	spdk_json_write_named_string(w, "name", bdev->name);
+	spdk_json_write_named_uint64(w, "num_blocks", bdev->blockcnt);
+	spdk_json_write_named_uint32(w, "block_size", spdk_bdev_get_data_block_size(bdev));
+	spdk_json_write_named_uint32(w, "physical_block_size", bdev->phys_blocklen);
+	spdk_json_write_named_uuid(w, "uuid", &bdev->uuid);
+	spdk_json_write_named_uint32(w, "optimal_io_boundary", disk->optimal_io_boundary);
+	spdk_json_write_named_uint32(w, "md_size", bdev->md_len);
+	if (bdev->md_len != 0) {
+		spdk_json_write_named_bool(w, "md_interleave", bdev->md_interleave);
+	}
+	spdk_json_write_named_uint32(w, "dif_type", bdev->dif_type);
+	spdk_json_write_named_bool(w, "dif_is_head_of_md", bdev->dif_is_head_of_md);
+	spdk_json_write_named_uint32(w, "dif_pi_format", bdev->dif_pi_format);
+	if (bdev->numa.id_valid) {
+		spdk_json_write_named_int32(w, "numa_id", bdev->numa.id);
+	}
+	spdk_json_write_object_end(w);
+	spdk_json_write_object_end(w);
+}
+
+static const struct spdk_bdev_fn_table malloc_fn_table = {
+	.destruct = malloc_destruct,
+	.submit_request = malloc_submit,
+	.io_type_supported = malloc_io_type_supported,
+	.get_io_channel = malloc_get_io_channel,
+	.write_config_json = malloc_write_config_json,
+};
+
+static void
+disk_describe(struct malloc_disk *disk, const struct malloc_params *p)
+{
+	struct spdk_bdev *bdev = &disk->bdev;
+
+	bdev->product_name = "Malloc disk";
+	bdev->ctxt = disk;
+	bdev->module = &malloc_module;
+	bdev->fn_table = &malloc_fn_table;
+	bdev->uuid = p->uuid;
+	bdev->blockcnt = p->num_blocks;
+	bdev->blocklen = p->block_size + (p->md_interleave ? p->md_size : 0);
+	bdev->phys_blocklen = p->physical_block_size;
+	bdev->md_len = p->md_size;
+	bdev->md_interleave = p->md_interleave;
+	bdev->dif_is_head_of_md = p->dif_is_head_of_md;
+	bdev->dif_pi_format = (enum spdk_dif_pi_format)p->dif_pi_format;
+	disk->optimal_io_boundary = p->optimal_io_boundary;
+	if (p->optimal_io_boundary != 0) {
+		bdev->optimal_io_boundary = p->optimal_io_boundary;
+		bdev->split_on_optimal_io_boundary = true;
+	}
+	if (p->numa_id != SPDK_ENV_NUMA_ID_ANY) {
+		bdev->numa.id_valid = 1;
+		bdev->numa.id = p->numa_id;
+	}
+}
+
+static int
+disk_get_memory(struct malloc_disk *disk, const struct malloc_params *p)
+{
+	uint64_t data = p->num_blocks * disk->bdev.blocklen;
+	uint64_t md = p->md_interleave ? 0 : p->num_blocks * p->md_size;
+
+	/* Whole hugepages where it is large: fewer TLB entries, and less left over between devices.
+	 */
+	disk->data = spdk_zmalloc(data, data >= BUF_ALIGN ? BUF_ALIGN : 4096, NULL, p->numa_id,
+	                          SPDK_MALLOC_DMA);
+	if (md != 0) {
+		disk->md = spdk_zmalloc(md, 4096, NULL, p->numa_id, SPDK_MALLOC_DMA);
+	}
+	if (disk->data == NULL || (md != 0 && disk->md == NULL)) {
+		SPDK_ERRLOG("bdev %s needs %" PRIu64
+		            " MB of the primary's memory in one piece, and there is no such piece: "
+		            "start it with more (-s)\n",
+		            disk->bdev.name, (data + md + (1 << 20) - 1) >> 20);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+int
+malloc_create(const struct malloc_params *p, struct spdk_bdev **bdev)
+{
+	struct malloc_disk *disk;
+	int rc;
+
+	rc = bdev_check_format(p->name != NULL ? p->name : "Malloc", p->num_blocks, p->block_size,
+	                       p->physical_block_size, p->md_size, p->dif_type);
+	if (rc != 0) {
+		return rc;
+	}
+	disk = calloc(1, sizeof(*disk));
+	if (disk == NULL) {
+		return -ENOMEM;
+	}
+	disk_describe(disk, p);
+	disk->bdev.name =
+		p->name != NULL ? strdup(p->name) : spdk_sprintf_alloc("Malloc%u", g_next_name++);
+	if (disk->bdev.name == NULL) {
+		free(disk);
+		return -ENOMEM;
+	}
+	rc = disk_get_memory(disk, p);
+	if (rc == 0) {
+		rc = spdk_bdev_register(&disk->bdev);
+	}
+	if (rc != 0) {
+		disk_free(disk);
+		return rc;
+	}
+	*bdev = &disk->bdev;
+	return 0;
+}
+
+/* --- module ------------------------------------------------------------------------------------
+ */
+
+static int
+channel_create(void *io_device, void *ctx)
+{
+	return 0;
+}
+
+static void
+channel_destroy(void *io_device, void *ctx)
+{
+}
+
+static int
+malloc_init(void)
+{
+	spdk_io_device_register(&malloc_module, channel_create, channel_destroy, 0, "bdev_malloc");
+	return 0;
+}
+
+static void
+malloc_fini_done(void *io_device)
+{
+	spdk_bdev_module_fini_done();
+}
+
+static void
+malloc_fini(void)
+{
+	spdk_io_device_unregister(&malloc_module, malloc_fini_done);
+}
+
+struct spdk_bdev_module malloc_module = {
+	.name = "malloc",
+	.module_init = malloc_init,
+	.module_fini = malloc_fini,
+	.async_fini = true,
+};
+SPDK_BDEV_MODULE_REGISTER(malloc, &malloc_module)
