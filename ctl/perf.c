@@ -15,7 +15,8 @@
 #include "ctl/signals.h"
 #include "ctl/term.h"
 
-#define POLL_MS 250
+#define POLL_MS  250
+#define SHORT_MS 20
 
 static struct ctl_perf_run opts = {
 	.workload = "randread",
@@ -89,34 +90,44 @@ call_with_id(struct ctl *ctl, const char *method, uint64_t id, struct json_objec
 	return rc;
 }
 
+/* How long until the next look: before the run ends by itself, and soon after. */
+static uint64_t
+pause_ms(struct json_object *last)
+{
+	uint64_t elapsed = ctl_json_u64(last, "elapsed_ms");
+
+	if (strcmp(ctl_json_str(last, "phase"), "run") != 0 || elapsed + POLL_MS < opts.time_ms) {
+		return POLL_MS;
+	}
+	return elapsed < opts.time_ms ? opts.time_ms - elapsed + 2 : SHORT_MS;
+}
+
 /* Until the job is over or Ctrl-C. Returns an exit status. */
 static int
 watch(struct ctl *ctl, uint64_t id)
 {
 	struct json_object *before = NULL, *now;
-	uint64_t elapsed = 0, left;
+	uint64_t ms = opts.time_ms < POLL_MS ? opts.time_ms + 2 : POLL_MS;
 	bool running = true;
 	char line[256];
 	int rc;
 
 	while (running && !ctl_signals_caught()) {
-		left = elapsed < opts.time_ms ? opts.time_ms - elapsed : 0;
-		ctl_sleep_ms(left < POLL_MS ? left + 2 : POLL_MS);
+		ctl_sleep_ms(ms);
 		if (ctl_signals_caught()) {
 			break;
 		}
 		rc = call_with_id(ctl, "cal_perf_get", id, &now);
 		if (rc != CTL_OK) {
-			ctl_progress_end();
 			json_object_put(before);
 			return rc;
 		}
 		running = ctl_json_bool(now, "running");
-		elapsed = ctl_json_u64(now, "elapsed_ms");
 		if (!ctl->json && running) {
 			ctl_perf_line(line, sizeof(line), &opts, now, before);
 			ctl_progress("%s", line);
 		}
+		ms = pause_ms(now);
 		json_object_put(before);
 		before = now;
 	}

@@ -89,7 +89,7 @@ print_verify(FILE *out, const struct ctl_term *term, struct json_object *verify)
 	uint64_t mismatches = ctl_json_u64(verify, "mismatches");
 	enum ctl_colour colour = mismatches > 0 ? CTL_RED : CTL_GREEN;
 
-	fprintf(out, "  verify    %s I/Os read back and checked, %s%" PRIu64 " mismatches%s\n",
+	fprintf(out, "  verify    %s blocks read back and checked, %s%" PRIu64 " mismatches%s\n",
 	        ctl_units_count((double)ctl_json_u64(verify, "checked")).s,
 	        ctl_term_begin(term, colour), mismatches, ctl_term_end(term, colour));
 	if (ctl_json_get(verify, "first") != NULL) {
@@ -147,9 +147,22 @@ ctl_perf_line(char *text, size_t size, const struct ctl_perf_run *run, struct js
 		(ctl_json_double(now, "elapsed_ms") - ctl_json_double(before, "elapsed_ms")) / 1000;
 	double ios = ctl_json_double(now, "ios") - ctl_json_double(before, "ios");
 	double bytes = ctl_json_double(now, "bytes") - ctl_json_double(before, "bytes");
-	uint64_t mismatches = ctl_json_u64(ctl_json_get(now, "verify"), "mismatches");
+	struct json_object *verify = ctl_json_get(now, "verify");
+	uint64_t mismatches = ctl_json_u64(verify, "mismatches");
+	const char *phase = ctl_json_str(now, "phase");
 	int len;
 
+	/* Before and after the run: neither is in its figures. */
+	if (strcmp(phase, "prefill") == 0) {
+		snprintf(text, size, "writing the pattern to all of %s first", run->bdev);
+		return;
+	}
+	if (strcmp(phase, "readback") == 0) {
+		snprintf(text, size,
+		         "reading back what was written: %s blocks checked, %" PRIu64 " WRONG",
+		         ctl_units_count(ctl_json_double(verify, "checked")).s, mismatches);
+		return;
+	}
 	if (seconds <= 0) {
 		seconds = 1;
 	}

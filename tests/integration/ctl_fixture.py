@@ -31,12 +31,12 @@ class Instance:
     def popen(self, *args, **kwargs):
         return subprocess.Popen([CALCTL, "-i", self.id, *args], env=self.env, text=True, **kwargs)
 
-    def calctl(self, *args, rc=0, **kwargs):
-        """Run it and check its exit status; stderr is empty when that is 0."""
+    def calctl(self, *args, rc=0, says="", **kwargs):
+        """Run it and check its exit status; when that is 0 stderr is empty or has `says`."""
         done = subprocess.run([CALCTL, "-i", self.id, *args], env=self.env, text=True, timeout=60,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
         assert done.returncode == rc, (args, done)
-        assert rc != 0 or done.stderr == "", (args, done)
+        assert rc != 0 or bool(done.stderr) == bool(says) and says in done.stderr, (args, done)
         return done
 
     def ask(self, *args, **kwargs):

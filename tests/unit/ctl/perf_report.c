@@ -75,7 +75,7 @@ text_has_units(void)
 	          "  done      4.12 M I/Os, 15.7 GiB, 0 errors\n"
 	          "  latency   avg 311 us, p50 300 us, p99 412 us, p99.9 1.20 ms, max 3.40 ms\n"
 	          "  gap       1.23 ms, the longest time without a completion\n"
-	          "  verify    4.12 M I/Os read back and checked, 0 mismatches\n");
+	          "  verify    4.12 M blocks read back and checked, 0 mismatches\n");
 	CHECK(!ctl_perf_is_bad(value));
 	free(text);
 	json_object_put(value);
