@@ -86,8 +86,13 @@ def test_wire(primary):
     # Several before the first reply is read, as its batches of calls do.
     ids = [client.send("spdk_get_version") for _ in range(10)]
     check(sorted(client.receive()["id"] for _ in ids) == ids, "ten requests at once")
-    big = client.call("rpc_get_methods")
-    check(len(json.dumps(big)) > 1000, "a reply longer than one read")
+    names = [client.call("bdev_malloc_create", {"num_blocks": 8, "block_size": 512})
+             for _ in range(16)]
+    bdevs = client.call("bdev_get_bdevs")
+    check(len(json.dumps(bdevs)) > 3 * 4096 and sorted(b["name"] for b in bdevs) == sorted(names),
+          "a reply longer than one read", names)
+    for name in names:
+        client.call("bdev_malloc_delete", {"name": name})
 
 
 def rpc_py(primary, *args, stdin=None):
@@ -125,7 +130,7 @@ def test_rpc_py(primary):
     works(primary, None, "bdev_malloc_delete", "Py0")
     works(primary, lambda v: v == [], "bdev_get_bdevs")
     rc, out, err = rpc_py(primary, "bdev_malloc_delete", "Py0")
-    check(rc == 1 and "No such device" in err, "rpc.py shows an error of ours", (rc, out, err))
+    check(rc == 1 and "No such device" in out + err, "rpc.py shows an error of ours", (rc, out, err))
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(saved, file)
         file.flush()
