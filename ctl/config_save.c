@@ -84,7 +84,8 @@ print(const struct ctl *ctl, const char *file, size_t subsystems, size_t entries
 		return;
 	}
 	if (!ctl->json) {
-		printf("%s: %zu entries of %zu subsystems\n", file, entries, subsystems);
+		printf("%s: %zu entr%s, %zu subsystem%s\n", file, entries,
+		       entries == 1 ? "y" : "ies", subsystems, subsystems == 1 ? "" : "s");
 		return;
 	}
 	root = json_object_new_object();

@@ -55,6 +55,15 @@ ctl_term_end(const struct ctl_term *term, enum ctl_colour colour)
 	return term->colour && colour != CTL_PLAIN ? "\033[0m" : "";
 }
 
+/* A job behind a shell's prompt would write over what is typed. */
+static bool
+is_in_background(void)
+{
+	pid_t foreground = tcgetpgrp(STDOUT_FILENO);
+
+	return foreground > 0 && foreground != getpgrp();
+}
+
 void
 ctl_progress(const char *fmt, ...)
 {
@@ -63,7 +72,7 @@ ctl_progress(const char *fmt, ...)
 	size_t len;
 	va_list ap;
 
-	if (!term->is_terminal) {
+	if (!term->is_terminal || is_in_background()) {
 		return;
 	}
 	va_start(ap, fmt);
@@ -80,7 +89,11 @@ ctl_progress(const char *fmt, ...)
 void
 ctl_progress_end(void)
 {
+	size_t width = ctl_term()->width;
+
 	if (progress_len > 0) {
+		/* The terminal may have put a ^C behind it. */
+		progress_len = progress_len + 3 < width ? progress_len + 2 : width - 1;
 		printf("\r%*s\r", (int)progress_len, "");
 		fflush(stdout);
 		progress_len = 0;
