@@ -29,9 +29,9 @@
 #define BDEV_NUM_IO_TYPES     (SPDK_BDEV_IO_TYPE_WRITE_UNCORRECTABLE + 1)
 #define BDEV_NUM_ERROR_STATUS (-SPDK_MIN_BDEV_IO_STATUS)
 /* Most I/O that one unmap, write-zeroes or emulated write-zeroes is worked on by at a time. */
-#define BDEV_SPLIT_BATCH      8
-#define BDEV_ZERO_BUF_SIZE    (256 * 1024)
-#define BDEV_BUF_ALIGN        4096
+#define BDEV_SPLIT_BATCH   8
+#define BDEV_ZERO_BUF_SIZE (256 * 1024)
+#define BDEV_BUF_ALIGN     4096
 
 struct spdk_bdev_io_error_stat {
 	uint32_t error_status[BDEV_NUM_ERROR_STATUS]; /* index: -status - 1 */
@@ -50,11 +50,17 @@ struct bdev_mgr {
 	struct bdev_name_tree names;
 	struct bdev_module_tailq modules;
 	struct spdk_bdev_opts opts;
-	void *zero_buf; /* BDEV_ZERO_BUF_SIZE */
-	bool initialized;
-	bool finishing;
+	void *zero_buf;   /* BDEV_ZERO_BUF_SIZE */
+	bool initialized; /* app thread */
+	bool finishing;   /* the end has begun; set by the app thread, looked at by all */
 };
 extern struct bdev_mgr g_bdev_mgr;
+
+static inline bool
+bdev_is_finishing(void)
+{
+	return __atomic_load_n(&g_bdev_mgr.finishing, __ATOMIC_RELAXED);
+}
 
 struct bdev_buf_cache {
 	void *free[16];
@@ -65,8 +71,8 @@ struct bdev_buf_cache {
 struct bdev_mgmt_channel {
 	bdev_io_stailq_t free;
 	uint32_t num_free;
-	/* For the pieces of split I/O when there is no other, so that a thread whose every object is
-	 * a split I/O waiting for a piece still gets on, a piece at a time. */
+	/* For the pieces of split I/O when there is no other, so that a thread whose every object
+	 * is a split I/O waiting for a piece still gets on, a piece at a time. */
 	struct spdk_bdev_io *spare;
 	bool spare_free;
 	bdev_io_stailq_t completed; /* ended inside submit_request(): delivered by a message */
@@ -140,28 +146,33 @@ bdev_type_supported(const struct spdk_bdev *bdev, enum spdk_bdev_io_type type)
 	return (bdev->io_type_supported >> type) & 1;
 }
 
-/* --- registry.c: g_bdev_mgr.spinlock is held where it says so ---------------------------------- */
+/* --- registry.c: g_bdev_mgr.spinlock is held where it says so ----------------------------------
+ */
 struct spdk_bdev *bdev_find(const char *name); /* locked */
 int bdev_name_add(struct spdk_bdev_name *entry, struct spdk_bdev *bdev, const char *name);
 void bdev_name_del(struct spdk_bdev_name *entry);
 void bdev_name_del_locked(struct spdk_bdev_name *entry);
 
-/* --- unregister.c ------------------------------------------------------------------------------ */
+/* --- unregister.c ------------------------------------------------------------------------------
+ */
 /** The device is swept and its last descriptor is closed: nobody but us knows it now. Once. */
 void bdev_destruct(struct spdk_bdev *bdev);
 /** Devices whose unregistration has begun and not ended. */
 uint32_t bdev_unregistrations(void);
 
-/* --- desc.c ------------------------------------------------------------------------------------ */
+/* --- desc.c ------------------------------------------------------------------------------------
+ */
 /** Tell every descriptor, each on its thread. bdev->internal.spinlock is held. */
 void bdev_notify_descs_locked(struct spdk_bdev *bdev, enum spdk_bdev_event_type type);
 
-/* --- claim.c ----------------------------------------------------------------------------------- */
+/* --- claim.c -----------------------------------------------------------------------------------
+ */
 /** Both locks of the bdev are held. */
 bool bdev_claim_allows_open(const struct spdk_bdev *bdev, bool write);
 void bdev_claim_release_desc_locked(struct spdk_bdev_desc *desc);
 
-/* --- channel.c --------------------------------------------------------------------------------- */
+/* --- channel.c ---------------------------------------------------------------------------------
+ */
 int bdev_channel_create(void *io_device, void *ctx);
 void bdev_channel_destroy(void *io_device, void *ctx);
 int bdev_mgmt_channel_create(void *io_device, void *ctx);
@@ -169,7 +180,8 @@ void bdev_mgmt_channel_destroy(void *io_device, void *ctx);
 /** End what waits in this channel (NOMEM, buffers) with ABORTED. */
 void bdev_channel_abort_queued(struct spdk_bdev_channel *ch);
 
-/* --- io_pool.c --------------------------------------------------------------------------------- */
+/* --- io_pool.c ---------------------------------------------------------------------------------
+ */
 int bdev_io_pool_create(uint32_t count, uint32_t cache_size, size_t ctx_size);
 void bdev_io_pool_destroy(void);
 /** Objects that no thread has, for the tests of the pool. */
@@ -183,11 +195,12 @@ struct spdk_bdev_io *bdev_io_get_child(struct bdev_mgmt_channel *mgmt);
 /** After a bdev_io_get_child() in vain: wait for one, before the users do. */
 void bdev_io_wait_child(struct bdev_mgmt_channel *mgmt, struct spdk_bdev_io_wait_entry *entry);
 
-/* --- io_submit.c ------------------------------------------------------------------------------- */
+/* --- io_submit.c -------------------------------------------------------------------------------
+ */
 /** Set everything up that does not depend on the type. */
 static inline void
 bdev_io_init(struct spdk_bdev_io *io, struct spdk_bdev_channel *ch, struct spdk_bdev_desc *desc,
-	     enum spdk_bdev_io_type type, spdk_bdev_io_completion_cb cb, void *cb_arg)
+             enum spdk_bdev_io_type type, spdk_bdev_io_completion_cb cb, void *cb_arg)
 {
 	io->bdev = ch->bdev;
 	io->type = type;
@@ -202,7 +215,7 @@ bdev_io_init(struct spdk_bdev_io *io, struct spdk_bdev_channel *ch, struct spdk_
 }
 static inline void
 bdev_io_init_block(struct spdk_bdev_io *io, struct iovec *iovs, int iovcnt, void *md,
-		   uint64_t offset_blocks, uint64_t num_blocks)
+                   uint64_t offset_blocks, uint64_t num_blocks)
 {
 	struct spdk_bdev_io_block_params *p = &io->u.bdev;
 
@@ -225,20 +238,23 @@ void bdev_io_submit_whole(struct spdk_bdev_io *io);
 /** Hand to the module. */
 void bdev_io_to_module(struct spdk_bdev_channel *ch, struct spdk_bdev_io *io);
 
-/* --- io_split.c -------------------------------------------------------------------------------- */
+/* --- io_split.c --------------------------------------------------------------------------------
+ */
 bool bdev_io_should_split(const struct spdk_bdev_io *io);
 /** The I/O is in io_submitted already. */
 void bdev_io_split(struct spdk_bdev_io *io);
 /** Whether reads or writes of the device can ever need a split. */
 bool bdev_splits_rw(const struct spdk_bdev *bdev);
 
-/* --- io_complete.c ----------------------------------------------------------------------------- */
+/* --- io_complete.c -----------------------------------------------------------------------------
+ */
 /** Count, undo the buffer and call the user. The module is done with it; not inside a submit. */
 void bdev_io_finish(struct spdk_bdev_io *io);
 /** End an I/O that the module does not have, by the message that delivers completions. */
 void bdev_io_defer(struct spdk_bdev_io *io, enum spdk_bdev_io_status status);
 
-/* --- io_buf.c ---------------------------------------------------------------------------------- */
+/* --- io_buf.c ----------------------------------------------------------------------------------
+ */
 void bdev_buf_cache_init(struct bdev_mgmt_channel *mgmt);
 void bdev_buf_cache_drain(struct bdev_mgmt_channel *mgmt);
 /** Before the user's callback: copy a read back to the user's vectors and put these in place. */
@@ -246,16 +262,19 @@ void bdev_io_bounce_finish(struct spdk_bdev_io *io);
 /** Give the buffer back. */
 void bdev_io_buf_put(struct spdk_bdev_io *io);
 
-/* --- reset.c ----------------------------------------------------------------------------------- */
+/* --- reset.c -----------------------------------------------------------------------------------
+ */
 void bdev_reset_complete(struct spdk_bdev_io *io);
 
-/* --- stat.c ------------------------------------------------------------------------------------ */
+/* --- stat.c ------------------------------------------------------------------------------------
+ */
 struct spdk_bdev_io_stat *bdev_stat_alloc(void);
 void bdev_stat_free(struct spdk_bdev_io_stat *stat);
 void bdev_stat_init(struct spdk_bdev_io_stat *stat, struct spdk_bdev_io_error_stat *errors);
 void bdev_stat_count(struct spdk_bdev_channel *ch, const struct spdk_bdev_io *io, uint64_t ticks);
 
-/* --- module.c ---------------------------------------------------------------------------------- */
+/* --- module.c ----------------------------------------------------------------------------------
+ */
 /** Show a device that has just been registered to the modules. App thread. */
 void bdev_examine_new(struct spdk_bdev *bdev);
 /** Forget the names of spdk_bdev_examine(), or write the calls that give them again. */
@@ -265,11 +284,13 @@ void bdev_module_action_begin(struct spdk_bdev_module *module);
 /** Whether some module is in the middle of an init or an examination. */
 bool bdev_modules_busy(void);
 
-/* --- init.c ------------------------------------------------------------------------------------ */
+/* --- init.c ------------------------------------------------------------------------------------
+ */
 /** Go on with the start if every module is up. A message to the app thread. */
 void bdev_init_check(void *unused);
 
-/* --- rpc.c ------------------------------------------------------------------------------------- */
+/* --- rpc.c -------------------------------------------------------------------------------------
+ */
 /** Write the one big object that bdev_get_bdevs answers for a device. */
 void bdev_rpc_dump(struct spdk_json_write_ctx *w, struct spdk_bdev *bdev);
 

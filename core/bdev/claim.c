@@ -37,11 +37,12 @@ bdev_claim_allows_open(const struct spdk_bdev *bdev, bool write)
 	return !write || bdev->internal.claim_type == SPDK_BDEV_CLAIM_NONE;
 }
 
-/* --- one exclusive claim, by module ------------------------------------------------------------ */
+/* --- one exclusive claim, by module ------------------------------------------------------------
+ */
 
 int
 spdk_bdev_module_claim_bdev(struct spdk_bdev *bdev, struct spdk_bdev_desc *desc,
-			    struct spdk_bdev_module *module)
+                            struct spdk_bdev_module *module)
 {
 	int rc = 0;
 
@@ -58,7 +59,7 @@ spdk_bdev_module_claim_bdev(struct spdk_bdev *bdev, struct spdk_bdev_desc *desc,
 	spdk_spin_unlock(&bdev->internal.spinlock);
 	if (rc != 0) {
 		SPDK_ERRLOG("%s: cannot be claimed by %s: it is claimed already (%s)\n", bdev->name,
-			    module->name, spdk_bdev_claim_get_name(bdev->internal.claim_type));
+		            module->name, spdk_bdev_claim_get_name(bdev->internal.claim_type));
 	}
 	return rc;
 }
@@ -76,7 +77,8 @@ spdk_bdev_module_release_bdev(struct spdk_bdev *bdev)
 	spdk_spin_unlock(&bdev->internal.spinlock);
 }
 
-/* --- claims by descriptor ---------------------------------------------------------------------- */
+/* --- claims by descriptor ----------------------------------------------------------------------
+ */
 
 static bool
 has_other_writer(const struct spdk_bdev_desc *desc)
@@ -98,32 +100,32 @@ claim_check(const struct spdk_bdev_desc *desc, enum spdk_bdev_claim_type type, u
 	const struct spdk_bdev *bdev = desc->bdev;
 
 	if (desc->claim != NULL) {
-		return -EBUSY;
+		return -EPERM;
 	}
 	if (bdev->internal.claim_type != SPDK_BDEV_CLAIM_NONE) {
 		/* Only equal claims that allow many go together. */
 		if (bdev->internal.claim_type != type ||
 		    type == SPDK_BDEV_CLAIM_READ_MANY_WRITE_ONE) {
-			return -EBUSY;
+			return -EPERM;
 		}
 		if (type == SPDK_BDEV_CLAIM_READ_MANY_WRITE_SHARED &&
 		    key != bdev->internal.claim.v2.key) {
-			return -EBUSY;
+			return -EPERM;
 		}
 	}
 	switch (type) {
 	case SPDK_BDEV_CLAIM_READ_MANY_WRITE_ONE:
-		return has_other_writer(desc) ? -EBUSY : 0;
+		return has_other_writer(desc) ? -EPERM : 0;
 	case SPDK_BDEV_CLAIM_READ_MANY_WRITE_NONE:
 		if (desc->write) {
 			return -EINVAL;
 		}
-		return has_other_writer(desc) ? -EBUSY : 0;
+		return has_other_writer(desc) ? -EPERM : 0;
 	case SPDK_BDEV_CLAIM_READ_MANY_WRITE_SHARED:
 		/* Whoever holds the same claim may write; before the first, nobody else. */
 		return bdev->internal.claim_type == SPDK_BDEV_CLAIM_NONE && has_other_writer(desc)
-			       ? -EBUSY
-			       : 0;
+		               ? -EPERM
+		               : 0;
 	default:
 		return -EINVAL;
 	}
@@ -145,8 +147,8 @@ opts_fit(enum spdk_bdev_claim_type type, uint64_t key)
 
 int
 spdk_bdev_module_claim_bdev_desc(struct spdk_bdev_desc *desc, enum spdk_bdev_claim_type type,
-				 struct spdk_bdev_claim_opts *user_opts,
-				 struct spdk_bdev_module *module)
+                                 struct spdk_bdev_claim_opts *user_opts,
+                                 struct spdk_bdev_module *module)
 {
 	struct spdk_bdev_claim_opts opts;
 	struct spdk_bdev_module_claim *claim;
@@ -167,9 +169,9 @@ spdk_bdev_module_claim_bdev_desc(struct spdk_bdev_desc *desc, enum spdk_bdev_cla
 	}
 	if (!opts_fit(type, opts.shared_claim_key)) {
 		SPDK_ERRLOG("%s: a claim of type %s by %s %s\n", bdev->name,
-			    spdk_bdev_claim_get_name(type), module->name,
-			    type == SPDK_BDEV_CLAIM_READ_MANY_WRITE_SHARED ? "needs a key"
-									  : "is not to be had so");
+		            spdk_bdev_claim_get_name(type), module->name,
+		            type == SPDK_BDEV_CLAIM_READ_MANY_WRITE_SHARED ? "needs a key"
+		                                                           : "is not to be had so");
 		return -EINVAL;
 	}
 	claim = calloc(1, sizeof(*claim));
@@ -197,9 +199,9 @@ spdk_bdev_module_claim_bdev_desc(struct spdk_bdev_desc *desc, enum spdk_bdev_cla
 	spdk_spin_unlock(&bdev->internal.spinlock);
 	if (rc != 0) {
 		SPDK_ERRLOG("%s: cannot be claimed by %s (%s): %s\n", bdev->name, module->name,
-			    spdk_bdev_claim_get_name(type),
-			    rc == -EBUSY ? "it is claimed or open for writing elsewhere"
-					 : "the descriptor writes");
+		            spdk_bdev_claim_get_name(type),
+		            rc == -EPERM ? "it is claimed or open for writing elsewhere"
+		                         : "the descriptor writes");
 		free(claim);
 	}
 	return rc;

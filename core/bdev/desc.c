@@ -5,8 +5,10 @@
 /* Descriptors: who has a device open, and how it learns what happens to the device. */
 
 #include "bdev_internal.h"
+#include "spdk/notify.h"
 
-/* --- events ------------------------------------------------------------------------------------ */
+/* --- events ------------------------------------------------------------------------------------
+ */
 
 struct event_msg {
 	struct spdk_bdev_desc *desc;
@@ -44,7 +46,7 @@ bdev_notify_descs_locked(struct spdk_bdev *bdev, enum spdk_bdev_event_type type)
 		msg = malloc(sizeof(*msg));
 		if (msg == NULL) {
 			SPDK_ERRLOG("%s: out of memory: a user does not learn of event %d\n",
-				    bdev->name, type);
+			            bdev->name, type);
 			continue;
 		}
 		msg->desc = desc;
@@ -70,10 +72,14 @@ spdk_bdev_notify_blockcnt_change(struct spdk_bdev *bdev, uint64_t size)
 		bdev_notify_descs_locked(bdev, SPDK_BDEV_EVENT_RESIZE);
 	}
 	spdk_spin_unlock(&bdev->internal.spinlock);
+	if (rc == 0) {
+		spdk_notify_send("bdev_resize", bdev->name);
+	}
 	return rc;
 }
 
-/* --- opening ----------------------------------------------------------------------------------- */
+/* --- opening -----------------------------------------------------------------------------------
+ */
 
 void
 spdk_bdev_open_opts_init(struct spdk_bdev_open_opts *opts, size_t opts_size)
@@ -107,15 +113,15 @@ open_locked(struct spdk_bdev_desc *desc, const char *bdev_name)
 
 int
 spdk_bdev_open_ext_v2(const char *bdev_name, bool write, spdk_bdev_event_cb_t event_cb,
-		      void *event_ctx, struct spdk_bdev_open_opts *opts,
-		      struct spdk_bdev_desc **out)
+                      void *event_ctx, struct spdk_bdev_open_opts *opts,
+                      struct spdk_bdev_desc **out)
 {
 	struct spdk_bdev_desc *desc;
 	int rc;
 
 	if (bdev_name == NULL || event_cb == NULL || spdk_get_thread() == NULL) {
 		SPDK_ERRLOG("%s: opening needs a name, an event callback and an spdk_thread\n",
-			    bdev_name != NULL ? bdev_name : "(none)");
+		            bdev_name != NULL ? bdev_name : "(none)");
 		return -EINVAL;
 	}
 	desc = calloc(1, sizeof(*desc));
@@ -146,7 +152,7 @@ spdk_bdev_open_ext_v2(const char *bdev_name, bool write, spdk_bdev_event_cb_t ev
 
 int
 spdk_bdev_open_ext(const char *bdev_name, bool write, spdk_bdev_event_cb_t event_cb,
-		   void *event_ctx, struct spdk_bdev_desc **desc)
+                   void *event_ctx, struct spdk_bdev_desc **desc)
 {
 	return spdk_bdev_open_ext_v2(bdev_name, write, event_cb, event_ctx, NULL, desc);
 }
@@ -159,8 +165,8 @@ spdk_bdev_close(struct spdk_bdev_desc *desc)
 
 	if (spdk_get_thread() != desc->thread) {
 		SPDK_ERRLOG("%s: a descriptor opened on thread %s is closed on %s\n", bdev->name,
-			    spdk_thread_get_name(desc->thread),
-			    spdk_get_thread() ? spdk_thread_get_name(spdk_get_thread()) : "none");
+		            spdk_thread_get_name(desc->thread),
+		            spdk_get_thread() ? spdk_thread_get_name(spdk_get_thread()) : "none");
 		abort();
 	}
 	spdk_spin_lock(&bdev->internal.spinlock);
@@ -177,9 +183,12 @@ spdk_bdev_close(struct spdk_bdev_desc *desc)
 	desc_unref(desc);
 }
 
-/* --- opening what is not there yet ------------------------------------------------------------- */
+/* --- opening what is not there yet -------------------------------------------------------------
+ */
 
 #define OPEN_ASYNC_POLL_US 10000
+/* Thirty days: more would not fit the clock of a fast machine in ticks times a thousand. */
+#define OPEN_ASYNC_MAX_MS UINT64_C(2592000000)
 
 struct open_async {
 	char *name;
@@ -199,8 +208,10 @@ open_async_poll(void *arg)
 	struct spdk_bdev_desc *desc = NULL;
 	int rc;
 
-	rc = spdk_bdev_open_ext(req->name, req->write, req->event_cb, req->event_ctx, &desc);
-	if (rc == -ENODEV && !g_bdev_mgr.finishing) {
+	rc = bdev_is_finishing() ? -ENODEV
+	                         : spdk_bdev_open_ext(req->name, req->write, req->event_cb,
+	                                              req->event_ctx, &desc);
+	if (rc == -ENODEV && !bdev_is_finishing()) {
 		if (spdk_get_ticks() < req->deadline) {
 			return SPDK_POLLER_IDLE;
 		}
@@ -224,8 +235,8 @@ open_async_first(void *arg)
 
 int
 spdk_bdev_open_async(const char *bdev_name, bool write, spdk_bdev_event_cb_t event_cb,
-		     void *event_ctx, struct spdk_bdev_open_async_opts *opts,
-		     spdk_bdev_open_async_cb_t open_cb, void *open_cb_arg)
+                     void *event_ctx, struct spdk_bdev_open_async_opts *opts,
+                     spdk_bdev_open_async_cb_t open_cb, void *open_cb_arg)
 {
 	uint64_t timeout_ms = 0;
 	struct open_async *req;
@@ -251,12 +262,14 @@ spdk_bdev_open_async(const char *bdev_name, bool write, spdk_bdev_event_cb_t eve
 	req->event_ctx = event_ctx;
 	req->cb = open_cb;
 	req->cb_arg = open_cb_arg;
+	timeout_ms = spdk_min(timeout_ms, OPEN_ASYNC_MAX_MS);
 	req->deadline = spdk_get_ticks() + timeout_ms * spdk_get_ticks_hz() / 1000;
 	spdk_thread_send_msg(spdk_get_thread(), open_async_first, req);
 	return 0;
 }
 
-/* --- what a descriptor says -------------------------------------------------------------------- */
+/* --- what a descriptor says --------------------------------------------------------------------
+ */
 
 struct spdk_bdev *
 spdk_bdev_desc_get_bdev(struct spdk_bdev_desc *desc)
@@ -324,5 +337,5 @@ spdk_bdev_get_module_ctx(struct spdk_bdev_desc *desc)
 	struct spdk_bdev *bdev = desc->bdev;
 
 	return bdev->fn_table->get_module_ctx != NULL ? bdev->fn_table->get_module_ctx(bdev->ctxt)
-						      : NULL;
+	                                              : NULL;
 }

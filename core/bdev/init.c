@@ -15,15 +15,17 @@
 static struct {
 	spdk_bdev_init_cb init_cb;
 	void *init_arg;
+	int init_rc; /* of a start that failed */
 	bool initializing;
 	spdk_bdev_fini_cb fini_cb;
 	void *fini_arg;
 	struct spdk_bdev_module *fini_module; /* whose fini_start or module_fini is under way */
 	struct spdk_poller *fini_poller;
-	unsigned fini_turns;
+	struct spdk_poller *warn_poller;
 } g_life;
 
-/* --- options ----------------------------------------------------------------------------------- */
+/* --- options -----------------------------------------------------------------------------------
+ */
 
 void
 spdk_bdev_get_opts(struct spdk_bdev_opts *opts, size_t opts_size)
@@ -51,19 +53,21 @@ spdk_bdev_set_opts(struct spdk_bdev_opts *opts)
 	}
 	memcpy(&wanted, opts, spdk_min(opts->opts_size, sizeof(wanted)));
 	wanted.opts_size = sizeof(wanted);
-	/* Every thread with a channel fills its cache: the app thread's and one a reactor at least. */
+	/* Every thread with a channel fills its cache: the app thread's and one a reactor at least.
+	 */
 	needed = (uint64_t)wanted.bdev_io_cache_size * (spdk_thread_get_count() + 1);
 	if (wanted.bdev_io_pool_size == 0 || wanted.bdev_io_pool_size < needed) {
 		SPDK_ERRLOG("bdev_io_pool_size %u is too small: %" PRIu64
-			    " are needed for caches of %u\n",
-			    wanted.bdev_io_pool_size, needed, wanted.bdev_io_cache_size);
+		            " are needed for caches of %u\n",
+		            wanted.bdev_io_pool_size, needed, wanted.bdev_io_cache_size);
 		return -EINVAL;
 	}
 	g_bdev_mgr.opts = wanted;
 	return 0;
 }
 
-/* --- start ------------------------------------------------------------------------------------- */
+/* --- start -------------------------------------------------------------------------------------
+ */
 
 static void
 pool_destroy(void)
@@ -86,17 +90,18 @@ pool_create(void)
 		}
 	}
 	rc = bdev_io_pool_create(g_bdev_mgr.opts.bdev_io_pool_size,
-				 g_bdev_mgr.opts.bdev_io_cache_size, ctx_size);
+	                         g_bdev_mgr.opts.bdev_io_cache_size, ctx_size);
 	if (rc != 0) {
 		SPDK_ERRLOG("no address space for %u bdev_io; lower bdev_io_pool_size\n",
-			    g_bdev_mgr.opts.bdev_io_pool_size);
+		            g_bdev_mgr.opts.bdev_io_pool_size);
 		return rc;
 	}
 	g_bdev_mgr.zero_buf = spdk_zmalloc(BDEV_ZERO_BUF_SIZE, BDEV_BUF_ALIGN, NULL,
-					   SPDK_ENV_NUMA_ID_ANY, SPDK_MALLOC_DMA);
+	                                   SPDK_ENV_NUMA_ID_ANY, SPDK_MALLOC_DMA);
 	if (g_bdev_mgr.zero_buf == NULL) {
-		SPDK_ERRLOG("no %d KiB of pinned memory for the block layer; start with a larger -s\n",
-			    BDEV_ZERO_BUF_SIZE / 1024);
+		SPDK_ERRLOG(
+			"no %d KiB of pinned memory for the block layer; start with a larger -s\n",
+			BDEV_ZERO_BUF_SIZE / 1024);
 		bdev_io_pool_destroy();
 		return -ENOMEM;
 	}
@@ -143,9 +148,10 @@ modules_init(void)
 		rc = module->module_init();
 		if (rc != 0) {
 			SPDK_ERRLOG("block device module %s could not start: %s\n", module->name,
-				    strerror(-rc));
+			            strerror(-rc));
 			if (module->async_init) {
-				module->internal.action_in_progress--;
+				__atomic_sub_fetch(&module->internal.action_in_progress, 1,
+				                   __ATOMIC_RELAXED);
 			}
 			break;
 		}
@@ -162,6 +168,14 @@ modules_init(void)
 	return rc;
 }
 
+static void
+init_undone(void *io_device)
+{
+	pool_destroy();
+	spdk_spin_destroy(&g_bdev_mgr.spinlock);
+	init_end(g_life.init_rc);
+}
+
 void
 spdk_bdev_initialize(spdk_bdev_init_cb cb_fn, void *cb_arg)
 {
@@ -169,7 +183,7 @@ spdk_bdev_initialize(spdk_bdev_init_cb cb_fn, void *cb_arg)
 
 	g_life.init_cb = cb_fn;
 	g_life.init_arg = cb_arg;
-	g_bdev_mgr.finishing = false;
+	__atomic_store_n(&g_bdev_mgr.finishing, false, __ATOMIC_RELAXED);
 	spdk_notify_type_register("bdev_register");
 	spdk_notify_type_register("bdev_unregister");
 	spdk_notify_type_register("bdev_resize");
@@ -180,20 +194,20 @@ spdk_bdev_initialize(spdk_bdev_init_cb cb_fn, void *cb_arg)
 	}
 	spdk_spin_init(&g_bdev_mgr.spinlock);
 	spdk_io_device_register(&g_bdev_mgr, bdev_mgmt_channel_create, bdev_mgmt_channel_destroy,
-				sizeof(struct bdev_mgmt_channel), "bdev_mgr");
+	                        sizeof(struct bdev_mgmt_channel), "bdev_mgr");
 	g_life.initializing = true;
 	rc = modules_init();
 	if (rc != 0) {
-		spdk_io_device_unregister(&g_bdev_mgr, NULL);
-		pool_destroy();
-		spdk_spin_destroy(&g_bdev_mgr.spinlock);
-		init_end(rc);
+		g_life.initializing = false;
+		g_life.init_rc = rc;
+		spdk_io_device_unregister(&g_bdev_mgr, init_undone);
 		return;
 	}
 	bdev_init_check(NULL);
 }
 
-/* --- end --------------------------------------------------------------------------------------- */
+/* --- end ---------------------------------------------------------------------------------------
+ */
 
 static void
 manager_gone(void *io_device)
@@ -235,22 +249,28 @@ spdk_bdev_module_fini_done(void)
 
 static void unregister_next(void *unused, int rc);
 
-#define FINI_POLL_US   1000
-#define FINI_WARN_TURN 2000
+#define FINI_POLL_US 1000
+#define FINI_WARN_US 2000000
+
+/* Somebody keeps the end waiting: say who is waited for, now and then. */
+static int
+warn_poll(void *unused)
+{
+	const struct spdk_bdev *bdev;
+
+	TAILQ_FOREACH (bdev, &g_bdev_mgr.bdevs, internal.link) {
+		if (bdev->internal.status == SPDK_BDEV_STATUS_UNREGISTERING) {
+			SPDK_WARNLOG("%s: the end waits for its users to close it\n", bdev->name);
+		}
+	}
+	return SPDK_POLLER_BUSY;
+}
 
 /* Devices whose unregistration somebody else has begun: we wait for them like for ours. */
 static int
 unregister_poll(void *unused)
 {
-	const struct spdk_bdev *bdev;
-
 	if (bdev_unregistrations() > 0) {
-		if (++g_life.fini_turns == FINI_WARN_TURN) {
-			TAILQ_FOREACH (bdev, &g_bdev_mgr.bdevs, internal.link) {
-				SPDK_WARNLOG("%s: the end waits for its users to close it\n",
-					     bdev->name);
-			}
-		}
 		return SPDK_POLLER_IDLE;
 	}
 	spdk_poller_unregister(&g_life.fini_poller);
@@ -273,18 +293,18 @@ unregister_next(void *unused, int rc)
 		}
 	}
 	if (pick == NULL && bdev_unregistrations() > 0) {
-		g_life.fini_turns = 0;
 		g_life.fini_poller = SPDK_POLLER_REGISTER(unregister_poll, NULL, FINI_POLL_US);
 		return;
 	}
 	if (pick == NULL) {
+		spdk_poller_unregister(&g_life.warn_poller);
 		g_life.fini_module = TAILQ_LAST(&g_bdev_mgr.modules, bdev_module_tailq);
 		modules_fini(NULL);
 		return;
 	}
 	if (pick->internal.claim_type != SPDK_BDEV_CLAIM_NONE) {
 		SPDK_WARNLOG("%s is still claimed (%s) while everything ends\n", pick->name,
-			     spdk_bdev_claim_get_name(pick->internal.claim_type));
+		             spdk_bdev_claim_get_name(pick->internal.claim_type));
 	}
 	spdk_bdev_unregister(pick, unregister_next, NULL);
 }
@@ -304,6 +324,7 @@ modules_fini_start(void *unused)
 		}
 		module = g_life.fini_module;
 	}
+	g_life.warn_poller = SPDK_POLLER_REGISTER(warn_poll, NULL, FINI_WARN_US);
 	unregister_next(NULL, 0);
 }
 
@@ -318,12 +339,13 @@ spdk_bdev_finish(spdk_bdev_fini_cb cb_fn, void *cb_arg)
 {
 	g_life.fini_cb = cb_fn;
 	g_life.fini_arg = cb_arg;
-	g_bdev_mgr.finishing = true;
+	__atomic_store_n(&g_bdev_mgr.finishing, true, __ATOMIC_RELAXED);
 	g_life.fini_module = TAILQ_LAST(&g_bdev_mgr.modules, bdev_module_tailq);
 	modules_fini_start(NULL);
 }
 
-/* --- saving ------------------------------------------------------------------------------------ */
+/* --- saving ------------------------------------------------------------------------------------
+ */
 
 static void
 options_config_json(struct spdk_json_write_ctx *w)

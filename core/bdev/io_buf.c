@@ -3,9 +3,10 @@
  */
 
 /* Buffers for I/O that came without one, or with one that the device cannot use. They are pinned
- * memory from the heap, kept by the thread in two sizes; longer ones go back at once. When the heap
- * is empty the I/O waits, in order, for a buffer of this thread to come back, and looks again now
- * and then in case another thread has let go of one. */
+ * memory from the heap, kept by the thread in two sizes; longer ones, and those that must be
+ * aligned to more than a page, go back at once. When the heap is empty the I/O waits, in order, for
+ * a buffer of this thread to come back, and looks again now and then in case another thread has let
+ * go of one. */
 
 #include "bdev_internal.h"
 
@@ -36,8 +37,11 @@ bdev_buf_cache_drain(struct bdev_mgmt_channel *mgmt)
 }
 
 static struct bdev_buf_cache *
-cache_for(struct bdev_mgmt_channel *mgmt, uint64_t len)
+cache_for(struct bdev_mgmt_channel *mgmt, uint64_t len, size_t align)
 {
+	if (align > BDEV_BUF_ALIGN) {
+		return NULL;
+	}
 	if (len <= mgmt->small.size) {
 		return &mgmt->small;
 	}
@@ -45,21 +49,28 @@ cache_for(struct bdev_mgmt_channel *mgmt, uint64_t len)
 }
 
 static void *
-buf_alloc(struct bdev_mgmt_channel *mgmt, uint64_t len)
+buf_alloc(const struct spdk_bdev_io *io)
 {
-	struct bdev_buf_cache *cache = cache_for(mgmt, len);
+	struct bdev_mgmt_channel *mgmt = io->internal.ch->mgmt;
+	size_t align = spdk_bdev_get_buf_align(io->bdev);
+	uint64_t len = io->internal.buf.len;
+	struct bdev_buf_cache *cache = cache_for(mgmt, len, align);
 
 	if (cache != NULL && cache->num_free > 0) {
 		return cache->free[--cache->num_free];
 	}
-	return spdk_malloc(cache != NULL ? cache->size : len, BDEV_BUF_ALIGN, NULL,
-			   SPDK_ENV_NUMA_ID_ANY, SPDK_MALLOC_DMA);
+	return spdk_malloc(cache != NULL ? cache->size : spdk_max(len, UINT64_C(1)),
+	                   spdk_max(align, (size_t)BDEV_BUF_ALIGN), NULL, SPDK_ENV_NUMA_ID_ANY,
+	                   SPDK_MALLOC_DMA);
 }
 
 static void
-buf_free(struct bdev_mgmt_channel *mgmt, void *buf, uint64_t len)
+buf_free(const struct spdk_bdev_io *io)
 {
-	struct bdev_buf_cache *cache = cache_for(mgmt, len);
+	struct bdev_mgmt_channel *mgmt = io->internal.ch->mgmt;
+	void *buf = io->internal.buf.ptr;
+	struct bdev_buf_cache *cache =
+		cache_for(mgmt, io->internal.buf.len, spdk_bdev_get_buf_align(io->bdev));
 
 	if (cache != NULL && cache->num_free < SPDK_COUNTOF(cache->free)) {
 		cache->free[cache->num_free++] = buf;
@@ -68,7 +79,8 @@ buf_free(struct bdev_mgmt_channel *mgmt, void *buf, uint64_t len)
 	}
 }
 
-/* --- copying ----------------------------------------------------------------------------------- */
+/* --- copying -----------------------------------------------------------------------------------
+ */
 
 static void
 bounce_begin(struct spdk_bdev_io *io, void *buf)
@@ -95,10 +107,9 @@ bdev_io_bounce_finish(struct spdk_bdev_io *io)
 
 	if (io->type == SPDK_BDEV_IO_TYPE_READ &&
 	    io->internal.status == SPDK_BDEV_IO_STATUS_SUCCESS) {
-		spdk_copy_buf_to_iovs(io->internal.bounce.orig_iovs,
-				      io->internal.bounce.orig_iovcnt,
-				      io->internal.bounce.iov.iov_base,
-				      io->internal.bounce.iov.iov_len);
+		spdk_copy_buf_to_iovs(
+			io->internal.bounce.orig_iovs, io->internal.bounce.orig_iovcnt,
+			io->internal.bounce.iov.iov_base, io->internal.bounce.iov.iov_len);
 	}
 	p->iovs = io->internal.bounce.orig_iovs;
 	p->iovcnt = io->internal.bounce.orig_iovcnt;
@@ -107,7 +118,8 @@ bdev_io_bounce_finish(struct spdk_bdev_io *io)
 	bdev_io_buf_put(io);
 }
 
-/* --- getting and waiting ----------------------------------------------------------------------- */
+/* --- getting and waiting -----------------------------------------------------------------------
+ */
 
 static void
 buf_use(struct spdk_bdev_io *io, void *buf)
@@ -136,7 +148,7 @@ waiters_serve(struct bdev_mgmt_channel *mgmt)
 	}
 	mgmt->buf_serving = true;
 	while ((io = TAILQ_FIRST(&mgmt->buf_waiters)) != NULL) {
-		buf = buf_alloc(mgmt, io->internal.buf.len);
+		buf = buf_alloc(io);
 		if (buf == NULL) {
 			break;
 		}
@@ -165,7 +177,7 @@ bdev_io_buf_put(struct spdk_bdev_io *io)
 		return;
 	}
 	io->internal.f.has_buf = 0;
-	buf_free(mgmt, io->internal.buf.ptr, io->internal.buf.len);
+	buf_free(io);
 	if (!TAILQ_EMPTY(&mgmt->buf_waiters)) {
 		waiters_serve(mgmt);
 	}
@@ -203,14 +215,14 @@ spdk_bdev_io_get_buf(struct spdk_bdev_io *io, spdk_bdev_io_get_buf_cb cb, uint64
 	}
 	if (!has_data && len > SPDK_BDEV_LARGE_BUF_MAX_SIZE && !io->internal.f.split) {
 		SPDK_ERRLOG("%s: %" PRIu64 " bytes asked for a read without a buffer; at most %u\n",
-			    io->bdev->name, len, SPDK_BDEV_LARGE_BUF_MAX_SIZE);
+		            io->bdev->name, len, SPDK_BDEV_LARGE_BUF_MAX_SIZE);
 		cb(module_ch, io, false);
 		return;
 	}
 	io->internal.get_buf_cb = cb;
 	io->internal.buf.len = has_data ? io->u.bdev.num_blocks * io->bdev->blocklen : len;
 	if (TAILQ_EMPTY(&mgmt->buf_waiters)) {
-		buf = buf_alloc(mgmt, io->internal.buf.len);
+		buf = buf_alloc(io);
 		if (buf != NULL) {
 			buf_use(io, buf);
 			return;

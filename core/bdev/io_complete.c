@@ -4,8 +4,8 @@
 
 /* The way back. Three things can happen to an I/O that a module ends:
  *
- *   NOMEM             it goes to the head of the waiting list of that module's channel and is tried
- *                     again, in the order of submission, when enough other I/O has ended there
+ *   NOMEM             it waits with others of that module's channel, in the order of submission,
+ *                     and is tried again when enough other I/O has ended there
  *   inside submit     it is put on the thread's list of completions; one message delivers the whole
  *                     list, so a module that ends everything at once costs a message a batch
  *   otherwise         its user is called here
@@ -14,8 +14,8 @@
 #include "bdev_internal.h"
 
 #define NOMEM_RETRY_US 1000
-/* I/O that must have ended since the last NOMEM before it is worth trying again, if so much is under
- * way: it keeps a full device from being asked for every slot that comes free. */
+/* I/O that must have ended since the last NOMEM before it is worth trying again, if so much is
+ * under way: it keeps a full device from being asked for every slot that comes free. */
 #define NOMEM_HYSTERESIS 8
 
 static void
@@ -28,8 +28,10 @@ nomem_retry(struct bdev_shared *shared)
 	}
 	while ((io = TAILQ_FIRST(&shared->nomem)) != NULL) {
 		TAILQ_REMOVE(&shared->nomem, io, internal.link);
-		io->internal.status = SPDK_BDEV_IO_STATUS_PENDING;
-		io->num_retries++;
+		if (io->internal.status == SPDK_BDEV_IO_STATUS_NOMEM) {
+			io->internal.status = SPDK_BDEV_IO_STATUS_PENDING;
+			io->num_retries++;
+		}
 		bdev_io_to_module(io->internal.ch, io);
 		if (io->internal.status == SPDK_BDEV_IO_STATUS_NOMEM) {
 			return;
@@ -46,16 +48,34 @@ nomem_poll(void *arg)
 }
 
 static void
-nomem_wait(struct bdev_shared *shared, struct spdk_bdev_io *io)
+nomem_poll_if_idle(struct bdev_shared *shared)
 {
-	TAILQ_INSERT_HEAD(&shared->nomem, io, internal.link);
-	shared->nomem_threshold = shared->io_outstanding > 2 * NOMEM_HYSTERESIS
-					  ? shared->io_outstanding - NOMEM_HYSTERESIS
-					  : shared->io_outstanding / 2;
 	if (shared->io_outstanding == 0 && shared->nomem_poller == NULL) {
-		/* Nothing is under way here whose end could wake it. */
+		/* Nothing is under way here whose end could wake those that wait. */
 		shared->nomem_poller = SPDK_POLLER_REGISTER(nomem_poll, shared, NOMEM_RETRY_US);
 	}
+}
+
+static void
+nomem_wait(struct bdev_shared *shared, struct spdk_bdev_io *io)
+{
+	struct spdk_bdev_io *other;
+
+	/* Mostly the head: only a module that says NOMEM late gives them back in another order. */
+	TAILQ_FOREACH (other, &shared->nomem, internal.link) {
+		if (other->internal.submit_tsc >= io->internal.submit_tsc) {
+			break;
+		}
+	}
+	if (other != NULL) {
+		TAILQ_INSERT_BEFORE(other, io, internal.link);
+	} else {
+		TAILQ_INSERT_TAIL(&shared->nomem, io, internal.link);
+	}
+	shared->nomem_threshold = shared->io_outstanding > 2 * NOMEM_HYSTERESIS
+	                                  ? shared->io_outstanding - NOMEM_HYSTERESIS
+	                                  : shared->io_outstanding / 2;
+	nomem_poll_if_idle(shared);
 }
 
 void
@@ -71,7 +91,7 @@ bdev_io_finish(struct spdk_bdev_io *io)
 		bdev_stat_count(ch, io, spdk_get_ticks() - io->internal.submit_tsc);
 	}
 	io->internal.cb(io, io->internal.status == SPDK_BDEV_IO_STATUS_SUCCESS,
-			io->internal.caller_ctx);
+	                io->internal.caller_ctx);
 }
 
 /* What the module had, and has given back. */
@@ -136,7 +156,7 @@ spdk_bdev_io_complete(struct spdk_bdev_io *io, enum spdk_bdev_io_status status)
 
 	if (spdk_unlikely(io->internal.status != SPDK_BDEV_IO_STATUS_PENDING)) {
 		SPDK_ERRLOG("%s: module %s ended an I/O that had ended already\n", io->bdev->name,
-			    io->bdev->module->name);
+		            io->bdev->module->name);
 		abort();
 	}
 	io->internal.status = status;
@@ -146,6 +166,10 @@ spdk_bdev_io_complete(struct spdk_bdev_io *io, enum spdk_bdev_io_status status)
 		ch->shared->io_outstanding--;
 		if (ch->flags != 0) {
 			bdev_io_defer(io, SPDK_BDEV_IO_STATUS_ABORTED);
+			if (!TAILQ_EMPTY(&ch->shared->nomem)) {
+				/* Another device's: it was this I/O that they waited for. */
+				nomem_poll_if_idle(ch->shared);
+			}
 		} else {
 			nomem_wait(ch->shared, io);
 		}

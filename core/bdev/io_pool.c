@@ -33,7 +33,7 @@ int
 bdev_io_pool_create(uint32_t count, uint32_t cache_size, size_t ctx_size)
 {
 	size_t stride = SPDK_ALIGN_CEIL(sizeof(struct spdk_bdev_io) + ctx_size,
-					(size_t)SPDK_CACHE_LINE_SIZE);
+	                                (size_t)SPDK_CACHE_LINE_SIZE);
 
 	/* An even number of lines lets objects share few cache sets; make it odd. */
 	if ((stride / SPDK_CACHE_LINE_SIZE) % 2 == 0) {
@@ -41,7 +41,7 @@ bdev_io_pool_create(uint32_t count, uint32_t cache_size, size_t ctx_size)
 	}
 	g_pool.map_size = (size_t)count * stride;
 	g_pool.base = mmap(NULL, g_pool.map_size, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (g_pool.base == MAP_FAILED) {
 		g_pool.base = NULL;
 		return -ENOMEM;
@@ -55,7 +55,8 @@ bdev_io_pool_create(uint32_t count, uint32_t cache_size, size_t ctx_size)
 	pthread_spin_init(&g_pool.lock, PTHREAD_PROCESS_PRIVATE);
 	g_pool.stride = stride;
 	g_pool.count = count;
-	g_pool.cache_size = cache_size;
+	/* A thread with none of its own could wait for ever for one that others have. */
+	g_pool.cache_size = spdk_max(1u, cache_size);
 	/* So few objects as a test may ask for must not end up in one thread's hands. */
 	g_pool.batch = spdk_min(32u, spdk_max(1u, count / 1024));
 	g_pool.depth = 0;
@@ -77,7 +78,7 @@ bdev_io_pool_destroy(void)
 	}
 	if (bdev_io_pool_available() != g_pool.count) {
 		SPDK_ERRLOG("%u of %u bdev_io were never given back\n",
-			    g_pool.count - bdev_io_pool_available(), g_pool.count);
+		            g_pool.count - bdev_io_pool_available(), g_pool.count);
 	}
 	pthread_spin_destroy(&g_pool.lock);
 	free(g_pool.stack);
@@ -242,7 +243,7 @@ spdk_bdev_free_io(struct spdk_bdev_io *io)
 	struct bdev_mgmt_channel *mgmt = io->internal.ch->mgmt;
 
 	if (spdk_unlikely(!io->internal.f.in_use ||
-			  io->internal.status == SPDK_BDEV_IO_STATUS_PENDING)) {
+	                  io->internal.status == SPDK_BDEV_IO_STATUS_PENDING)) {
 		SPDK_ERRLOG("%s: an I/O was freed twice or before it ended\n", io->bdev->name);
 		abort();
 	}
@@ -266,7 +267,7 @@ spdk_bdev_free_io(struct spdk_bdev_io *io)
 
 int
 spdk_bdev_queue_io_wait(struct spdk_bdev *bdev, struct spdk_io_channel *io_ch,
-			struct spdk_bdev_io_wait_entry *entry)
+                        struct spdk_bdev_io_wait_entry *entry)
 {
 	struct spdk_bdev_channel *ch = spdk_io_channel_get_ctx(io_ch);
 	struct bdev_mgmt_channel *mgmt = ch->mgmt;

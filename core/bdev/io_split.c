@@ -140,13 +140,14 @@ child_account(struct spdk_bdev_io *parent, uint64_t num_blocks)
 	parent->internal.split.outstanding++;
 }
 
-/* --- reads and writes -------------------------------------------------------------------------- */
+/* --- reads and writes --------------------------------------------------------------------------
+ */
 
 /* Cut the next `want` bytes out of the parent's vectors into `room` elements at `out`. Returns how
  * many bytes found room, in *count how many elements they took. */
 static uint64_t
 cut_iovs(const struct spdk_bdev_io *parent, uint64_t done, uint64_t want, struct iovec *out,
-	 int room, int *count)
+         int room, int *count)
 {
 	const struct iovec *iov = parent->u.bdev.iovs;
 	const struct iovec *end = iov + parent->u.bdev.iovcnt;
@@ -229,14 +230,14 @@ rw_submit_piece(struct spdk_bdev_io *parent, int *iov_used)
 		room = spdk_min(room, (int)max_segments);
 	}
 	bytes = cut_iovs(parent, done * bdev->blocklen, rw_piece_blocks(parent) * bdev->blocklen,
-			 iov, room, &count);
+	                 iov, room, &count);
 	count = trim_iovs(iov, count, bytes % bdev->blocklen);
 	bytes -= bytes % bdev->blocklen;
 	if (bytes == 0) {
 		if (*iov_used == 0 && parent->internal.split.outstanding == 0) {
 			SPDK_ERRLOG("%s: a block lies in more pieces of memory than one I/O of the "
-				    "device can have\n",
-				    bdev->name);
+			            "device can have\n",
+			            bdev->name);
 			parent->internal.status = SPDK_BDEV_IO_STATUS_FAILED;
 			parent->internal.split.remaining_num_blocks = 0;
 		}
@@ -250,7 +251,7 @@ rw_submit_piece(struct spdk_bdev_io *parent, int *iov_used)
 		md = (char *)parent->u.bdev.md_buf + done * bdev->md_len;
 	}
 	bdev_io_init_block(child, iov, count, md, parent->internal.split.current_offset_blocks,
-			   bytes / bdev->blocklen);
+	                   bytes / bdev->blocklen);
 	child->u.bdev.dif_check_flags = parent->u.bdev.dif_check_flags;
 	child->u.bdev.nvme_cdw12 = parent->u.bdev.nvme_cdw12;
 	child->u.bdev.nvme_cdw13 = parent->u.bdev.nvme_cdw13;
@@ -260,7 +261,8 @@ rw_submit_piece(struct spdk_bdev_io *parent, int *iov_used)
 	return true;
 }
 
-/* --- the others -------------------------------------------------------------------------------- */
+/* --- the others --------------------------------------------------------------------------------
+ */
 
 static bool
 range_submit_piece(struct spdk_bdev_io *parent)
@@ -281,10 +283,10 @@ range_submit_piece(struct spdk_bdev_io *parent)
 		child->iov.iov_base = g_bdev_mgr.zero_buf;
 		child->iov.iov_len = blocks * parent->bdev->blocklen;
 		bdev_io_init_block(child, &child->iov, 1, NULL,
-				   parent->internal.split.current_offset_blocks, blocks);
+		                   parent->internal.split.current_offset_blocks, blocks);
 	} else {
 		bdev_io_init_block(child, NULL, 0, NULL,
-				   parent->internal.split.current_offset_blocks, blocks);
+		                   parent->internal.split.current_offset_blocks, blocks);
 	}
 	child_account(parent, blocks);
 	if (emulate) {
@@ -296,7 +298,8 @@ range_submit_piece(struct spdk_bdev_io *parent)
 	return true;
 }
 
-/* --- both -------------------------------------------------------------------------------------- */
+/* --- both --------------------------------------------------------------------------------------
+ */
 
 static void
 submit_round(struct spdk_bdev_io *parent)
@@ -313,7 +316,7 @@ submit_round(struct spdk_bdev_io *parent)
 				return;
 			}
 		} else if (parent->internal.split.outstanding >= BDEV_SPLIT_BATCH ||
-			   !range_submit_piece(parent)) {
+		           !range_submit_piece(parent)) {
 			return;
 		}
 	}
@@ -376,7 +379,7 @@ bdev_io_split(struct spdk_bdev_io *parent)
 	if (parent->type == SPDK_BDEV_IO_TYPE_READ && p->iovs[0].iov_base == NULL) {
 		/* One buffer for the whole, which the pieces fill. */
 		spdk_bdev_io_get_buf(parent, split_with_buf,
-				     p->num_blocks * parent->bdev->blocklen);
+		                     p->num_blocks * parent->bdev->blocklen);
 		return;
 	}
 	split_with_buf(NULL, parent, true);

@@ -7,7 +7,8 @@
 
 #include "bdev_internal.h"
 
-/* --- set by modules ---------------------------------------------------------------------------- */
+/* --- set by modules ----------------------------------------------------------------------------
+ */
 
 enum spdk_bdev_io_status
 spdk_bdev_io_set_nvme_status(struct spdk_bdev_io *io, uint32_t cdw0, int sct, int sc)
@@ -32,7 +33,7 @@ spdk_bdev_io_complete_nvme_status(struct spdk_bdev_io *io, uint32_t cdw0, int sc
 
 enum spdk_bdev_io_status
 spdk_bdev_io_set_scsi_status(struct spdk_bdev_io *io, enum spdk_scsi_status sc,
-			     enum spdk_scsi_sense sk, uint8_t asc, uint8_t ascq)
+                             enum spdk_scsi_sense sk, uint8_t asc, uint8_t ascq)
 {
 	if (sc == SPDK_SCSI_STATUS_GOOD) {
 		return SPDK_BDEV_IO_STATUS_SUCCESS;
@@ -46,7 +47,7 @@ spdk_bdev_io_set_scsi_status(struct spdk_bdev_io *io, enum spdk_scsi_status sc,
 
 void
 spdk_bdev_io_complete_scsi_status(struct spdk_bdev_io *io, enum spdk_scsi_status sc,
-				  enum spdk_scsi_sense sk, uint8_t asc, uint8_t ascq)
+                                  enum spdk_scsi_sense sk, uint8_t asc, uint8_t ascq)
 {
 	spdk_bdev_io_complete(io, spdk_bdev_io_set_scsi_status(io, sc, sk, asc, ascq));
 }
@@ -80,7 +81,8 @@ spdk_bdev_io_complete_base_io_status(struct spdk_bdev_io *io, const struct spdk_
 	spdk_bdev_io_complete(io, spdk_bdev_io_set_base_io_status(io, base_io));
 }
 
-/* --- asked for by users ------------------------------------------------------------------------ */
+/* --- asked for by users ------------------------------------------------------------------------
+ */
 
 void
 spdk_bdev_io_get_nvme_status(const struct spdk_bdev_io *io, uint32_t *cdw0, int *sct, int *sc)
@@ -120,7 +122,7 @@ spdk_bdev_io_get_nvme_status(const struct spdk_bdev_io *io, uint32_t *cdw0, int 
 
 void
 spdk_bdev_io_get_nvme_fused_status(const struct spdk_bdev_io *io, uint32_t *cdw0, int *first_sct,
-				   int *first_sc, int *second_sct, int *second_sc)
+                                   int *first_sc, int *second_sct, int *second_sc)
 {
 	*cdw0 = 0;
 	*first_sct = *second_sct = SPDK_NVME_SCT_GENERIC;

@@ -6,7 +6,8 @@
 
 #include "bdev_internal.h"
 
-/* --- towards the module ------------------------------------------------------------------------ */
+/* --- towards the module ------------------------------------------------------------------------
+ */
 
 void
 bdev_io_to_module(struct spdk_bdev_channel *ch, struct spdk_bdev_io *io)
@@ -53,7 +54,8 @@ bdev_io_submit(struct spdk_bdev_io *io)
 	bdev_io_submit_whole(io);
 }
 
-/* --- checks ------------------------------------------------------------------------------------ */
+/* --- checks ------------------------------------------------------------------------------------
+ */
 
 /* Beyond the end, or so long that the sum wraps around. */
 static inline bool
@@ -65,7 +67,7 @@ range_is_valid(const struct spdk_bdev *bdev, uint64_t offset_blocks, uint64_t nu
 
 static inline int
 bytes_to_blocks(const struct spdk_bdev_desc *desc, uint64_t offset, uint64_t *offset_blocks,
-		uint64_t nbytes, uint64_t *num_blocks)
+                uint64_t nbytes, uint64_t *num_blocks)
 {
 	uint32_t blocklen = desc->bdev->blocklen;
 
@@ -81,13 +83,14 @@ bytes_to_blocks(const struct spdk_bdev_desc *desc, uint64_t offset, uint64_t *of
 	return offset % blocklen == 0 && nbytes % blocklen == 0 ? 0 : -EINVAL;
 }
 
-/* --- read and write ---------------------------------------------------------------------------- */
+/* --- read and write ----------------------------------------------------------------------------
+ */
 
 /* One buffer (iov NULL) or many. */
 static inline int
 rw_submit(struct spdk_bdev_desc *desc, struct spdk_io_channel *io_ch, enum spdk_bdev_io_type type,
-	  void *buf, struct iovec *iov, int iovcnt, void *md, uint64_t offset_blocks,
-	  uint64_t num_blocks, spdk_bdev_io_completion_cb cb, void *cb_arg)
+          void *buf, struct iovec *iov, int iovcnt, void *md, uint64_t offset_blocks,
+          uint64_t num_blocks, spdk_bdev_io_completion_cb cb, void *cb_arg)
 {
 	struct spdk_bdev *bdev = desc->bdev;
 	struct spdk_bdev_channel *ch = spdk_io_channel_get_ctx(io_ch);
@@ -126,7 +129,7 @@ md_check(const struct spdk_bdev_desc *desc, const void *md, bool has_data)
 
 int
 spdk_bdev_read(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, void *buf, uint64_t offset,
-	       uint64_t nbytes, spdk_bdev_io_completion_cb cb, void *cb_arg)
+               uint64_t nbytes, spdk_bdev_io_completion_cb cb, void *cb_arg)
 {
 	uint64_t offset_blocks, num_blocks;
 
@@ -138,17 +141,17 @@ spdk_bdev_read(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, void *bu
 
 int
 spdk_bdev_read_blocks(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, void *buf,
-		      uint64_t offset_blocks, uint64_t num_blocks, spdk_bdev_io_completion_cb cb,
-		      void *cb_arg)
+                      uint64_t offset_blocks, uint64_t num_blocks, spdk_bdev_io_completion_cb cb,
+                      void *cb_arg)
 {
 	return rw_submit(desc, ch, SPDK_BDEV_IO_TYPE_READ, buf, NULL, 1, NULL, offset_blocks,
-			 num_blocks, cb, cb_arg);
+	                 num_blocks, cb, cb_arg);
 }
 
 int
 spdk_bdev_read_blocks_with_md(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, void *buf,
-			      void *md, uint64_t offset_blocks, uint64_t num_blocks,
-			      spdk_bdev_io_completion_cb cb, void *cb_arg)
+                              void *md, uint64_t offset_blocks, uint64_t num_blocks,
+                              spdk_bdev_io_completion_cb cb, void *cb_arg)
 {
 	int rc = md_check(desc, md, buf != NULL);
 
@@ -156,13 +159,13 @@ spdk_bdev_read_blocks_with_md(struct spdk_bdev_desc *desc, struct spdk_io_channe
 		return rc;
 	}
 	return rw_submit(desc, ch, SPDK_BDEV_IO_TYPE_READ, buf, NULL, 1, md, offset_blocks,
-			 num_blocks, cb, cb_arg);
+	                 num_blocks, cb, cb_arg);
 }
 
 int
 spdk_bdev_readv(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, struct iovec *iov,
-		int iovcnt, uint64_t offset, uint64_t nbytes, spdk_bdev_io_completion_cb cb,
-		void *cb_arg)
+                int iovcnt, uint64_t offset, uint64_t nbytes, spdk_bdev_io_completion_cb cb,
+                void *cb_arg)
 {
 	uint64_t offset_blocks, num_blocks;
 
@@ -174,17 +177,17 @@ spdk_bdev_readv(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, struct 
 
 int
 spdk_bdev_readv_blocks(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, struct iovec *iov,
-		       int iovcnt, uint64_t offset_blocks, uint64_t num_blocks,
-		       spdk_bdev_io_completion_cb cb, void *cb_arg)
+                       int iovcnt, uint64_t offset_blocks, uint64_t num_blocks,
+                       spdk_bdev_io_completion_cb cb, void *cb_arg)
 {
 	return rw_submit(desc, ch, SPDK_BDEV_IO_TYPE_READ, NULL, iov, iovcnt, NULL, offset_blocks,
-			 num_blocks, cb, cb_arg);
+	                 num_blocks, cb, cb_arg);
 }
 
 int
 spdk_bdev_readv_blocks_with_md(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
-			       struct iovec *iov, int iovcnt, void *md, uint64_t offset_blocks,
-			       uint64_t num_blocks, spdk_bdev_io_completion_cb cb, void *cb_arg)
+                               struct iovec *iov, int iovcnt, void *md, uint64_t offset_blocks,
+                               uint64_t num_blocks, spdk_bdev_io_completion_cb cb, void *cb_arg)
 {
 	int rc = md_check(desc, md, iov != NULL && iov[0].iov_base != NULL);
 
@@ -192,12 +195,12 @@ spdk_bdev_readv_blocks_with_md(struct spdk_bdev_desc *desc, struct spdk_io_chann
 		return rc;
 	}
 	return rw_submit(desc, ch, SPDK_BDEV_IO_TYPE_READ, NULL, iov, iovcnt, md, offset_blocks,
-			 num_blocks, cb, cb_arg);
+	                 num_blocks, cb, cb_arg);
 }
 
 int
 spdk_bdev_write(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, void *buf, uint64_t offset,
-		uint64_t nbytes, spdk_bdev_io_completion_cb cb, void *cb_arg)
+                uint64_t nbytes, spdk_bdev_io_completion_cb cb, void *cb_arg)
 {
 	uint64_t offset_blocks, num_blocks;
 
@@ -209,17 +212,17 @@ spdk_bdev_write(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, void *b
 
 int
 spdk_bdev_write_blocks(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, void *buf,
-		       uint64_t offset_blocks, uint64_t num_blocks, spdk_bdev_io_completion_cb cb,
-		       void *cb_arg)
+                       uint64_t offset_blocks, uint64_t num_blocks, spdk_bdev_io_completion_cb cb,
+                       void *cb_arg)
 {
 	return rw_submit(desc, ch, SPDK_BDEV_IO_TYPE_WRITE, buf, NULL, 1, NULL, offset_blocks,
-			 num_blocks, cb, cb_arg);
+	                 num_blocks, cb, cb_arg);
 }
 
 int
 spdk_bdev_write_blocks_with_md(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, void *buf,
-			       void *md, uint64_t offset_blocks, uint64_t num_blocks,
-			       spdk_bdev_io_completion_cb cb, void *cb_arg)
+                               void *md, uint64_t offset_blocks, uint64_t num_blocks,
+                               spdk_bdev_io_completion_cb cb, void *cb_arg)
 {
 	int rc = md_check(desc, md, buf != NULL);
 
@@ -227,13 +230,13 @@ spdk_bdev_write_blocks_with_md(struct spdk_bdev_desc *desc, struct spdk_io_chann
 		return rc;
 	}
 	return rw_submit(desc, ch, SPDK_BDEV_IO_TYPE_WRITE, buf, NULL, 1, md, offset_blocks,
-			 num_blocks, cb, cb_arg);
+	                 num_blocks, cb, cb_arg);
 }
 
 int
 spdk_bdev_writev(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, struct iovec *iov,
-		 int iovcnt, uint64_t offset, uint64_t len, spdk_bdev_io_completion_cb cb,
-		 void *cb_arg)
+                 int iovcnt, uint64_t offset, uint64_t len, spdk_bdev_io_completion_cb cb,
+                 void *cb_arg)
 {
 	uint64_t offset_blocks, num_blocks;
 
@@ -241,22 +244,22 @@ spdk_bdev_writev(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, struct
 		return -EINVAL;
 	}
 	return spdk_bdev_writev_blocks(desc, ch, iov, iovcnt, offset_blocks, num_blocks, cb,
-				       cb_arg);
+	                               cb_arg);
 }
 
 int
 spdk_bdev_writev_blocks(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, struct iovec *iov,
-			int iovcnt, uint64_t offset_blocks, uint64_t num_blocks,
-			spdk_bdev_io_completion_cb cb, void *cb_arg)
+                        int iovcnt, uint64_t offset_blocks, uint64_t num_blocks,
+                        spdk_bdev_io_completion_cb cb, void *cb_arg)
 {
 	return rw_submit(desc, ch, SPDK_BDEV_IO_TYPE_WRITE, NULL, iov, iovcnt, NULL, offset_blocks,
-			 num_blocks, cb, cb_arg);
+	                 num_blocks, cb, cb_arg);
 }
 
 int
 spdk_bdev_writev_blocks_with_md(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
-				struct iovec *iov, int iovcnt, void *md, uint64_t offset_blocks,
-				uint64_t num_blocks, spdk_bdev_io_completion_cb cb, void *cb_arg)
+                                struct iovec *iov, int iovcnt, void *md, uint64_t offset_blocks,
+                                uint64_t num_blocks, spdk_bdev_io_completion_cb cb, void *cb_arg)
 {
 	int rc = md_check(desc, md, iov != NULL && iov[0].iov_base != NULL);
 
@@ -264,20 +267,21 @@ spdk_bdev_writev_blocks_with_md(struct spdk_bdev_desc *desc, struct spdk_io_chan
 		return rc;
 	}
 	return rw_submit(desc, ch, SPDK_BDEV_IO_TYPE_WRITE, NULL, iov, iovcnt, md, offset_blocks,
-			 num_blocks, cb, cb_arg);
+	                 num_blocks, cb, cb_arg);
 }
 
-/* --- with options ------------------------------------------------------------------------------ */
+/* --- with options ------------------------------------------------------------------------------
+ */
 
-#define EXT_HAS(opts, field)                                                                       \
-	((opts) != NULL && (opts)->size >= offsetof(struct spdk_bdev_ext_io_opts, field) +         \
-						   sizeof((opts)->field))
+#define EXT_HAS(opts, field) \
+	((opts) != NULL &&   \
+	 (opts)->size >= offsetof(struct spdk_bdev_ext_io_opts, field) + sizeof((opts)->field))
 
 static int
 rw_submit_ext(struct spdk_bdev_desc *desc, struct spdk_io_channel *io_ch,
-	      enum spdk_bdev_io_type type, struct iovec *iov, int iovcnt, uint64_t offset_blocks,
-	      uint64_t num_blocks, spdk_bdev_io_completion_cb cb, void *cb_arg,
-	      const struct spdk_bdev_ext_io_opts *opts)
+              enum spdk_bdev_io_type type, struct iovec *iov, int iovcnt, uint64_t offset_blocks,
+              uint64_t num_blocks, spdk_bdev_io_completion_cb cb, void *cb_arg,
+              const struct spdk_bdev_ext_io_opts *opts)
 {
 	struct spdk_bdev_channel *ch = spdk_io_channel_get_ctx(io_ch);
 	void *md = EXT_HAS(opts, metadata) ? opts->metadata : NULL;
@@ -322,30 +326,31 @@ rw_submit_ext(struct spdk_bdev_desc *desc, struct spdk_io_channel *io_ch,
 
 int
 spdk_bdev_readv_blocks_ext(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
-			   struct iovec *iov, int iovcnt, uint64_t offset_blocks,
-			   uint64_t num_blocks, spdk_bdev_io_completion_cb cb, void *cb_arg,
-			   struct spdk_bdev_ext_io_opts *opts)
+                           struct iovec *iov, int iovcnt, uint64_t offset_blocks,
+                           uint64_t num_blocks, spdk_bdev_io_completion_cb cb, void *cb_arg,
+                           struct spdk_bdev_ext_io_opts *opts)
 {
 	return rw_submit_ext(desc, ch, SPDK_BDEV_IO_TYPE_READ, iov, iovcnt, offset_blocks,
-			     num_blocks, cb, cb_arg, opts);
+	                     num_blocks, cb, cb_arg, opts);
 }
 
 int
 spdk_bdev_writev_blocks_ext(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
-			    struct iovec *iov, int iovcnt, uint64_t offset_blocks,
-			    uint64_t num_blocks, spdk_bdev_io_completion_cb cb, void *cb_arg,
-			    struct spdk_bdev_ext_io_opts *opts)
+                            struct iovec *iov, int iovcnt, uint64_t offset_blocks,
+                            uint64_t num_blocks, spdk_bdev_io_completion_cb cb, void *cb_arg,
+                            struct spdk_bdev_ext_io_opts *opts)
 {
 	return rw_submit_ext(desc, ch, SPDK_BDEV_IO_TYPE_WRITE, iov, iovcnt, offset_blocks,
-			     num_blocks, cb, cb_arg, opts);
+	                     num_blocks, cb, cb_arg, opts);
 }
 
-/* --- operations without data ------------------------------------------------------------------- */
+/* --- operations without data -------------------------------------------------------------------
+ */
 
 static int
 range_submit(struct spdk_bdev_desc *desc, struct spdk_io_channel *io_ch,
-	     enum spdk_bdev_io_type type, uint64_t offset_blocks, uint64_t num_blocks,
-	     spdk_bdev_io_completion_cb cb, void *cb_arg)
+             enum spdk_bdev_io_type type, uint64_t offset_blocks, uint64_t num_blocks,
+             spdk_bdev_io_completion_cb cb, void *cb_arg)
 {
 	struct spdk_bdev_channel *ch = spdk_io_channel_get_ctx(io_ch);
 	struct spdk_bdev_io *io;
@@ -370,7 +375,7 @@ range_submit(struct spdk_bdev_desc *desc, struct spdk_io_channel *io_ch,
 
 int
 spdk_bdev_write_zeroes(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, uint64_t offset,
-		       uint64_t len, spdk_bdev_io_completion_cb cb, void *cb_arg)
+                       uint64_t len, spdk_bdev_io_completion_cb cb, void *cb_arg)
 {
 	uint64_t offset_blocks, num_blocks;
 
@@ -382,8 +387,8 @@ spdk_bdev_write_zeroes(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, 
 
 int
 spdk_bdev_write_zeroes_blocks(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
-			      uint64_t offset_blocks, uint64_t num_blocks,
-			      spdk_bdev_io_completion_cb cb, void *cb_arg)
+                              uint64_t offset_blocks, uint64_t num_blocks,
+                              spdk_bdev_io_completion_cb cb, void *cb_arg)
 {
 	const struct spdk_bdev *bdev = desc->bdev;
 
@@ -393,12 +398,12 @@ spdk_bdev_write_zeroes_blocks(struct spdk_bdev_desc *desc, struct spdk_io_channe
 		return -ENOTSUP;
 	}
 	return range_submit(desc, ch, SPDK_BDEV_IO_TYPE_WRITE_ZEROES, offset_blocks, num_blocks, cb,
-			    cb_arg);
+	                    cb_arg);
 }
 
 int
 spdk_bdev_unmap(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, uint64_t offset,
-		uint64_t nbytes, spdk_bdev_io_completion_cb cb, void *cb_arg)
+                uint64_t nbytes, spdk_bdev_io_completion_cb cb, void *cb_arg)
 {
 	uint64_t offset_blocks, num_blocks;
 
@@ -410,8 +415,8 @@ spdk_bdev_unmap(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, uint64_
 
 int
 spdk_bdev_unmap_blocks(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
-		       uint64_t offset_blocks, uint64_t num_blocks, spdk_bdev_io_completion_cb cb,
-		       void *cb_arg)
+                       uint64_t offset_blocks, uint64_t num_blocks, spdk_bdev_io_completion_cb cb,
+                       void *cb_arg)
 {
 	if (num_blocks == 0) {
 		return -EINVAL;
@@ -420,12 +425,12 @@ spdk_bdev_unmap_blocks(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
 		return -ENOTSUP;
 	}
 	return range_submit(desc, ch, SPDK_BDEV_IO_TYPE_UNMAP, offset_blocks, num_blocks, cb,
-			    cb_arg);
+	                    cb_arg);
 }
 
 int
 spdk_bdev_flush(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, uint64_t offset,
-		uint64_t length, spdk_bdev_io_completion_cb cb, void *cb_arg)
+                uint64_t length, spdk_bdev_io_completion_cb cb, void *cb_arg)
 {
 	uint64_t offset_blocks, num_blocks;
 
@@ -437,12 +442,12 @@ spdk_bdev_flush(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, uint64_
 
 int
 spdk_bdev_flush_blocks(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
-		       uint64_t offset_blocks, uint64_t num_blocks, spdk_bdev_io_completion_cb cb,
-		       void *cb_arg)
+                       uint64_t offset_blocks, uint64_t num_blocks, spdk_bdev_io_completion_cb cb,
+                       void *cb_arg)
 {
 	if (!bdev_type_supported(desc->bdev, SPDK_BDEV_IO_TYPE_FLUSH)) {
 		return -ENOTSUP;
 	}
 	return range_submit(desc, ch, SPDK_BDEV_IO_TYPE_FLUSH, offset_blocks, num_blocks, cb,
-			    cb_arg);
+	                    cb_arg);
 }

@@ -86,12 +86,15 @@ spdk_bdev_module_init_done(struct spdk_bdev_module *module)
 	spdk_thread_send_msg(spdk_thread_get_app_thread(), bdev_init_check, NULL);
 }
 
-/* --- examination ------------------------------------------------------------------------------- */
+/* --- examination -------------------------------------------------------------------------------
+ */
 
 void
 spdk_bdev_module_examine_done(struct spdk_bdev_module *module)
 {
 	action_end(module);
+	/* A device that a module brings along may be what the start still waits for. */
+	spdk_thread_send_msg(spdk_thread_get_app_thread(), bdev_init_check, NULL);
 }
 
 static bool
@@ -116,6 +119,30 @@ examine_is_wanted(const struct spdk_bdev *bdev)
 	return false;
 }
 
+/* On a device that somebody has claimed only the claimers have business. */
+static bool
+may_examine_disk(struct spdk_bdev *bdev, const struct spdk_bdev_module *module)
+{
+	const struct spdk_bdev_module_claim *claim;
+	bool may = false;
+
+	spdk_spin_lock(&bdev->internal.spinlock);
+	switch (bdev->internal.claim_type) {
+	case SPDK_BDEV_CLAIM_NONE:
+		may = true;
+		break;
+	case SPDK_BDEV_CLAIM_EXCL_WRITE:
+		may = bdev->internal.claim.v1.module == module;
+		break;
+	default:
+		TAILQ_FOREACH (claim, &bdev->internal.claim.v2.claims, link) {
+			may = may || claim->module == module;
+		}
+	}
+	spdk_spin_unlock(&bdev->internal.spinlock);
+	return may;
+}
+
 static void
 examine(struct spdk_bdev *bdev)
 {
@@ -127,14 +154,8 @@ examine(struct spdk_bdev *bdev)
 			module->examine_config(bdev);
 		}
 	}
-	/* On a device that somebody has claimed only the claimer has business. */
 	TAILQ_FOREACH (module, &g_bdev_mgr.modules, internal.tailq) {
-		if (module->examine_disk == NULL) {
-			continue;
-		}
-		if (bdev->internal.claim_type == SPDK_BDEV_CLAIM_NONE ||
-		    (bdev->internal.claim_type == SPDK_BDEV_CLAIM_EXCL_WRITE &&
-		     bdev->internal.claim.v1.module == module)) {
+		if (module->examine_disk != NULL && may_examine_disk(bdev, module)) {
 			bdev_module_action_begin(module);
 			module->examine_disk(bdev);
 		}
@@ -168,8 +189,9 @@ spdk_bdev_examine(const char *name)
 	struct spdk_bdev *bdev;
 
 	if (g_bdev_mgr.opts.bdev_auto_examine) {
-		SPDK_ERRLOG("%s: devices are examined by themselves while bdev_auto_examine is on\n",
-			    name);
+		SPDK_ERRLOG(
+			"%s: devices are examined by themselves while bdev_auto_examine is on\n",
+			name);
 		return -EINVAL;
 	}
 	TAILQ_FOREACH (entry, &g_examine_names, link) {
@@ -216,7 +238,8 @@ examine_wait_poll(void *arg)
 {
 	struct examine_wait *wait = arg;
 
-	if (bdev_modules_busy()) {
+	/* At the end nobody is left who could finish. */
+	if (bdev_modules_busy() && !bdev_is_finishing()) {
 		return SPDK_POLLER_IDLE;
 	}
 	spdk_poller_unregister(&wait->poller);

@@ -14,7 +14,8 @@
 #define DECODE_FAILED "spdk_json_decode_object failed"
 #define MAX_NAMES     1024
 
-/* --- writing ----------------------------------------------------------------------------------- */
+/* --- writing -----------------------------------------------------------------------------------
+ */
 
 /* What was never measured is 0, not the value the search for the shortest began with. */
 static uint64_t
@@ -27,7 +28,7 @@ static const char *
 status_name(int index)
 {
 	static const char *const names[BDEV_NUM_ERROR_STATUS] = {
-		"failed",     "nvme_error",	    "scsi_error", "nomem",
+		"failed",     "nvme_error",         "scsi_error", "nomem",
 		"miscompare", "first_fused_failed", "aborted",    "aio_error",
 	};
 
@@ -47,13 +48,13 @@ spdk_bdev_dump_io_stat_json(struct spdk_bdev_io_stat *stat, struct spdk_json_wri
 	spdk_json_write_named_uint64(w, "num_unmap_ops", stat->num_unmap_ops);
 	spdk_json_write_named_uint64(w, "bytes_copied", stat->bytes_copied);
 	spdk_json_write_named_uint64(w, "num_copy_ops", stat->num_copy_ops);
-#define WRITE_LATENCY(op)                                                                          \
-	do {                                                                                       \
-		spdk_json_write_named_uint64(w, #op "_latency_ticks", stat->op##_latency_ticks);   \
-		spdk_json_write_named_uint64(w, "max_" #op "_latency_ticks",                       \
-					     stat->max_##op##_latency_ticks);                      \
-		spdk_json_write_named_uint64(w, "min_" #op "_latency_ticks",                       \
-					     min_shown(stat->min_##op##_latency_ticks));           \
+#define WRITE_LATENCY(op)                                                                        \
+	do {                                                                                     \
+		spdk_json_write_named_uint64(w, #op "_latency_ticks", stat->op##_latency_ticks); \
+		spdk_json_write_named_uint64(w, "max_" #op "_latency_ticks",                     \
+		                             stat->max_##op##_latency_ticks);                    \
+		spdk_json_write_named_uint64(w, "min_" #op "_latency_ticks",                     \
+		                             min_shown(stat->min_##op##_latency_ticks));         \
 	} while (0)
 	WRITE_LATENCY(read);
 	WRITE_LATENCY(write);
@@ -67,13 +68,14 @@ spdk_bdev_dump_io_stat_json(struct spdk_bdev_io_stat *stat, struct spdk_json_wri
 	for (i = 0; i < BDEV_NUM_ERROR_STATUS; i++) {
 		if (stat->io_error->error_status[i] != 0) {
 			spdk_json_write_named_uint32(w, status_name(i),
-						     stat->io_error->error_status[i]);
+			                             stat->io_error->error_status[i]);
 		}
 	}
 	spdk_json_write_object_end(w);
 }
 
-/* --- parameters -------------------------------------------------------------------------------- */
+/* --- parameters --------------------------------------------------------------------------------
+ */
 
 struct name_list {
 	size_t count;
@@ -86,7 +88,7 @@ decode_names(const struct spdk_json_val *val, void *out)
 	struct name_list *list = out;
 
 	return spdk_json_decode_array(val, spdk_json_decode_string, list->names, MAX_NAMES,
-				      &list->count, sizeof(char *));
+	                              &list->count, sizeof(char *));
 }
 
 static int
@@ -105,6 +107,13 @@ decode_reset_mode(const struct spdk_json_val *val, void *out)
 	return -EINVAL;
 }
 
+/* What one channel has counted. */
+struct channel_stat {
+	uint64_t thread_id;
+	struct spdk_bdev_io_stat *stat;
+	STAILQ_ENTRY(channel_stat) link;
+};
+
 /* One request: the devices to be asked, and the answer so far. */
 struct iostat_req {
 	struct name_list list;
@@ -116,6 +125,7 @@ struct iostat_req {
 	size_t num_descs;
 	size_t next;
 	struct spdk_bdev_io_stat *stat;
+	STAILQ_HEAD(channel_stat_list, channel_stat) channels;
 	bool reset_only;
 };
 
@@ -133,7 +143,14 @@ ignore_event(enum spdk_bdev_event_type type, struct spdk_bdev *bdev, void *ctx)
 static void
 req_free(struct iostat_req *req)
 {
+	struct channel_stat *cs;
 	size_t i;
+
+	while ((cs = STAILQ_FIRST(&req->channels)) != NULL) {
+		STAILQ_REMOVE_HEAD(&req->channels, link);
+		bdev_stat_free(cs->stat);
+		free(cs);
+	}
 
 	for (i = 0; i < req->num_descs; i++) {
 		spdk_bdev_close(req->descs[i]);
@@ -192,9 +209,28 @@ req_open(struct iostat_req *req)
 	return 0;
 }
 
-/* --- whole devices ----------------------------------------------------------------------------- */
+/* --- whole devices -----------------------------------------------------------------------------
+ */
 
 static void req_next(struct iostat_req *req);
+
+static void
+result_begin(struct iostat_req *req)
+{
+	req->w = spdk_jsonrpc_begin_result(req->request);
+	spdk_json_write_object_begin(req->w);
+	spdk_json_write_named_uint64(req->w, "tick_rate", spdk_get_ticks_hz());
+	spdk_json_write_named_uint64(req->w, "ticks", spdk_get_ticks());
+}
+
+static void
+result_end(struct iostat_req *req)
+{
+	spdk_json_write_array_end(req->w);
+	spdk_json_write_object_end(req->w);
+	spdk_jsonrpc_end_result(req->request, req->w);
+	req_free(req);
+}
 
 static void
 device_done(struct spdk_bdev *bdev, struct spdk_bdev_io_stat *stat, void *arg, int rc)
@@ -230,52 +266,20 @@ req_next(struct iostat_req *req)
 	}
 	if (req->reset_only) {
 		spdk_jsonrpc_send_bool_response(req->request, true);
+		req_free(req);
 	} else {
-		spdk_json_write_array_end(req->w);
-		spdk_json_write_object_end(req->w);
-		spdk_jsonrpc_end_result(req->request, req->w);
+		result_end(req);
 	}
-	req_free(req);
 }
 
-/* --- channel by channel ------------------------------------------------------------------------ */
+/* --- channel by channel ------------------------------------------------------------------------
+ */
 
-/* The answer is written by the app thread only: each channel's numbers travel there. */
-struct channel_stat {
-	uint64_t thread_id;
-	struct spdk_bdev_io_stat *stat;
-	struct iostat_req *req;
-	struct spdk_bdev_channel_iter *i;
-};
-
-static void
-channel_continue(void *arg)
-{
-	struct channel_stat *cs = arg;
-	struct spdk_bdev_channel_iter *i = cs->i;
-
-	bdev_stat_free(cs->stat);
-	free(cs);
-	spdk_bdev_for_each_channel_continue(i, 0);
-}
-
-static void
-channel_write(void *arg)
-{
-	struct channel_stat *cs = arg;
-	struct spdk_json_write_ctx *w = cs->req->w;
-	struct spdk_thread *owner = spdk_thread_get_by_id(cs->thread_id);
-
-	spdk_json_write_object_begin(w);
-	spdk_json_write_named_uint64(w, "thread_id", cs->thread_id);
-	spdk_bdev_dump_io_stat_json(cs->stat, w);
-	spdk_json_write_object_end(w);
-	spdk_thread_send_msg(owner, channel_continue, cs);
-}
-
+/* The answer is written by the app thread only, when the walk has ended. It is on one thread at a
+ * time, so the list needs no lock. */
 static void
 channel_visit(struct spdk_bdev_channel_iter *i, struct spdk_bdev *bdev, struct spdk_io_channel *ch,
-	      void *ctx)
+              void *ctx)
 {
 	struct iostat_req *req = ctx;
 	struct channel_stat *cs = calloc(1, sizeof(*cs));
@@ -285,66 +289,79 @@ channel_visit(struct spdk_bdev_channel_iter *i, struct spdk_bdev *bdev, struct s
 		spdk_bdev_for_each_channel_continue(i, -ENOMEM);
 		return;
 	}
-	cs->req = req;
-	cs->i = i;
 	cs->thread_id = spdk_thread_get_id(spdk_get_thread());
 	spdk_bdev_get_io_stat(bdev, ch, cs->stat, req->mode);
-	spdk_thread_send_msg(spdk_thread_get_app_thread(), channel_write, cs);
+	STAILQ_INSERT_TAIL(&req->channels, cs, link);
+	spdk_bdev_for_each_channel_continue(i, 0);
 }
 
 static void
 channels_done(struct spdk_bdev *bdev, void *ctx, int rc)
 {
 	struct iostat_req *req = ctx;
+	struct channel_stat *cs;
 
 	if (rc != 0) {
 		spdk_jsonrpc_send_error_response(req->request, rc, spdk_strerror(-rc));
-	} else {
-		spdk_json_write_array_end(req->w);
-		spdk_json_write_object_end(req->w);
-		spdk_jsonrpc_end_result(req->request, req->w);
+		req_free(req);
+		return;
 	}
-	req_free(req);
+	result_begin(req);
+	spdk_json_write_named_string(req->w, "name", bdev->name);
+	spdk_json_write_named_array_begin(req->w, "channels");
+	STAILQ_FOREACH (cs, &req->channels, link) {
+		spdk_json_write_object_begin(req->w);
+		spdk_json_write_named_uint64(req->w, "thread_id", cs->thread_id);
+		spdk_bdev_dump_io_stat_json(cs->stat, req->w);
+		spdk_json_write_object_end(req->w);
+	}
+	result_end(req);
 }
 
-/* --- the methods ------------------------------------------------------------------------------- */
+/* --- the methods -------------------------------------------------------------------------------
+ */
 
 static void
 iostat_begin(struct iostat_req *req)
 {
-	struct spdk_bdev *bdev;
-
-	req->w = spdk_jsonrpc_begin_result(req->request);
-	spdk_json_write_object_begin(req->w);
-	spdk_json_write_named_uint64(req->w, "tick_rate", spdk_get_ticks_hz());
-	spdk_json_write_named_uint64(req->w, "ticks", spdk_get_ticks());
 	if (req->per_channel) {
-		bdev = spdk_bdev_desc_get_bdev(req->descs[0]);
-		spdk_json_write_named_string(req->w, "name", bdev->name);
-		spdk_json_write_named_array_begin(req->w, "channels");
-		spdk_bdev_for_each_channel(bdev, channel_visit, req, channels_done);
+		spdk_bdev_for_each_channel(spdk_bdev_desc_get_bdev(req->descs[0]), channel_visit,
+		                           req, channels_done);
 	} else {
+		result_begin(req);
 		spdk_json_write_named_array_begin(req->w, "bdevs");
 		req_next(req);
 	}
 }
 
-static void
-rpc_bdev_get_iostat(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params)
+static struct iostat_req *
+req_alloc(struct spdk_jsonrpc_request *request)
 {
 	struct iostat_req *req = calloc(1, sizeof(*req));
-	int rc;
 
 	if (req == NULL) {
 		spdk_jsonrpc_send_error_response(request, -ENOMEM, spdk_strerror(ENOMEM));
-		return;
+		return NULL;
 	}
 	req->request = request;
+	STAILQ_INIT(&req->channels);
+	return req;
+}
+
+static void
+rpc_bdev_get_iostat(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params)
+{
+	struct iostat_req *req = req_alloc(request);
+	int rc;
+
+	if (req == NULL) {
+		return;
+	}
 	req->mode = SPDK_BDEV_RESET_STAT_NONE;
-	if (params != NULL && spdk_json_decode_object(params, iostat_decoders,
-						      SPDK_COUNTOF(iostat_decoders), req)) {
+	if (params != NULL &&
+	    spdk_json_decode_object(params, iostat_decoders, SPDK_COUNTOF(iostat_decoders), req)) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
-						 DECODE_FAILED);
+		                                 DECODE_FAILED);
 		req_free(req);
 		return;
 	}
@@ -366,21 +383,18 @@ static const struct spdk_json_object_decoder reset_iostat_decoders[] = {
 static void
 rpc_bdev_reset_iostat(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params)
 {
-	struct iostat_req *req = calloc(1, sizeof(*req));
+	struct iostat_req *req = req_alloc(request);
 	int rc;
 
 	if (req == NULL) {
-		spdk_jsonrpc_send_error_response(request, -ENOMEM, spdk_strerror(ENOMEM));
 		return;
 	}
-	req->request = request;
 	req->reset_only = true;
 	req->mode = SPDK_BDEV_RESET_STAT_ALL;
-	if (params != NULL &&
-	    spdk_json_decode_object(params, reset_iostat_decoders,
-				    SPDK_COUNTOF(reset_iostat_decoders), req)) {
+	if (params != NULL && spdk_json_decode_object(params, reset_iostat_decoders,
+	                                              SPDK_COUNTOF(reset_iostat_decoders), req)) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
-						 DECODE_FAILED);
+		                                 DECODE_FAILED);
 		req_free(req);
 		return;
 	}

@@ -90,8 +90,8 @@ SPDK_STATIC_ASSERT(sizeof(struct spdk_bdev_claim_opts) == 48, "layout shared wit
 const char *spdk_bdev_claim_get_name(enum spdk_bdev_claim_type claim_type);
 void spdk_bdev_claim_opts_init(struct spdk_bdev_claim_opts *opts, size_t size);
 
-/** Claim through a descriptor; closing it releases the claim. Returns 0, -EBUSY (conflict with
- *  another claim or writer), -EINVAL (options that the type needs, or cannot have), -ENOMEM. */
+/** Claim through a descriptor; closing it releases the claim. Returns 0, -EPERM (conflict with
+ *  another claim or writer; SPDK's page says -EBUSY, its code and tests -EPERM), -EINVAL (options that the type needs, or cannot have), -ENOMEM. */
 int spdk_bdev_module_claim_bdev_desc(struct spdk_bdev_desc *desc, enum spdk_bdev_claim_type type,
 				     struct spdk_bdev_claim_opts *opts,
 				     struct spdk_bdev_module *module);
