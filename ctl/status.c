@@ -7,11 +7,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <x86intrin.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <x86intrin.h>
 
 #include "calandria/stats.h"
 #include "ctl/ctl.h"

@@ -110,7 +110,7 @@ fake_running(void)
 	fake.reactors[2].busy_tsc = 1;
 	fake.reactors[2].idle_tsc = 3;
 	fake.reactors[2].threads = 2;
-	fake.reactors[2].heartbeat_tsc = rte_rdtsc();
+	fake.reactors[2].heartbeat_tsc = __rdtsc();
 }
 
 static char output[16384];
@@ -202,7 +202,7 @@ a_hung_reactor_is_stale_and_says_in_what(void)
 	struct json_object *root, *r;
 
 	fake_running();
-	fake.reactors[2].heartbeat_tsc = rte_rdtsc() - 3 * HZ;
+	fake.reactors[2].heartbeat_tsc = __rdtsc() - 3 * HZ;
 	fake.reactors[2].running_what = CAL_RUNNING_POLLER;
 	fake.reactors[2].running_fn = 0xabc;
 	fake.reactors[2].running_thread = 5;
@@ -224,7 +224,7 @@ a_sleeping_reactor_is_not_stale(void)
 	struct json_object *root;
 
 	fake_running();
-	fake.reactors[2].heartbeat_tsc = rte_rdtsc() - 3 * HZ;
+	fake.reactors[2].heartbeat_tsc = __rdtsc() - 3 * HZ;
 	fake.reactors[2].in_interrupt = 1;
 	root = status_json(CTL_OK);
 	CHECK(!ctl_json_bool(ctl_json_at(ctl_json_get(root, "reactors"), 0), "stale"));
