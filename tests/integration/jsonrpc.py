@@ -362,7 +362,7 @@ def test_stop(primary):
 
 
 def test_primary_killed():
-    """kill -9 of the primary: requests under way are answered, cal-rpcd ends."""
+    """kill -9 of the primary: requests under way are answered, cal-rpcd ends, another may start."""
     with Primary(INSTANCE) as primary:
         primary.wait_state("running")
         client = primary.connect()
@@ -378,6 +378,12 @@ def test_primary_killed():
         check(client.at_end(), "… and the connection closed")
         primary.proc.wait()
         check(wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 5), "cal-rpcd ends with it")
+        primary.start()
+        check(primary.wait_state("running") == "running", "the next primary comes up at once")
+        with primary.connect() as client:
+            check(client.result("spdk_get_version"), "… and is served on the same socket")
+        primary.proc.terminate()
+        check(primary.proc.wait(10 * SLOW) == 0, "… and stops in order", primary.proc.returncode)
 
 
 def main():

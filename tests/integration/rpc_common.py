@@ -60,7 +60,12 @@ class Primary:
                 file.write(config if isinstance(config, str) else json.dumps(config, indent=2))
             argv += ["-c", self.config]
         self.log = open(os.path.join(self.dir, "primary.log"), "w+")
-        self.proc = subprocess.Popen(argv + list(args), stdin=subprocess.DEVNULL, stdout=self.log,
+        self.argv = argv + list(args)
+        self.start()
+
+    def start(self):
+        """Also again, after it has ended."""
+        self.proc = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=self.log,
                                      stderr=subprocess.STDOUT, env=self.env)
 
     def __enter__(self):
