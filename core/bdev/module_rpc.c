@@ -8,8 +8,6 @@
 #include "spdk/string.h"
 #include "spdk/util.h"
 
-#define MIN_BLOCK 512
-
 void
 bdev_rpc_decode_failed(struct spdk_jsonrpc_request *request)
 {
@@ -72,12 +70,12 @@ bdev_check_format(const char *name, uint64_t num_blocks, uint32_t block_size,
 	if (num_blocks == 0) {
 		SPDK_ERRLOG("bdev %s: num_blocks is 0: it takes the number of blocks, from 1\n",
 		            name);
-	} else if (block_size == 0 || block_size % MIN_BLOCK != 0) {
+	} else if (block_size == 0 || block_size % BDEV_MIN_BLOCK_SIZE != 0) {
 		SPDK_ERRLOG("bdev %s: block_size %u is no multiple of %u\n", name, block_size,
-		            MIN_BLOCK);
-	} else if (physical_block_size % MIN_BLOCK != 0) {
+		            BDEV_MIN_BLOCK_SIZE);
+	} else if (physical_block_size % BDEV_MIN_BLOCK_SIZE != 0) {
 		SPDK_ERRLOG("bdev %s: physical_block_size %u is no multiple of %u\n", name,
-		            physical_block_size, MIN_BLOCK);
+		            physical_block_size, BDEV_MIN_BLOCK_SIZE);
 	} else if (md_size > 128 || (md_size & (md_size - 1)) != 0 ||
 	           (md_size != 0 && md_size < 8)) {
 		SPDK_ERRLOG("bdev %s: md_size %u: 0, 8, 16, 32, 64 and 128 can be had\n", name,

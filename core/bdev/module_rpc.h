@@ -10,6 +10,8 @@
 #include "spdk/bdev_module.h"
 #include "spdk/rpc.h"
 
+#define BDEV_MIN_BLOCK_SIZE 512
+
 /** Answer with a decode error, the way SPDK's block methods do. */
 void bdev_rpc_decode_failed(struct spdk_jsonrpc_request *request);
 

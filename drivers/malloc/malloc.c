@@ -29,22 +29,30 @@ static uint32_t g_next_name;
 /* --- I/O ---------------------------------------------------------------------------------------
  */
 
-static void
+/* False when the vectors hold less than the blocks. */
+static bool
 copy_data(struct malloc_disk *disk, struct spdk_bdev_io *io, bool write)
 {
 	uint8_t *at = disk->data + io->u.bdev.offset_blocks * disk->bdev.blocklen;
+	size_t left = io->u.bdev.num_blocks * disk->bdev.blocklen;
 	int i;
 
-	for (i = 0; i < io->u.bdev.iovcnt; i++) {
+	for (i = 0; i < io->u.bdev.iovcnt && left > 0; i++) {
 		struct iovec *iov = &io->u.bdev.iovs[i];
+		size_t len = spdk_min(iov->iov_len, left);
 
-		if (write) {
-			memcpy(at, iov->iov_base, iov->iov_len);
-		} else {
-			memcpy(iov->iov_base, at, iov->iov_len);
+		if (len == 0) {
+			continue;
 		}
-		at += iov->iov_len;
+		if (write) {
+			memcpy(at, iov->iov_base, len);
+		} else {
+			memcpy(iov->iov_base, at, len);
+		}
+		at += len;
+		left -= len;
 	}
+	return left == 0;
 }
 
 static void
@@ -63,7 +71,12 @@ copy_md(struct malloc_disk *disk, struct spdk_bdev_io *io, bool write)
 static void
 read_write(struct malloc_disk *disk, struct spdk_bdev_io *io, bool write)
 {
-	copy_data(disk, io, write);
+	if (spdk_unlikely(!copy_data(disk, io, write))) {
+		SPDK_ERRLOG("%s: the vectors of an I/O hold less than its %" PRIu64 " blocks\n",
+		            disk->bdev.name, io->u.bdev.num_blocks);
+		spdk_bdev_io_complete(io, SPDK_BDEV_IO_STATUS_FAILED);
+		return;
+	}
 	if (disk->md != NULL && io->u.bdev.md_buf != NULL) {
 		copy_md(disk, io, write);
 	}
@@ -261,10 +274,23 @@ disk_get_memory(struct malloc_disk *disk, const struct malloc_params *p)
 		SPDK_ERRLOG("bdev %s needs %" PRIu64
 		            " MB of the primary's memory in one piece, and there is no such piece: "
 		            "start it with more (-s)\n",
-		            disk->bdev.name, (data + md + (1 << 20) - 1) >> 20);
+		            disk->bdev.name, (data >> 20) + (md >> 20) + 1);
 		return -ENOMEM;
 	}
 	return 0;
+}
+
+/* The next name that nobody has. */
+static char *
+auto_name(void)
+{
+	char *name = spdk_sprintf_alloc("Malloc%u", g_next_name);
+
+	while (name != NULL && spdk_bdev_get_by_name(name) != NULL) {
+		free(name);
+		name = spdk_sprintf_alloc("Malloc%u", ++g_next_name);
+	}
+	return name;
 }
 
 int
@@ -283,8 +309,7 @@ malloc_create(const struct malloc_params *p, struct spdk_bdev **bdev)
 		return -ENOMEM;
 	}
 	disk_describe(disk, p);
-	disk->bdev.name =
-		p->name != NULL ? strdup(p->name) : spdk_sprintf_alloc("Malloc%u", g_next_name++);
+	disk->bdev.name = p->name != NULL ? strdup(p->name) : auto_name();
 	if (disk->bdev.name == NULL) {
 		free(disk);
 		return -ENOMEM;
@@ -297,6 +322,8 @@ malloc_create(const struct malloc_params *p, struct spdk_bdev **bdev)
 		disk_free(disk);
 		return rc;
 	}
+	/* A name is given out once, also when its device goes. */
+	g_next_name += p->name == NULL;
 	*bdev = &disk->bdev;
 	return 0;
 }

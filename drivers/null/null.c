@@ -133,12 +133,13 @@ null_create(const struct null_params *p, struct spdk_bdev **bdev)
 	struct null_disk *disk;
 	int rc;
 
-	if (p->md_size >= p->block_size && p->md_size != 0) {
-		SPDK_ERRLOG("bdev %s: block_size %u has no room for md_size %u\n", p->name,
-		            p->block_size, p->md_size);
+	/* Here the block size holds the metadata, and what is left is the data. */
+	if (p->md_size != 0 && (p->block_size <= p->md_size ||
+	                        (p->block_size - p->md_size) % BDEV_MIN_BLOCK_SIZE != 0)) {
+		SPDK_ERRLOG("bdev %s: block_size %u less md_size %u is no multiple of %u\n",
+		            p->name, p->block_size, p->md_size, BDEV_MIN_BLOCK_SIZE);
 		return -EINVAL;
 	}
-	/* Here the block size holds the metadata, and what is left is the data. */
 	rc = bdev_check_format(p->name, p->num_blocks, p->block_size - p->md_size,
 	                       p->physical_block_size, p->md_size, p->dif_type);
 	if (rc != 0) {
@@ -178,18 +179,20 @@ null_resize(const char *name, uint64_t new_size_mib)
 		return rc;
 	}
 	bdev = spdk_bdev_desc_get_bdev(desc);
-	blocks = new_size_mib <= UINT64_MAX >> 20 ? (new_size_mib << 20) / bdev->blocklen : 0;
-	/* Closed before the change: this descriptor is no reader that a smaller device would cheat.
-	 */
-	spdk_bdev_close(desc);
 	if (bdev->module != &null_module) {
+		spdk_bdev_close(desc);
 		return -ENODEV;
 	}
+	blocks = new_size_mib <= UINT64_MAX >> 20 ? (new_size_mib << 20) / bdev->blocklen : 0;
 	if (blocks == 0) {
-		SPDK_ERRLOG("bdev %s: new_size %" PRIu64 " MiB: from one block up\n", name,
+		SPDK_ERRLOG("bdev %s: new_size %" PRIu64 " MiB is not from one block up\n", name,
 		            new_size_mib);
+		spdk_bdev_close(desc);
 		return -EINVAL;
 	}
+	/* Closed before the change, since this descriptor is no user that a smaller device would
+	 * cheat. The device stays: it is destroyed by a message to this thread. */
+	spdk_bdev_close(desc);
 	return spdk_bdev_notify_blockcnt_change(bdev, blocks);
 }
 
