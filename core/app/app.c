@@ -80,8 +80,7 @@ env_opts_fill(struct spdk_env_opts *env)
 	env->enforce_numa = opts->enforce_numa;
 }
 
-/* --- stages -------------------------------------------------------------------------------------
- */
+/* --- stages ----------------------------------------------------------------------------------- */
 
 static int
 instance_up(void)

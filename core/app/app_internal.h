@@ -14,8 +14,7 @@
 
 #include "calandria/state.h"
 
-/* --- start-up, on the app thread ----------------------------------------------------------------
- */
+/* --- start-up, on the app thread -------------------------------------------------------------- */
 
 /** How a wait for the start ends: `rc` is 0, or a negative errno with `reason` a sentence (never
  *  NULL then). App thread. */
@@ -41,8 +40,7 @@ void app_state_doing(const char *fmt, ...) __attribute__((format(printf, 1, 2)))
 /** Note an error that does not end the start, in the state file's `reason`. App thread. */
 void app_state_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* --- services, any thread -----------------------------------------------------------------------
- */
+/* --- services, any thread --------------------------------------------------------------------- */
 
 /** A copy of the services' block of the state file, at most `max` entries. Returns how many. Never
  *  blocks. */

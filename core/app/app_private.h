@@ -48,8 +48,7 @@ struct app {
 };
 extern struct app g_app;
 
-/* --- app_boot.c ---------------------------------------------------------------------------------
- */
+/* --- app_boot.c ------------------------------------------------------------------------------- */
 
 /** Control pthread (it and its services off the reactors' CPUs), gate, services. Main thread.
  * Returns 0 or a negative errno, then with a sentence in g_app.reason and nothing left running. */
@@ -72,8 +71,7 @@ void app_boot_finish(void);
 /** End the control pthread. Main thread. */
 void app_boot_fini(void);
 
-/* --- app_run.c ----------------------------------------------------------------------------------
- */
+/* --- app_run.c -------------------------------------------------------------------------------- */
 
 /** First message of the app thread. */
 void app_run_begin(void *ctx);
@@ -90,8 +88,7 @@ struct app_note {
 	char text[APP_REASON_LEN];
 };
 
-/* --- config_rpc.c -------------------------------------------------------------------------------
- */
+/* --- config_rpc.c ----------------------------------------------------------------------------- */
 
 /** Forget an earlier start's progress. */
 void config_progress_reset(void);

@@ -40,8 +40,7 @@ is_runtime(void)
 	return app_state() == CAL_RUN_CONFIG;
 }
 
-/* --- cal_config_begin
- * ----------------------------------------------------------------------------- */
+/* --- cal_config_begin ------------------------------------------------------------------------- */
 
 struct begin_params {
 	char *source;
@@ -131,8 +130,7 @@ rpc_config_begin(struct spdk_jsonrpc_request *request, const struct spdk_json_va
 }
 SPDK_RPC_REGISTER("cal_config_begin", rpc_config_begin, SPDK_RPC_STARTUP | SPDK_RPC_RUNTIME)
 
-/* --- cal_config_step, cal_config_step_done
- * -------------------------------------------------------- */
+/* --- cal_config_step, cal_config_step_done ---------------------------------------------------- */
 
 struct step_params {
 	char *phase;
@@ -217,8 +215,7 @@ rpc_config_step_done(struct spdk_jsonrpc_request *request, const struct spdk_jso
 }
 SPDK_RPC_REGISTER("cal_config_step_done", rpc_config_step_done, SPDK_RPC_STARTUP | SPDK_RPC_RUNTIME)
 
-/* --- cal_config_done
- * ------------------------------------------------------------------------------ */
+/* --- cal_config_done -------------------------------------------------------------------------- */
 
 struct done_params {
 	char *error;

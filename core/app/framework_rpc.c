@@ -16,8 +16,7 @@
 #include "core/rpc/methods.h"
 #include "core/rpc/rpc_server.h"
 
-/* --- start
- * ------------------------------------------------------------------------------------------- */
+/* --- start ------------------------------------------------------------------------------------ */
 
 static void
 init_done(void *ctx, int rc, const char *reason)
@@ -59,8 +58,7 @@ framework_wait_init(struct spdk_jsonrpc_request *request, const struct spdk_json
 SPDK_RPC_REGISTER("framework_wait_init", framework_wait_init, SPDK_RPC_STARTUP | SPDK_RPC_RUNTIME)
 RPC_OPEN_TO_MONITOR(framework_wait_init)
 
-/* --- end
- * --------------------------------------------------------------------------------------------- */
+/* --- end -------------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *name;
@@ -104,8 +102,7 @@ spdk_kill_instance(struct spdk_jsonrpc_request *request, const struct spdk_json_
 }
 SPDK_RPC_REGISTER("spdk_kill_instance", spdk_kill_instance, SPDK_RPC_RUNTIME)
 
-/* --- subsystems
- * -------------------------------------------------------------------------------------- */
+/* --- subsystems ------------------------------------------------------------------------------- */
 
 static void
 framework_get_subsystems(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params)

@@ -128,8 +128,7 @@ timer_clear(struct service *svc)
 	svc->timer = NULL;
 }
 
-/* --- start --------------------------------------------------------------------------------------
- */
+/* --- start ------------------------------------------------------------------------------------ */
 
 #define MAX_ARGS 12
 
@@ -416,8 +415,7 @@ service_fini(void)
 	service_env_fini();
 }
 
-/* --- end ----------------------------------------------------------------------------------------
- */
+/* --- end -------------------------------------------------------------------------------------- */
 
 static void
 patience_over(void *arg)
@@ -522,8 +520,7 @@ app_service_list(struct cal_state_service *out, uint32_t max)
 	return state_copy_services(out, max);
 }
 
-/* --- what the gate hears ------------------------------------------------------------------------
- */
+/* --- what the gate hears ---------------------------------------------------------------------- */
 
 void
 service_report(const char *name, pid_t pid, enum gate_report_code code, const char *text)

@@ -68,8 +68,7 @@ void service_peer(const char *name, pid_t pid, bool connected);
 /** How long to wait before the start that follows the `ends`-th end in a row (from 1). */
 uint32_t service_backoff_ms(uint32_t ends);
 
-/* --- core/app/service_spawn.c ------------------------------------------------------------------
- */
+/* --- core/app/service_spawn.c ----------------------------------------------------------------- */
 
 /** The environment of services, without ours of the same names. Main thread. */
 int service_env_init(int instance);

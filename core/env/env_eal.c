@@ -12,8 +12,7 @@
 
 #include "spdk/log.h"
 
-/* --- EAL's messages ----------------------------------------------------------------------------
- */
+/* --- EAL's messages --------------------------------------------------------------------------- */
 
 /* While EAL starts its complaints are kept and become part of one sentence: the first one says what
  * went wrong, the last one where that led. */
@@ -78,8 +77,7 @@ log_capture(void)
 	}
 }
 
-/* --- descriptors -------------------------------------------------------------------------------
- */
+/* --- descriptors ------------------------------------------------------------------------------ */
 
 #define MAX_FDS 65536
 
@@ -125,8 +123,7 @@ fd_close_on_exec(struct fd_set_all *set, int fd)
 	}
 }
 
-/* --- the environment ---------------------------------------------------------------------------
- */
+/* --- the environment -------------------------------------------------------------------------- */
 
 #define RUNTIME_VARIABLE "RUNTIME_DIRECTORY="
 

@@ -78,8 +78,7 @@ alignment_is_valid(size_t align)
 	return (align & (align - 1)) == 0 && align <= UINT32_MAX;
 }
 
-/* --- buffers -----------------------------------------------------------------------------------
- */
+/* --- buffers ---------------------------------------------------------------------------------- */
 
 static void *
 buffer_alloc(void *(*alloc)(const char *, size_t, unsigned, int), size_t size, size_t align,
@@ -185,8 +184,7 @@ spdk_dma_free(void *buf)
 	spdk_free(buf);
 }
 
-/* --- memory zones ------------------------------------------------------------------------------
- */
+/* --- memory zones ----------------------------------------------------------------------------- */
 
 void *
 spdk_memzone_reserve_aligned(const char *name, size_t len, int numa_id, unsigned flags,
@@ -244,8 +242,7 @@ spdk_memzone_dump(FILE *f)
 	rte_memzone_dump(f);
 }
 
-/* --- addresses ---------------------------------------------------------------------------------
- */
+/* --- addresses -------------------------------------------------------------------------------- */
 
 bool
 spdk_iommu_is_enabled(void)
@@ -278,8 +275,7 @@ spdk_vtophys(const void *buf, uint64_t *size)
 	return seg->iova + offset;
 }
 
-/* --- for people --------------------------------------------------------------------------------
- */
+/* --- for people ------------------------------------------------------------------------------- */
 
 void
 spdk_env_dpdk_dump_mem_stats(FILE *file)

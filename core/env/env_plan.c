@@ -50,8 +50,7 @@ env_opts_copy(struct spdk_env_opts *to, const struct spdk_env_opts *from)
 	}
 }
 
-/* --- cores -------------------------------------------------------------------------------------
- */
+/* --- cores ------------------------------------------------------------------------------------ */
 
 static int
 first_of(const cpu_set_t *set)
@@ -151,8 +150,7 @@ cores_plan(const struct spdk_env_opts *opts, struct env_plan *plan, char *err, s
 	return 0;
 }
 
-/* --- memory ------------------------------------------------------------------------------------
- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 /* Shared out equally over the nodes that the cores are on, in whole pages, the rest to the first.
  */

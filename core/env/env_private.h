@@ -19,8 +19,7 @@
 int env_fail(char *err, size_t err_size, int rc, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* --- env_cores_parse.c: what users write for cores ---------------------------------------------
- */
+/* --- env_cores_parse.c: what users write for cores -------------------------------------------- */
 
 /** Read "0x3", "3" (hexadecimal), "[0,2-3]" or "0,2-3". Returns 0, or -EINVAL for anything else and
  *  for an empty set. */
@@ -33,8 +32,7 @@ int env_cpu_list_parse(const char *text, cpu_set_t *out);
 /** Write "0,2-3". Returns 0 or -ENAMETOOLONG. */
 int env_cpu_list_format(const cpu_set_t *set, char *buf, size_t size);
 
-/* --- env_machine.c: what the machine has -------------------------------------------------------
- */
+/* --- env_machine.c: what the machine has ------------------------------------------------------ */
 
 struct env_hugedir {
 	char path[ENV_PATH_MAX];
@@ -63,15 +61,13 @@ uint64_t env_machine_pages_reserved(void);
  *  process is called. */
 pid_t env_machine_flock_holder(int fd, char *name, size_t size);
 
-/* --- env_affinity.c ----------------------------------------------------------------------------
- */
+/* --- env_affinity.c --------------------------------------------------------------------------- */
 
 /** Whether the kernel lets the caller run on a CPU; it does not where its cgroup has others only.
  */
 bool env_cpu_is_allowed(unsigned cpu);
 
-/* --- env_plan.c: from the options and the machine to what EAL shall be told --------------------
- */
+/* --- env_plan.c: from the options and the machine to what EAL shall be told ------------------- */
 
 struct env_plan {
 	cpu_set_t lcores;
@@ -89,8 +85,7 @@ void env_opts_copy(struct spdk_env_opts *to, const struct spdk_env_opts *from);
 int env_plan_make(const struct spdk_env_opts *opts, struct env_plan *plan, char *err,
                   size_t err_size);
 
-/* --- env_args.c: EAL's command line ------------------------------------------------------------
- */
+/* --- env_args.c: EAL's command line ----------------------------------------------------------- */
 
 #define ENV_MAX_ARGS 96
 
@@ -107,38 +102,33 @@ void env_args_free(struct env_args *args);
 int env_args_build(struct env_args *args, const struct spdk_env_opts *opts,
                    const struct env_plan *plan, bool debug);
 
-/* --- env_eal.c: EAL itself, the same for primary and secondary ---------------------------------
- */
+/* --- env_eal.c: EAL itself, the same for primary and secondary -------------------------------- */
 
 /** Run rte_eal_init() with RUNTIME_DIRECTORY set to `runtime_dir` for its duration; its messages go
  *  to our log, what it said last to `err`; the descriptors that it opened are made close-on-exec.
  *  Returns 0 or a negative errno. */
 int env_eal_start(struct env_args *args, const char *runtime_dir, char *err, size_t err_size);
 
-/* --- env_init.c --------------------------------------------------------------------------------
- */
+/* --- env_init.c ------------------------------------------------------------------------------- */
 
 /** The hugepage folder that EAL was started with, "" without hugepages or before that. */
 const char *env_hugedir(void);
 
-/* --- env_memory.c ------------------------------------------------------------------------------
- */
+/* --- env_memory.c ----------------------------------------------------------------------------- */
 
 /** After EAL's start: freeze the heap's size and start its accounts. */
 void env_memory_start(const struct env_plan *plan, bool enforce_numa);
 /** Enter `bytes` (negative: given back) in `allocs` allocations in the heap's accounts. */
 void env_memory_account(int64_t bytes, int64_t allocs);
 
-/* --- env_files.c: small work on run-time files --------------------------------------------------
- */
+/* --- env_files.c: small work on run-time files ------------------------------------------------ */
 
 /** Create a folder (0700) unless it is there. Returns 0 or a negative errno. */
 int env_dir_make(const char *path);
 /** Remove a folder with all that is in it; no symbolic link is followed. */
 void env_dir_remove(const char *path);
 
-/* --- env_time.c --------------------------------------------------------------------------------
- */
+/* --- env_time.c ------------------------------------------------------------------------------- */
 
 /** The TSC's rate, measured once against the kernel's clock. Any thread. */
 uint64_t env_tsc_hz(void);

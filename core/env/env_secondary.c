@@ -13,8 +13,7 @@
 #include "core/env/env_internal.h"
 #include "core/env/env_snapshot.h"
 
-/* --- what EAL must not do in such a process ------------------------------------------------------
- */
+/* --- what EAL must not do in such a process --------------------------------------------------- */
 
 /* rte_service_init() allocates from the shared heap. In a snapshot there is none: the addresses in
  * it are the primary's. Linked with --wrap these stand in front of EAL's own; in a primary, and in
@@ -48,8 +47,7 @@ __wrap_rte_service_finalize(void)
 	}
 }
 
-/* --- the private copy --------------------------------------------------------------------------
- */
+/* --- the private copy ------------------------------------------------------------------------- */
 
 static int
 data_copy(int from, int to, off_t offset, off_t end)
@@ -171,8 +169,7 @@ template_copy(const char *template_dir, const char *to_path, const char *hugedir
 	return rc;
 }
 
-/* --- attach ------------------------------------------------------------------------------------
- */
+/* --- attach ----------------------------------------------------------------------------------- */
 
 struct paths {
 	char dpdk[CAL_PATH_MAX];

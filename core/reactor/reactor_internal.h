@@ -39,7 +39,7 @@ void reactors_stop(void);
  *  never called), main thread. */
 void reactors_fini(void);
 
-/* --- looking at them ------------------------------------------------------------------------- */
+/* --- looking at them -------------------------------------------------------------------------- */
 
 /** The reactor of a core, NULL if there is none. */
 struct spdk_reactor *reactor_get(uint32_t lcore);

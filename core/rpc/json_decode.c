@@ -103,8 +103,7 @@ note_mismatch(const char *expected, const struct spdk_json_val *val)
 	}
 }
 
-/* --- objects and arrays
- * ---------------------------------------------------------------------------- */
+/* --- objects and arrays ----------------------------------------------------------------------- */
 
 static const struct spdk_json_object_decoder *
 find_decoder(const struct spdk_json_val *name, const struct spdk_json_object_decoder *decoders,
@@ -287,8 +286,7 @@ spdk_json_free_object(const struct spdk_json_object_decoder *decoders, size_t nu
 	}
 }
 
-/* --- single values
- * --------------------------------------------------------------------------------- */
+/* --- single values ---------------------------------------------------------------------------- */
 
 int
 spdk_json_decode_bool(const struct spdk_json_val *val, void *out)

@@ -34,8 +34,7 @@ bool json_note_text(char *buf, size_t size);
 /** Whether faults are collected for an error reply. If not, the outermost decoder logs them. */
 void json_note_collect(bool on);
 
-/* --- numbers
- * -------------------------------------------------------------------------------------- */
+/* --- numbers ---------------------------------------------------------------------------------- */
 
 /* The value of a number's text, if it is an integer of at most 64 bits. */
 struct json_integer {
@@ -45,8 +44,7 @@ struct json_integer {
 /** Returns 0, -EINVAL when the text is no number or no integer, -ERANGE beyond 64 bits. */
 int json_integer_parse(const char *text, size_t len, struct json_integer *out);
 
-/* --- UTF-8
- * ---------------------------------------------------------------------------------------- */
+/* --- UTF-8 ------------------------------------------------------------------------------------ */
 
 /** Decode the character at `p` (p < end). Returns its length, or 0 when it is not UTF-8. */
 unsigned json_utf8_decode(const uint8_t *p, const uint8_t *end, uint32_t *codepoint);
@@ -54,8 +52,7 @@ unsigned json_utf8_decode(const uint8_t *p, const uint8_t *end, uint32_t *codepo
 unsigned json_utf8_encode(uint8_t *out, uint32_t codepoint);
 bool json_utf8_valid(const void *bytes, size_t len);
 
-/* --- values of MessagePack
- * ------------------------------------------------------------------------- */
+/* --- values of MessagePack -------------------------------------------------------------------- */
 
 /* What a MessagePack value takes as an array of values and the text that they point to. */
 struct json_values_size {
@@ -72,8 +69,7 @@ int json_values_measure(const void *value, size_t len, size_t max_values,
 /** Fill `values` and `text`, of the sizes that were measured. Strings in `text` end with a NUL. */
 void json_values_fill(const void *value, size_t len, struct spdk_json_val *values, char *text);
 
-/* --- write contexts
- * -------------------------------------------------------------------------------- */
+/* --- write contexts --------------------------------------------------------------------------- */
 
 /* Every function returns 0 or -1. */
 struct json_write_ops {

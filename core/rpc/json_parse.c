@@ -35,8 +35,7 @@ add(struct parser *ps, enum spdk_json_val_type type, void *start, size_t len)
 	ps->count++;
 }
 
-/* --- white space
- * ----------------------------------------------------------------------------------- */
+/* --- white space ------------------------------------------------------------------------------ */
 
 /* `p` stands on a slash. Returns 0 behind the comment or an error. */
 static int
@@ -94,8 +93,7 @@ skip_space(struct parser *ps)
 	return 0;
 }
 
-/* --- strings
- * --------------------------------------------------------------------------------------- */
+/* --- strings ---------------------------------------------------------------------------------- */
 
 static int
 hex_digit(uint8_t c)
@@ -247,8 +245,7 @@ string(struct parser *ps, enum spdk_json_val_type type)
 	return 0;
 }
 
-/* --- other scalars
- * ----------------------------------------------------------------------------------- */
+/* --- other scalars ---------------------------------------------------------------------------- */
 
 static int
 digits(uint8_t **p, const uint8_t *end)
@@ -337,8 +334,7 @@ close_container(struct parser *ps)
 	ps->p++;
 }
 
-/* --- the grammar
- * ------------------------------------------------------------------------------------- */
+/* --- the grammar ------------------------------------------------------------------------------ */
 
 enum expect {
 	VALUE,          /* a value */

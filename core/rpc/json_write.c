@@ -240,8 +240,7 @@ spdk_json_write_string_utf16le(struct spdk_json_write_ctx *w, const uint16_t *va
 	return spdk_json_write_string_utf16le_raw(w, val, len);
 }
 
-/* --- structure
- * -------------------------------------------------------------------------------------- */
+/* --- structure -------------------------------------------------------------------------------- */
 
 int
 spdk_json_write_array_begin(struct spdk_json_write_ctx *w)

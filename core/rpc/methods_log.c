@@ -94,8 +94,7 @@ log_get_print_level(struct spdk_jsonrpc_request *request, const struct spdk_json
 SPDK_RPC_REGISTER("log_get_print_level", log_get_print_level, SPDK_RPC_STARTUP | SPDK_RPC_RUNTIME)
 RPC_OPEN_TO_MONITOR(log_get_print_level)
 
-/* --- flags
- * ------------------------------------------------------------------------------------------- */
+/* --- flags ------------------------------------------------------------------------------------ */
 
 static const struct spdk_json_object_decoder flag_decoders[] = {
 	{ "flag", 0, spdk_json_decode_string },

@@ -173,8 +173,7 @@ framework_get_reactors(struct spdk_jsonrpc_request *request, const struct spdk_j
 SPDK_RPC_REGISTER("framework_get_reactors", framework_get_reactors, SPDK_RPC_RUNTIME)
 RPC_OPEN_TO_MONITOR(framework_get_reactors)
 
-/* --- context switches
- * -------------------------------------------------------------------------------- */
+/* --- context switches ------------------------------------------------------------------------- */
 
 static const struct spdk_json_object_decoder monitor_decoders[] = {
 	{ "enabled", 0, spdk_json_decode_bool, true },

@@ -166,8 +166,7 @@ walk_threads(struct spdk_jsonrpc_request *request, const struct thread_view *vie
 	spdk_for_each_thread(visit, walk, round_done);
 }
 
-/* --- thread_get_stats
- * ---------------------------------------------------------------------------------- */
+/* --- thread_get_stats ------------------------------------------------------------------------- */
 
 static void *
 first_poller(struct spdk_thread *thread, unsigned group)
@@ -241,8 +240,7 @@ thread_get_stats(struct spdk_jsonrpc_request *request, const struct spdk_json_va
 SPDK_RPC_REGISTER("thread_get_stats", thread_get_stats, SPDK_RPC_RUNTIME)
 RPC_OPEN_TO_MONITOR(thread_get_stats)
 
-/* --- thread_get_pollers
- * -------------------------------------------------------------------------------- */
+/* --- thread_get_pollers ----------------------------------------------------------------------- */
 
 static void
 write_thread_id(struct spdk_json_write_ctx *w, struct spdk_thread *thread)
@@ -295,8 +293,7 @@ thread_get_pollers(struct spdk_jsonrpc_request *request, const struct spdk_json_
 SPDK_RPC_REGISTER("thread_get_pollers", thread_get_pollers, SPDK_RPC_RUNTIME)
 RPC_OPEN_TO_MONITOR(thread_get_pollers)
 
-/* --- thread_get_io_channels
- * ---------------------------------------------------------------------------- */
+/* --- thread_get_io_channels ------------------------------------------------------------------- */
 
 static void
 write_thread_name(struct spdk_json_write_ctx *w, struct spdk_thread *thread)
@@ -344,8 +341,7 @@ thread_get_io_channels(struct spdk_jsonrpc_request *request, const struct spdk_j
 SPDK_RPC_REGISTER("thread_get_io_channels", thread_get_io_channels, SPDK_RPC_RUNTIME)
 RPC_OPEN_TO_MONITOR(thread_get_io_channels)
 
-/* --- thread_set_cpumask
- * -------------------------------------------------------------------------------- */
+/* --- thread_set_cpumask ----------------------------------------------------------------------- */
 
 struct set_cpumask {
 	struct spdk_jsonrpc_request *request;

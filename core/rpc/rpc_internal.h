@@ -22,8 +22,7 @@
 /* Requests of one link that are under way; the rest wait in its ring. */
 #define RPC_MAX_OUTSTANDING 1024
 
-/* --- rpc_method.c
- * ----------------------------------------------------------------------------------- */
+/* --- rpc_method.c ----------------------------------------------------------------------------- */
 
 struct rpc_method {
 	const char *name;
@@ -56,8 +55,7 @@ struct rpc_method *rpc_method_next(struct rpc_method *method);
 /** Whether the allow-list lets users see it. */
 bool rpc_method_visible(const struct rpc_method *method);
 
-/* --- rpc_request.c
- * ------------------------------------------------------------------------------------ */
+/* --- rpc_request.c ---------------------------------------------------------------------------- */
 
 struct spdk_jsonrpc_server_conn {
 	struct link *link; /* NULL: it has ended */
@@ -88,8 +86,7 @@ int rpc_request_handle(struct spdk_jsonrpc_server_conn *conn, const void *msg, s
 
 void rpc_conn_unref(struct spdk_jsonrpc_server_conn *conn);
 
-/* --- rpc_server.c
- * --------------------------------------------------------------------------------------- */
+/* --- rpc_server.c ----------------------------------------------------------------------------- */
 
 /** Queue a reply, or let it go when nobody waits for it any more. Takes `msg`. */
 void rpc_conn_send(struct spdk_jsonrpc_server_conn *conn, void *msg, size_t len);

@@ -143,8 +143,7 @@ rpc_method_set_roles(const char *method, uint32_t roles)
 	}
 }
 
-/* --- who may call what, when
- * ------------------------------------------------------------------------ */
+/* --- who may call what, when ------------------------------------------------------------------ */
 
 static void
 free_list(char **list)

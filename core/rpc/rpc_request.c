@@ -22,8 +22,7 @@ rpc_conn_unref(struct spdk_jsonrpc_server_conn *conn)
 	}
 }
 
-/* --- from bytes to a handler
- * ------------------------------------------------------------------------ */
+/* --- from bytes to a handler ------------------------------------------------------------------ */
 
 static struct spdk_jsonrpc_request *
 request_create(struct spdk_jsonrpc_server_conn *conn, const struct codec_envelope *env,
@@ -155,8 +154,7 @@ rpc_request_handle(struct spdk_jsonrpc_server_conn *conn, const void *msg, size_
 	return 0;
 }
 
-/* --- answers
- * ------------------------------------------------------------------------------------------ */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 static const char *
 method_name(const struct spdk_jsonrpc_request *req)
@@ -252,8 +250,7 @@ spdk_jsonrpc_send_error_response_fmt(struct spdk_jsonrpc_request *req, int error
 	spdk_jsonrpc_send_error_response(req, error_code, msg);
 }
 
-/* --- the connection of a request
- * ------------------------------------------------------------------- */
+/* --- the connection of a request -------------------------------------------------------------- */
 
 struct spdk_jsonrpc_server_conn *
 spdk_jsonrpc_get_conn(struct spdk_jsonrpc_request *req)

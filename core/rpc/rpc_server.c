@@ -40,8 +40,7 @@ static struct {
 	.conns = TAILQ_HEAD_INITIALIZER(g_server.conns),
 };
 
-/* --- one link
- * --------------------------------------------------------------------------------------- */
+/* --- one link --------------------------------------------------------------------------------- */
 
 void
 rpc_conn_refuse(struct spdk_jsonrpc_server_conn *conn, const char *reason)
@@ -142,8 +141,7 @@ rpc_server_poll(void *arg)
 	return busy ? SPDK_POLLER_BUSY : SPDK_POLLER_IDLE;
 }
 
-/* --- links come and go
- * -------------------------------------------------------------------------------- */
+/* --- links come and go ------------------------------------------------------------------------ */
 
 /* Let go of the link. The connection object lives on while requests need it. */
 static void
@@ -228,8 +226,7 @@ rpc_server_link_down(void *ctx, struct link *link)
 	}
 }
 
-/* --- the server
- * --------------------------------------------------------------------------------------- */
+/* --- the server ------------------------------------------------------------------------------- */
 
 int
 rpc_server_start(void)

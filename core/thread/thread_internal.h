@@ -126,7 +126,7 @@ struct spdk_thread {
 };
 TAILQ_HEAD(thread_list, spdk_thread);
 
-/* --- per OS thread --------------------------------------------------------------------------- */
+/* --- per OS thread ---------------------------------------------------------------------------- */
 
 struct thread_tls {
 	struct spdk_thread *current;
@@ -163,7 +163,7 @@ slot_end(struct cal_stats_reactor *slot)
 	SLOT_SET(slot, running_what, CAL_RUNNING_NOTHING);
 }
 
-/* --- checks ---------------------------------------------------------------------------------- */
+/* --- checks ----------------------------------------------------------------------------------- */
 
 /** Log, flush the log, abort. */
 void thread_fatal(const char *func, const char *format, ...)
@@ -195,14 +195,14 @@ thread_state_get(const struct spdk_thread *thread)
 	return __atomic_load_n(&thread->state, __ATOMIC_RELAXED);
 }
 
-/* --- the library's lock: threads, devices, channels ------------------------------------------ */
+/* --- the library's lock: threads, devices, channels ------------------------------------------- */
 
 void thread_lib_lock(void);
 void thread_lib_unlock(void);
 /** Under the lock. */
 extern struct thread_list thread_lib_threads;
 
-/* --- the parts of a turn --------------------------------------------------------------------- */
+/* --- the parts of a turn ---------------------------------------------------------------------- */
 
 /** Run what waits, at most `max`. Returns how many ran. */
 uint32_t thread_run_messages(struct spdk_thread *thread, struct cal_stats_reactor *slot,
@@ -227,7 +227,7 @@ void io_device_report_left(void);
 /** Free the channels of a thread that ends with some left. Returns how many. */
 uint32_t io_channel_free_all(struct spdk_thread *thread);
 
-/* --- for the reactor ------------------------------------------------------------------------- */
+/* --- for the reactor -------------------------------------------------------------------------- */
 
 /** Become, and cease to be, the OS thread that polls it. */
 void thread_take(struct spdk_thread *thread);

@@ -35,8 +35,7 @@ void log_crash_init(void);
 /** Lines lost since the start. */
 uint64_t log_lost(void);
 
-/* --- the ring, for log.c and its test -----------------------------------------------------------
- */
+/* --- the ring, for log.c and its test --------------------------------------------------------- */
 
 #define LOG_LINE_MAX 464
 

@@ -26,8 +26,7 @@ struct malloc_disk {
 
 static uint32_t g_next_name;
 
-/* --- I/O ---------------------------------------------------------------------------------------
- */
+/* --- I/O -------------------------------------------------------------------------------------- */
 
 /* False when the vectors hold less than the blocks. */
 static bool
@@ -158,8 +157,7 @@ malloc_get_io_channel(void *ctx)
 	return spdk_get_io_channel(&malloc_module);
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void
 free_memory(void *ctx)
@@ -328,8 +326,7 @@ malloc_create(const struct malloc_params *p, struct spdk_bdev **bdev)
 	return 0;
 }
 
-/* --- module ------------------------------------------------------------------------------------
- */
+/* --- module ----------------------------------------------------------------------------------- */
 
 static int
 channel_create(void *io_device, void *ctx)

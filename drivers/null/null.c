@@ -15,8 +15,7 @@ struct null_disk {
 	struct spdk_bdev bdev;
 };
 
-/* --- I/O ---------------------------------------------------------------------------------------
- */
+/* --- I/O -------------------------------------------------------------------------------------- */
 
 static void
 got_buf(struct spdk_io_channel *ch, struct spdk_bdev_io *io, bool success)
@@ -57,8 +56,7 @@ null_get_io_channel(void *ctx)
 	return spdk_get_io_channel(&null_module);
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static int
 null_destruct(void *ctx)
@@ -196,8 +194,7 @@ null_resize(const char *name, uint64_t new_size_mib)
 	return spdk_bdev_notify_blockcnt_change(bdev, blocks);
 }
 
-/* --- module ------------------------------------------------------------------------------------
- */
+/* --- module ----------------------------------------------------------------------------------- */
 
 static int
 channel_create(void *io_device, void *ctx)

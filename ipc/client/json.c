@@ -12,8 +12,7 @@
 
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 
-/* --- UTF-8 --------------------------------------------------------------------------------------
- */
+/* --- UTF-8 ------------------------------------------------------------------------------------ */
 
 size_t
 cal_utf8_next(const unsigned char *p, size_t len, bool *valid)
@@ -50,8 +49,7 @@ cal_utf8_next(const unsigned char *p, size_t len, bool *valid)
 	return need;
 }
 
-/* --- text buffer --------------------------------------------------------------------------------
- */
+/* --- text buffer ------------------------------------------------------------------------------ */
 
 int
 cal_text_append(struct cal_text *text, const char *bytes, size_t len)
@@ -95,8 +93,7 @@ cal_text_free(struct cal_text *text)
 	memset(text, 0, sizeof(*text));
 }
 
-/* --- json-c → MessagePack -----------------------------------------------------------------------
- */
+/* --- json-c → MessagePack --------------------------------------------------------------------- */
 
 static int
 pack(struct codec_buf *buf, struct json_object *value, unsigned depth)
@@ -172,8 +169,7 @@ cal_json_pack(struct codec_buf *buf, struct json_object *value)
 	return rc != 0 ? rc : buf->failed ? -ENOMEM : 0;
 }
 
-/* --- MessagePack → json-c -----------------------------------------------------------------------
- */
+/* --- MessagePack → json-c --------------------------------------------------------------------- */
 
 static int
 clean_utf8(struct cal_text *text, const uint8_t *p, size_t len)
@@ -316,8 +312,7 @@ cal_json_unpack(const void *value, size_t len, struct json_object **out)
 	return unpack(&cur, out);
 }
 
-/* --- MessagePack → JSON text --------------------------------------------------------------------
- */
+/* --- MessagePack → JSON text ------------------------------------------------------------------ */
 
 static bool
 is_plain(unsigned char c)

@@ -108,8 +108,7 @@ value_ended(struct cal_json_scan *scan)
 	scan->state = scan->depth == 0 ? IN_DONE : IN_AFTER;
 }
 
-/* --- strings ------------------------------------------------------------------------------------
- */
+/* --- strings ---------------------------------------------------------------------------------- */
 
 static void
 hash_byte(struct cal_json_scan *scan, unsigned char c)
@@ -292,8 +291,7 @@ step_string(struct cal_json_scan *scan, const char *text, size_t len)
 	return STEP_MORE;
 }
 
-/* --- numbers and literals -----------------------------------------------------------------------
- */
+/* --- numbers and literals --------------------------------------------------------------------- */
 
 static bool
 number_may_end(unsigned state)
@@ -389,8 +387,7 @@ step_literal(struct cal_json_scan *scan, const char *text, size_t len)
 	return emit(scan, CAL_JSON_SCALAR, scan->token, false);
 }
 
-/* --- structure ----------------------------------------------------------------------------------
- */
+/* --- structure -------------------------------------------------------------------------------- */
 
 static int
 open_container(struct cal_json_scan *scan, bool object)

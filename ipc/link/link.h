@@ -28,8 +28,7 @@
 
 struct link;
 
-/* --- control pthread ---------------------------------------------------------------------------
- */
+/* --- control pthread -------------------------------------------------------------------------- */
 
 /** Create a link in fresh, sealed shared memory. `conn_fd` is the gate connection, used for
  *  doorbells (not owned). Returns 0 or a negative errno. */
@@ -41,16 +40,14 @@ void link_destroy(struct link *link);
 int link_memfd(const struct link *link);
 struct gate_geometry link_geometry(const struct link *link);
 
-/* --- any thread --------------------------------------------------------------------------------
- */
+/* --- any thread ------------------------------------------------------------------------------- */
 
 uint64_t link_id(const struct link *link); /* never reused within a primary's life */
 enum gate_role link_role(const struct link *link);
 const char *link_peer_name(const struct link *link);
 pid_t link_peer_pid(const struct link *link);
 
-/* --- app thread: the one that polls it ---------------------------------------------------------
- */
+/* --- app thread: the one that polls it -------------------------------------------------------- */
 
 /** Take the next whole request. *msg is private memory of the link, valid until the next call.
  *  Returns 1 with a message; 0 with none, or with a long one that is still being put together (call

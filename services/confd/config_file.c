@@ -48,8 +48,7 @@ struct parser {
 	size_t err_size;
 };
 
-/* --- the text -----------------------------------------------------------------------------------
- */
+/* --- the text --------------------------------------------------------------------------------- */
 
 static void
 place_add(struct places *places, struct offsets *offsets, size_t offset)
@@ -164,8 +163,7 @@ check_text(struct parser *parser, size_t len)
 	return rc;
 }
 
-/* --- the structure ------------------------------------------------------------------------------
- */
+/* --- the structure ---------------------------------------------------------------------------- */
 
 /* Places are asked for in the order of the file: count on from the last one. */
 static unsigned
@@ -391,8 +389,7 @@ config_parse(struct config *config, const char *path, char *text, size_t len, ch
 	return rc;
 }
 
-/* --- the file -----------------------------------------------------------------------------------
- */
+/* --- the file --------------------------------------------------------------------------------- */
 
 static int
 read_all(int fd, char **text, size_t *len)

@@ -43,8 +43,7 @@ struct loader {
 	size_t err_size;
 };
 
-/* --- calls --------------------------------------------------------------------------------------
- */
+/* --- calls ------------------------------------------------------------------------------------ */
 
 /* Call with `params` (which are taken). Returns 0 with loader->result, 1 when the method answered
  * with an error (loader->error), or a negative errno: the link is of no use any more. */
@@ -116,8 +115,7 @@ call_own(struct loader *loader, const char *method, struct json_object *params)
 	return rc;
 }
 
-/* --- before the passes --------------------------------------------------------------------------
- */
+/* --- before the passes ------------------------------------------------------------------------ */
 
 static uint64_t
 get_count(struct json_object *object, const char *key)
@@ -284,8 +282,7 @@ sort_into_passes(struct loader *loader)
 	return rc;
 }
 
-/* --- the passes ---------------------------------------------------------------------------------
- */
+/* --- the passes ------------------------------------------------------------------------------- */
 
 static struct json_object *
 step_params(enum pass pass, uint64_t index)

@@ -96,8 +96,7 @@ got_signal(uv_signal_t *handle, int signum)
 	end(0, false);
 }
 
-/* --- requests ----------------------------------------------------------------------------------
- */
+/* --- requests --------------------------------------------------------------------------------- */
 
 static void
 option_set(void *ctx, const struct cal_response *response)
@@ -239,8 +238,7 @@ handle_request(const struct codec_envelope *request, struct codec_buf *out)
 	}
 }
 
-/* --- start -------------------------------------------------------------------------------------
- */
+/* --- start ------------------------------------------------------------------------------------ */
 
 static int
 find_target(char *err, size_t err_size)

@@ -3,9 +3,9 @@
  */
 
 /* Tracing with BPF: loads the poller probe's program, attaches it to the primary, pins its maps and
- * links below /sys/fs/bpf/calandria/<id>/. What is pinned goes on counting without us; whoever comes
- * next finds it there. All functions are for the monitor's main thread; each says in `err`, in one
- * sentence, what is wrong and what to do. */
+ * links below /sys/fs/bpf/calandria/<id>/. What is pinned goes on counting without us; whoever
+ * comes next finds it there. All functions are for the monitor's main thread; each says in `err`,
+ * in one sentence, what is wrong and what to do. */
 
 #ifndef CAL_MOND_TRACE_H
 #define CAL_MOND_TRACE_H
@@ -26,11 +26,12 @@ struct trace_target {
 /** Start tracing pollers, or leave a trace that runs as it is. Returns 0, 1 if it ran already,
  *  -ENODEV without a BPF file system, -EPERM, -ENOENT when the primary has no such probe, … */
 int trace_start(const struct trace_target *target, uint32_t min_us, uint32_t sample, char *err,
-		size_t err_size);
+                size_t err_size);
 
 /** Write what has been counted as an array of maps, the longest total time first. Returns 0 or
  *  -ENOENT when nothing is being traced. */
-int trace_show(const struct trace_target *target, struct codec_buf *out, char *err, size_t err_size);
+int trace_show(const struct trace_target *target, struct codec_buf *out, char *err,
+               size_t err_size);
 
 /** Remove the pins: the kernel detaches the probes. Returns 0, or -ENOENT when there are none. */
 int trace_stop(int instance, char *err, size_t err_size);

@@ -35,8 +35,7 @@ conn_is_quiet(const struct conn *conn)
 	return conn->num_replies == 0 && output_size(conn) == 0;
 }
 
-/* --- its end ------------------------------------------------------------------------------------
- */
+/* --- its end ---------------------------------------------------------------------------------- */
 
 static void
 handle_closed(uv_handle_t *handle)
@@ -113,8 +112,7 @@ conn_linger(struct conn *conn)
 	uv_timer_start(&conn->linger, linger_over, RPCD_GRACE_MS, 0);
 }
 
-/* --- output -------------------------------------------------------------------------------------
- */
+/* --- output ----------------------------------------------------------------------------------- */
 
 static void
 write_done(uv_write_t *req, int status)
@@ -174,8 +172,7 @@ conn_flush(struct conn *conn)
 	return rc;
 }
 
-/* --- input --------------------------------------------------------------------------------------
- */
+/* --- input ------------------------------------------------------------------------------------ */
 
 static void
 refuse(struct conn *conn, int code, const char *message)
@@ -348,8 +345,7 @@ conn_service(struct conn *conn)
 	}
 }
 
-/* --- its beginning ------------------------------------------------------------------------------
- */
+/* --- its beginning ---------------------------------------------------------------------------- */
 
 int
 conn_accept(struct server *server)

@@ -16,8 +16,7 @@ struct call {
 	char id[]; /* its text, "null" when there is none */
 };
 
-/* --- notes --------------------------------------------------------------------------------------
- */
+/* --- notes ------------------------------------------------------------------------------------ */
 
 void
 frame_notes_reset(struct frame_notes *notes)
@@ -87,8 +86,7 @@ frame_note(void *ctx, const struct cal_json_event *event)
 	}
 }
 
-/* --- replies ------------------------------------------------------------------------------------
- */
+/* --- replies ---------------------------------------------------------------------------------- */
 
 static struct reply *
 reply_new(struct conn *conn, bool batch)
@@ -232,8 +230,7 @@ reply_result(struct reply *reply, const char *id, size_t id_len, const void *res
 	return rc;
 }
 
-/* --- calls --------------------------------------------------------------------------------------
- */
+/* --- calls ------------------------------------------------------------------------------------ */
 
 static void
 call_error(struct call *call, int code, const char *message)
@@ -333,8 +330,7 @@ call_send(struct call *call, const char *method, const void *params, size_t para
 	call_free(call);
 }
 
-/* --- requests -----------------------------------------------------------------------------------
- */
+/* --- requests --------------------------------------------------------------------------------- */
 
 struct request {
 	struct json_object *jsonrpc, *method, *params, *id;

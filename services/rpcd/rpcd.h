@@ -123,7 +123,7 @@ struct server {
 	int exit_code;
 };
 
-/* --- socket.c --- */
+/* --- socket.c --------------------------------------------------------------------------------- */
 
 struct rpc_socket {
 	char path[108];
@@ -141,7 +141,7 @@ void rpc_socket_unlink(struct rpc_socket *sock);
 /** … and give the lock back. */
 void rpc_socket_release(struct rpc_socket *sock);
 
-/* --- server.c --- */
+/* --- server.c --------------------------------------------------------------------------------- */
 
 /** Serve `listen_fd` (owned from now on) until the primary or a signal says stop. Returns the exit
  *  status of the process. `ready` is called once the socket listens, `gone` when it no longer
@@ -158,7 +158,7 @@ void server_conn_freed(struct server *server);
 /** Have conn_service() called before the loop sleeps. */
 void server_mark_dirty(struct conn *conn);
 
-/* --- conn.c --- */
+/* --- conn.c ----------------------------------------------------------------------------------- */
 
 /** Accept one connection. Returns 0 or a negative errno. */
 int conn_accept(struct server *server);
@@ -169,7 +169,7 @@ bool conn_is_quiet(const struct conn *conn);
 void conn_read_stop(struct conn *conn);
 void conn_close(struct conn *conn);
 
-/* --- request.c --- */
+/* --- request.c -------------------------------------------------------------------------------- */
 
 /** For the scanner: notes about the value being scanned. */
 void frame_note(void *ctx, const struct cal_json_event *event);

@@ -65,8 +65,7 @@ server_conn_freed(struct server *server)
 	}
 }
 
-/* --- the link -----------------------------------------------------------------------------------
- */
+/* --- the link --------------------------------------------------------------------------------- */
 
 static void
 link_process(struct server *server)
@@ -177,8 +176,7 @@ on_link_readable(uv_poll_t *poll, int status, int events)
 {
 }
 
-/* --- the end ------------------------------------------------------------------------------------
- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void
 deadline_over(uv_timer_t *timer)
@@ -210,8 +208,7 @@ on_signal(uv_signal_t *handle, int signum)
 	}
 }
 
-/* --- its beginning ------------------------------------------------------------------------------
- */
+/* --- its beginning ---------------------------------------------------------------------------- */
 
 static int
 server_init(struct server *server, const struct server_opts *opts)

@@ -29,8 +29,7 @@ is_mode(const char *mode)
 	return strcmp(g.mode, mode) == 0;
 }
 
-/* --- two subsystems, one of which takes its time ------------------------------------------------
- */
+/* --- two subsystems, one of which takes its time ---------------------------------------------- */
 
 static int
 slow_over(void *ctx)
@@ -49,8 +48,7 @@ slow_init(void)
 	g.poller = SPDK_POLLER_REGISTER(slow_over, NULL, is_mode("linger") ? 500000 : 1000);
 }
 
-/* --- a method that takes its time ---------------------------------------------------------------
- */
+/* --- a method that takes its time ------------------------------------------------------------- */
 
 struct wait_call {
 	struct spdk_jsonrpc_request *request;
@@ -125,8 +123,7 @@ SPDK_SUBSYSTEM_REGISTER(slow)
 SPDK_SUBSYSTEM_REGISTER(quick)
 SPDK_SUBSYSTEM_DEPEND(slow, quick)
 
-/* --- the application ----------------------------------------------------------------------------
- */
+/* --- the application -------------------------------------------------------------------------- */
 
 static void
 shutdown_asked(void)

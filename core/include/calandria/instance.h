@@ -45,8 +45,8 @@ int cal_instance_path(char *buf, size_t size, int id, const char *name);
 
 /** Create the instance's folder if need be and take its lock. Whatever a dead predecessor left in
  *  the folder is removed (after the lock is held, never before). Control or main thread, once.
- *  Returns the lock's descriptor (close-on-exec; keep it open for the process's life), -EBUSY when a
- *  living primary holds it (*owner is its pid, 0 if unknown), or another negative errno. */
+ *  Returns the lock's descriptor (close-on-exec; keep it open for the process's life), -EBUSY when
+ * a living primary holds it (*owner is its pid, 0 if unknown), or another negative errno. */
 int cal_instance_claim(int id, pid_t *owner);
 
 /** Remove the instance's folder and give the lock back. */

@@ -41,7 +41,12 @@ struct cal_stats_metric {
 };
 
 /* What a reactor is in the middle of. */
-enum cal_stats_running { CAL_RUNNING_NOTHING = 0, CAL_RUNNING_POLLER, CAL_RUNNING_MESSAGE, CAL_RUNNING_EVENT };
+enum cal_stats_running {
+	CAL_RUNNING_NOTHING = 0,
+	CAL_RUNNING_POLLER,
+	CAL_RUNNING_MESSAGE,
+	CAL_RUNNING_EVENT
+};
 
 /* One a reactor, indexed by slot, not by lcore. The first line is what changes with every
  * execution: two plain stores before (what, fn) and one after (what = NOTHING). */
@@ -58,11 +63,11 @@ struct cal_stats_reactor {
 	uint32_t in_interrupt;
 
 	uint32_t lcore;
-	int32_t tid;          /* its OS thread */
-	uint32_t in_use;      /* 0: the slot is empty */
+	int32_t tid;            /* its OS thread */
+	uint32_t in_use;        /* 0: the slot is empty */
 	uint32_t message_depth; /* messages waiting, as of the last look */
-	uint64_t events;      /* executed */
-	uint64_t messages;    /* executed */
+	uint64_t events;        /* executed */
+	uint64_t messages;      /* executed */
 	uint64_t reserved[4];
 } __attribute__((aligned(128)));
 static_assert(sizeof(struct cal_stats_reactor) == 128, "shared layout");
@@ -113,7 +118,7 @@ struct cal_stats_links *cal_stats_links(void);
  *  segment, do not close), or -ENOENT. */
 int cal_stats_fd(void);
 
-/* --- readers, in any process ------------------------------------------------------------------- */
+/* --- readers, in any process ------------------------------------------------------------------ */
 
 struct cal_stats_view {
 	const struct cal_stats_header *header;
@@ -134,7 +139,7 @@ void cal_stats_close(struct cal_stats_view *view);
 const struct cal_stats_metric *cal_stats_find(const struct cal_stats_view *view, const char *name);
 /** Value `index` of a metric, 0 when the index is out of range. */
 uint64_t cal_stats_value(const struct cal_stats_view *view, const struct cal_stats_metric *metric,
-			 uint32_t index);
+                         uint32_t index);
 
 #ifdef __cplusplus
 }

@@ -77,8 +77,7 @@ struct spdk_env_opts {
 };
 SPDK_STATIC_ASSERT(sizeof(struct spdk_env_opts) == 128, "Incorrect size");
 
-/* --- start and end -----------------------------------------------------------------------------
- */
+/* --- start and end ---------------------------------------------------------------------------- */
 
 /** Fill `opts` with the defaults, up to opts->opts_size. */
 void spdk_env_opts_init(struct spdk_env_opts *opts);
@@ -92,8 +91,7 @@ int spdk_env_init(const struct spdk_env_opts *opts);
  *  every buffer is freed. */
 void spdk_env_fini(void);
 
-/* --- memory ------------------------------------------------------------------------------------
- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 /** Allocate `size` bytes of pinned memory on NUMA node `numa_id`, aligned to `align` (0 or a power
  *  of two; never less than a cache line). `unused` must be NULL and `flags` not 0. Returns NULL
@@ -129,8 +127,7 @@ int spdk_memzone_free(const char *name);
 /** Print every memory zone to `f`. */
 void spdk_memzone_dump(FILE *f);
 
-/* --- memory pools ------------------------------------------------------------------------------
- */
+/* --- memory pools ----------------------------------------------------------------------------- */
 
 struct spdk_mempool;
 
@@ -173,8 +170,7 @@ uint32_t spdk_mempool_mem_iter(struct spdk_mempool *mp, spdk_mempool_mem_cb_t me
                                void *mem_cb_arg);
 struct spdk_mempool *spdk_mempool_lookup(const char *name);
 
-/* --- cores -------------------------------------------------------------------------------------
- */
+/* --- cores ------------------------------------------------------------------------------------ */
 
 /** Number of cores that this process was given. */
 uint32_t spdk_env_get_core_count(void);
@@ -228,8 +224,7 @@ void *spdk_call_unaffinitized(void *cb(void *arg), void *arg);
 /** The caller's OS thread id. */
 int spdk_get_tid(void);
 
-/* --- time --------------------------------------------------------------------------------------
- */
+/* --- time ------------------------------------------------------------------------------------- */
 
 /** A counter that only goes up, the same on every core. Callable before spdk_env_init(). */
 uint64_t spdk_get_ticks(void);
@@ -240,8 +235,7 @@ void spdk_delay_us(unsigned int us);
 /** Tell the processor that the caller is spinning. */
 void spdk_pause(void);
 
-/* --- rings of pointers -------------------------------------------------------------------------
- */
+/* --- rings of pointers ------------------------------------------------------------------------ */
 
 struct spdk_ring;
 
@@ -262,8 +256,7 @@ size_t spdk_ring_enqueue(struct spdk_ring *ring, void **objs, size_t count, size
 /** Take at most `count` pointers. Returns how many. */
 size_t spdk_ring_dequeue(struct spdk_ring *ring, void **objs, size_t count);
 
-/* --- addresses that devices use ----------------------------------------------------------------
- */
+/* --- addresses that devices use --------------------------------------------------------------- */
 
 /** Whether devices reach memory through an IOMMU. */
 bool spdk_iommu_is_enabled(void);

@@ -51,8 +51,7 @@ struct spdk_json_val {
 	enum spdk_json_val_type type;
 };
 
-/* --- parsing text ------------------------------------------------------------------------------
- */
+/* --- parsing text ----------------------------------------------------------------------------- */
 
 #define SPDK_JSON_PARSE_INVALID            -1 /* not JSON */
 #define SPDK_JSON_PARSE_INCOMPLETE         -2 /* good so far, but it ends too early */
@@ -72,8 +71,7 @@ struct spdk_json_val {
 ssize_t spdk_json_parse(void *json, size_t size, struct spdk_json_val *values, size_t num_values,
                         void **end, uint32_t flags);
 
-/* --- decoding ----------------------------------------------------------------------------------
- */
+/* --- decoding --------------------------------------------------------------------------------- */
 
 /** Turn one value into C at `out`. Returns 0, anything else on failure. */
 typedef int (*spdk_json_decode_fn)(const struct spdk_json_val *val, void *out);
@@ -123,8 +121,7 @@ int spdk_json_decode_uuid(const struct spdk_json_val *val, void *out);
 void spdk_json_free_object(const struct spdk_json_object_decoder *decoders, size_t num_decoders,
                            void *obj);
 
-/* --- looking at values -------------------------------------------------------------------------
- */
+/* --- looking at values ------------------------------------------------------------------------ */
 
 /** How many array entries the value takes: 1, or those between _BEGIN and _END plus two. */
 size_t spdk_json_val_len(const struct spdk_json_val *val);
@@ -166,8 +163,7 @@ struct spdk_json_val *spdk_json_array_first(struct spdk_json_val *array_begin);
 /** From a member's name to the next one's, from an element to the next; NULL at the end. */
 struct spdk_json_val *spdk_json_next(struct spdk_json_val *pos);
 
-/* --- writing -----------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 struct spdk_json_write_ctx;
 

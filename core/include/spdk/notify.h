@@ -25,10 +25,11 @@ struct spdk_notify_event {
 	char ctx[SPDK_NOTIFY_MAX_CTX_SIZE];
 };
 
-/** Return non-zero to end the walk. The walk holds a lock: do not block, do not call back in here. */
+/** Return non-zero to end the walk. The walk holds a lock: do not block, do not call back in here.
+ */
 typedef int (*spdk_notify_foreach_type_cb)(const struct spdk_notify_type *type, void *ctx);
 typedef int (*spdk_notify_foreach_event_cb)(uint64_t idx, const struct spdk_notify_event *event,
-					    void *ctx);
+                                            void *ctx);
 
 /** Make a kind of event known. Registering a name again gives the same type. Returns NULL for an
  *  empty or over-long name or when memory is short. */
@@ -42,7 +43,7 @@ uint64_t spdk_notify_send(const char *type, const char *ctx);
 /** Call `cb_fn` for at most `max` recorded events from index `start_idx` on. Indices that have
  *  already been overwritten are stepped over. Returns how many calls were made. */
 uint64_t spdk_notify_foreach_event(uint64_t start_idx, uint64_t max,
-				   spdk_notify_foreach_event_cb cb_fn, void *ctx);
+                                   spdk_notify_foreach_event_cb cb_fn, void *ctx);
 
 #ifdef __cplusplus
 }

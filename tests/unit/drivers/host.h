@@ -19,8 +19,7 @@
 
 static struct spdk_thread *g_app;
 
-/* --- memory ------------------------------------------------------------------------------------
- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 static int g_mem_left = -1; /* allocations until there is no more; -1 for never */
 static int g_mem_used;      /* allocations not yet given back */
@@ -59,8 +58,7 @@ spdk_free(void *buf)
 	free(buf);
 }
 
-/* --- the log -----------------------------------------------------------------------------------
- */
+/* --- the log ---------------------------------------------------------------------------------- */
 
 static char g_said[4096];
 
@@ -89,8 +87,7 @@ said_once(const char *what, const char *name)
 	return good;
 }
 
-/* --- answers -----------------------------------------------------------------------------------
- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 static struct {
 	unsigned count;
@@ -158,8 +155,7 @@ spdk_rpc_register_method(const char *method, spdk_rpc_method_handler func, uint3
 	}
 }
 
-/* --- calls -------------------------------------------------------------------------------------
- */
+/* --- calls ------------------------------------------------------------------------------------ */
 
 static inline void
 settle(void)
@@ -250,8 +246,7 @@ config_round_trip(const char *name, const char *method, spdk_rpc_method_handler 
 	CHECK_STR(g_answer.text, before);
 }
 
-/* --- I/O ---------------------------------------------------------------------------------------
- */
+/* --- I/O -------------------------------------------------------------------------------------- */
 
 static struct spdk_bdev_desc *g_desc;
 static struct spdk_io_channel *g_ch;
@@ -304,8 +299,7 @@ io_ends(int rc)
 	return g_good_ios == good + 1;
 }
 
-/* --- start and end -----------------------------------------------------------------------------
- */
+/* --- start and end ---------------------------------------------------------------------------- */
 
 static void
 layer_up(void *ctx, int rc)

@@ -172,8 +172,7 @@ resize(void)
 	CHECK_EQ(call(bdev_null_delete, "{'name':'N'}"), 0);
 }
 
-/* --- another module's device -------------------------------------------------------------------
- */
+/* --- another module's device ------------------------------------------------------------------ */
 
 static int
 other_destruct(void *ctx)

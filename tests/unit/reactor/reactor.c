@@ -86,8 +86,7 @@ a_core_that_cannot_start_stops_all(void)
 	reactors_fini();
 }
 
-/* --- events ------------------------------------------------------------------------------------
- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 #define EVENTS 20000
 
@@ -183,8 +182,7 @@ a_walk_visits_each_reactor(void)
 	run(3, g_three, walk, NULL);
 }
 
-/* --- placement ---------------------------------------------------------------------------------
- */
+/* --- placement -------------------------------------------------------------------------------- */
 
 static struct {
 	struct spdk_thread *threads[6];
@@ -306,8 +304,7 @@ threads_migrate(void)
 	}
 }
 
-/* --- stop --------------------------------------------------------------------------------------
- */
+/* --- stop ------------------------------------------------------------------------------------- */
 
 static void
 leave_one_behind(void *arg)
@@ -342,8 +339,7 @@ who_was_not_told_to_exit_is_named(void)
 	CHECK(strstr(g_logged, "app_thread still") == NULL);
 }
 
-/* --- what others see ---------------------------------------------------------------------------
- */
+/* --- what others see -------------------------------------------------------------------------- */
 
 static struct cal_stats_reactor *g_slot;
 static uint64_t g_seen_what, g_seen_fn, g_seen_thread;

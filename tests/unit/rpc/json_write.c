@@ -225,8 +225,7 @@ text_callback_fails(void)
 	CHECK_EQ(spdk_json_write_end(NULL), 0);
 }
 
-/* --- MessagePack
- * ------------------------------------------------------------------------------------ */
+/* --- MessagePack ------------------------------------------------------------------------------ */
 
 /* Turn what a reply contains into text, by way of values. */
 static void

@@ -25,8 +25,7 @@
 #include "core/rpc/methods_thread.c"
 #include "core/rpc/rpc_internal.h"
 
-/* --- what they ask of others
- * -------------------------------------------------------------------------- */
+/* --- what they ask of others ------------------------------------------------------------------ */
 
 static struct spdk_cpuset g_cores;
 static app_init_fn g_init_fn;
@@ -117,8 +116,7 @@ subsystem_depend_next(const struct spdk_subsystem *subsystem, struct spdk_subsys
 	return subsystem == &g_two && last == NULL ? &g_depend : NULL;
 }
 
-/* --- one link
- * ------------------------------------------------------------------------------------------ */
+/* --- one link --------------------------------------------------------------------------------- */
 
 struct link {
 	struct codec_buf in;
@@ -194,8 +192,7 @@ gate_link_kill(struct link *link, const char *reason)
 	CU_FAIL("the link was killed");
 }
 
-/* --- asking
- * -------------------------------------------------------------------------------------------- */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 static struct spdk_thread *g_threads[8];
 static unsigned g_num_threads;
@@ -362,8 +359,7 @@ count(const char *text, const char *what)
 	return n;
 }
 
-/* --- cases
- * --------------------------------------------------------------------------------------------- */
+/* --- cases ------------------------------------------------------------------------------------ */
 
 static void
 version_and_methods(void)

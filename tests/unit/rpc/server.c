@@ -15,8 +15,7 @@
 #include "ipc/link/link.h"
 #include "tests/unit/test.h"
 
-/* --- a thread and a clock
- * ---------------------------------------------------------------------------- */
+/* --- a thread and a clock --------------------------------------------------------------------- */
 
 static uint64_t g_ticks;
 static spdk_poller_fn g_poller;
@@ -84,8 +83,7 @@ run_messages(void)
 	g_num_msgs = 0;
 }
 
-/* --- links
- * ------------------------------------------------------------------------------------------- */
+/* --- links ------------------------------------------------------------------------------------ */
 
 struct message {
 	void *data;
@@ -188,8 +186,7 @@ link_empty(struct link *link)
 	link->num_in = link->next_in = link->num_out = 0;
 }
 
-/* --- sample methods
- * ---------------------------------------------------------------------------------- */
+/* --- sample methods --------------------------------------------------------------------------- */
 
 static struct spdk_jsonrpc_request *g_held[2000];
 static unsigned g_num_held, g_calls;
@@ -342,8 +339,7 @@ stop(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params)
 }
 SPDK_RPC_REGISTER("stop", stop, SPDK_RPC_STARTUP | SPDK_RPC_RUNTIME)
 
-/* --- asking and looking
- * ------------------------------------------------------------------------------ */
+/* --- asking and looking ----------------------------------------------------------------------- */
 
 static struct link g_link, g_other;
 static unsigned g_stopped, g_closed;
@@ -482,8 +478,7 @@ static const char *const too_late = "Method may only be called before framework 
 				    "Use --wait-for-rpc command line parameter and then issue this "
 				    "RPC before the framework_start_init RPC.";
 
-/* --- cases
- * ------------------------------------------------------------------------------------------- */
+/* --- cases ------------------------------------------------------------------------------------ */
 
 static void
 call_and_result(void)
@@ -920,8 +915,7 @@ registration(void)
 	CHECK_EQ(spdk_rpc_is_method_allowed("alias_of_alias", 3), -ENOENT);
 }
 
-/* --- bytes that mean harm
- * ---------------------------------------------------------------------------- */
+/* --- bytes that mean harm --------------------------------------------------------------------- */
 
 static uint64_t g_seed;
 

@@ -33,8 +33,7 @@ seed_begin(const char *what)
 	fflush(stdout);
 }
 
-/* --- pollers -----------------------------------------------------------------------------------
- */
+/* --- pollers ---------------------------------------------------------------------------------- */
 
 #define POLLERS 64
 
@@ -198,8 +197,7 @@ pollers_follow_their_model(void)
 	spdk_thread_lib_fini();
 }
 
-/* --- messages ----------------------------------------------------------------------------------
- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 /* Senders number what they send to each target; targets expect each sender's next number. A target
  * that is taken is polled "here", where the fast path applies; one that is not is polled elsewhere.
@@ -301,8 +299,7 @@ messages_follow_their_model(void)
 	spdk_thread_lib_fini();
 }
 
-/* --- the heap ----------------------------------------------------------------------------------
- */
+/* --- the heap --------------------------------------------------------------------------------- */
 
 static void
 the_heap_is_in_order(void)

@@ -33,8 +33,7 @@
 
 static char g_root[] = "/tmp/cal-client-XXXXXX";
 
-/* --- in place of core/env/env_secondary.c ------------------------------------------------------
- */
+/* --- in place of core/env/env_secondary.c ----------------------------------------------------- */
 
 int __wrap_rte_service_init(void);
 int __wrap_rte_service_start_with_defaults(void);
@@ -72,8 +71,7 @@ env_secondary_init(const char *template_dir, const char *private_dir, char *err,
 	return g_env_rc;
 }
 
-/* --- a primary ---------------------------------------------------------------------------------
- */
+/* --- a primary -------------------------------------------------------------------------------- */
 
 static struct link *_Atomic g_link;
 static atomic_bool g_serve_end;
@@ -268,8 +266,7 @@ attached_client(unsigned spin_us)
 	return client;
 }
 
-/* --- connecting --------------------------------------------------------------------------------
- */
+/* --- connecting ------------------------------------------------------------------------------- */
 
 static void
 expect_failure(int rc, const char *text)
@@ -446,8 +443,7 @@ inherited_socket(void)
 	unsetenv("CAL_INSTANCE");
 }
 
-/* --- calling -----------------------------------------------------------------------------------
- */
+/* --- calling ---------------------------------------------------------------------------------- */
 
 static void
 calls(void)
@@ -601,8 +597,7 @@ pipelines(void)
 	primary_stop();
 }
 
-/* --- ends --------------------------------------------------------------------------------------
- */
+/* --- ends ------------------------------------------------------------------------------------- */
 
 static void
 primary_asks_to_stop(void)

@@ -370,8 +370,7 @@ buffer_ownership(void)
 	CHECK_EQ(len, 0);
 }
 
-/* --- against msgpack-c ---------------------------------------------------------------------------
- */
+/* --- against msgpack-c ------------------------------------------------------------------------ */
 
 static void
 write_random(struct codec_buf *buf, unsigned depth)
@@ -589,8 +588,7 @@ msgpack_c_writes_we_read(void)
 	}
 }
 
-/* --- bytes that mean harm ------------------------------------------------------------------------
- */
+/* --- bytes that mean harm --------------------------------------------------------------------- */
 
 static void
 mutate(uint8_t *bytes, size_t *len)

@@ -436,8 +436,7 @@ random_traffic(void)
 	pair_close(&p);
 }
 
-/* --- a peer that writes where it wants ----------------------------------------------------------
- */
+/* --- a peer that writes where it wants -------------------------------------------------------- */
 
 struct scribbler {
 	uint8_t *memory;
