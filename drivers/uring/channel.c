@@ -23,7 +23,7 @@
 #define REAP_BATCH 64
 /* Without O_DIRECT the kernel copies while we wait for the system call to return. More than this a
  * poll is left to its workers; copying it takes about 100 us. */
-#define INLINE_BYTES (512u * 1024)
+#define INLINE_BYTES (512ul * 1024)
 /* At most so often are the reactors asked to enter the kernel. */
 #define KICK_PERIOD_US 100
 

@@ -370,6 +370,7 @@ void
 uring_disk_create(const struct uring_options *options, uring_create_cb cb, void *arg)
 {
 	struct create *create = calloc(1, sizeof(*create));
+	int rc;
 
 	if (create == NULL) {
 		cb(arg, -ENOMEM, spdk_strerror(ENOMEM));
@@ -379,10 +380,12 @@ uring_disk_create(const struct uring_options *options, uring_create_cb cb, void 
 	create->spare = spdk_min(spdk_max(1u, spdk_env_get_core_count()), MAX_SPARE);
 	create->cb = cb;
 	create->arg = arg;
-	create->rc = create_begin(create, options);
-	if (create->rc == 0) {
+	/* From a success on, what `create` holds is the control pthread's. */
+	rc = create_begin(create, options);
+	if (rc == 0) {
 		g_uring.creating++;
 	} else {
+		create->rc = rc;
 		create_end(create);
 	}
 }

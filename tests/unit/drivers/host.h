@@ -17,6 +17,11 @@
 #include "spdk/log.h"
 #include "spdk/util.h"
 
+/* I/O that there can be at a time. */
+#ifndef HOST_IO_POOL
+#define HOST_IO_POOL 64
+#endif
+
 static struct spdk_thread *g_app;
 
 /* --- memory ----------------------------------------------------------------------------------- */
@@ -333,7 +338,7 @@ host_start(void)
 	fake_thread("app_thread");
 	spdk_set_thread(g_app);
 	spdk_bdev_get_opts(&opts, sizeof(opts));
-	opts.bdev_io_pool_size = 64;
+	opts.bdev_io_pool_size = HOST_IO_POOL;
 	opts.bdev_io_cache_size = 8;
 	if (spdk_bdev_set_opts(&opts) != 0) {
 		return 1;

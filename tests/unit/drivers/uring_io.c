@@ -10,7 +10,7 @@
 
 #include <linux/falloc.h>
 
-#define BLOCK 512u
+#define BLOCK 512ul
 
 static struct spdk_bdev g_bdev = { .blocklen = BLOCK };
 static char g_data[64 * BLOCK];
@@ -92,7 +92,7 @@ three_vectors(void)
 
 	make(SPDK_BDEV_IO_TYPE_WRITE, 4, 12);
 	for (i = 0; i < 3; i++) {
-		g_iovs[i].iov_base = g_data + 16 * i * BLOCK;
+		g_iovs[i].iov_base = g_data + BLOCK * 16 * (unsigned)i;
 		g_iovs[i].iov_len = 4 * BLOCK;
 	}
 	g_io->u.bdev.iovcnt = 3;
