@@ -20,13 +20,6 @@ if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\e[1m' plain=$'\e[0m'; else b
 step() { printf '%s%s%s\n' "$bold" "$*" "$plain"; }
 fail() { printf 'demo: %s\n' "$*" >&2; exit 1; }
 ctl()  { "$bin/calctl" -i $id "$@"; }
-# One value of a line of JSON: json FILE 'path.to.key'
-json() { python3 -c 'import json,sys
-v = json.load(open(sys.argv[1]))
-for k in sys.argv[2].split("."): v = v[int(k)] if isinstance(v, list) else v[k]
-print(v)' "$1" "$2"; }
-service_pid() { ctl --json service list | python3 -c 'import json,sys
-print(next(s["pid"] for s in json.load(sys.stdin) if s["name"] == sys.argv[1]))' "$1"; }
 now_ms() { echo $(( $(date +%s%N) / 1000000 )); }
 
 finish() {
@@ -53,7 +46,8 @@ cpus=$(nproc --all)
 mask=$(printf '0x%x' $((1 << (cpus - 1))))
 
 step "1. set-up (scripts/setup.sh config; undone at the end)"
-"$root/scripts/setup.sh" config -s 512 --no-pci | sed 's/^/   /'
+"$root/scripts/setup.sh" config -s 512 --no-pci >"$work/setup" || fail "$(tail -n 1 "$work/setup")"
+sed 's/^/   /' "$work/setup"
 
 truncate -s 256M "$work/disk.img"
 cat >"$work/demo.json" <<JSON
@@ -77,36 +71,45 @@ file_job=$!
 ctl --json perf Malloc0 -w randrw -q 8 -o 4096 -t "$secs" --verify >"$work/malloc.json" 2>"$work/malloc.err" &
 malloc_job=$!
 sleep 1
-kills=0
-end=$(( $(now_ms) + secs * 1000 - 3000 ))
-while [ "$(now_ms)" -lt "$end" ]; do
-    for name in rpcd confd; do
-        pid=$(service_pid $name)
-        [ "$pid" -gt 0 ] || continue
-        t0=$(now_ms)
-        kill -KILL "$pid"
-        kills=$((kills + 1))
-        back=
-        for _ in $(seq 200); do
-            pid2=$(service_pid $name)
-            if [ "$pid2" -gt 0 ] && [ "$pid2" -ne "$pid" ]; then
-                if [ $name = confd ] || python3 - "$socket" <<'PY' 2>/dev/null
-import json, socket, sys
-s = socket.socket(socket.AF_UNIX); s.settimeout(1); s.connect(sys.argv[1])
-s.sendall(b'{"jsonrpc":"2.0","id":1,"method":"spdk_get_version"}')
-sys.exit(0 if "result" in json.loads(s.recv(65536)) else 1)
+# Each is killed twice; how long it is away is measured by calls on the socket (rpcd) and by the state
+# file (confd).
+python3 - "$bin/calctl" $id "$socket" <<'PY' || fail "a control process did not come back"
+import json, os, signal, socket, subprocess, sys, time
+
+calctl, instance, path = sys.argv[1:]
+
+def service(name):
+    out = subprocess.run([calctl, "-i", instance, "--json", "service", "list"], capture_output=True, check=True).stdout
+    return next(s for s in json.loads(out) if s["name"] == name)
+
+def answers():
+    try:
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(1)
+            s.connect(path)
+            s.sendall(b'{"jsonrpc":"2.0","id":1,"method":"spdk_get_version"}')
+            return b'"result"' in s.recv(65536)
+    except OSError:
+        return False
+
+for name in ("rpcd", "confd") * 2:
+    old = service(name)["pid"]
+    begin = time.monotonic()
+    os.kill(old, signal.SIGKILL)
+    while True:
+        if name != "rpcd" or answers():
+            took = time.monotonic() - begin
+            now = service(name)
+            if now["pid"] not in (0, old) and now["state"] == "running":
+                break
+        if time.monotonic() - begin > 3:
+            sys.exit(1)
+        time.sleep(0.002)
+    print("   kill -9 cal-%-5s  pid %-7d → pid %-7d %s again after %4.0f ms" %
+          (name, old, now["pid"], "answers" if name == "rpcd" else "runs   ", took * 1000), flush=True)
+    time.sleep(0.5)
 PY
-                then back=$(( $(now_ms) - t0 )); break; fi
-            fi
-            sleep 0.01
-        done
-        [ -n "$back" ] || fail "cal-$name did not come back within 2 s"
-        printf '   kill -9 cal-%-5s pid %-6d → pid %-6d %s again after %d ms\n' $name "$pid" "$pid2" \
-            "$([ $name = rpcd ] && echo answers || echo runs)" "$back"
-    done
-    [ $kills -lt 6 ] || break
-    sleep 0.5
-done
+for what in reactors threads pollers; do ctl $what >"$work/$what"; done
 rc=0
 wait $file_job || rc=1
 wait $malloc_job || rc=1
@@ -127,12 +130,14 @@ done
 step "4. calctl service restart all"
 ctl service restart all | sed 's/^/   /'
 
-step "5. calctl reactors, threads, pollers"
-for what in reactors threads pollers; do ctl $what | sed 's/^/   /'; done
+step "5. calctl reactors, threads, pollers (as of the middle of it)"
+for what in reactors threads pollers; do sed 's/^/   /' "$work/$what"; done
 
 step "6. calctl stop"
+services=$(ctl --json service list | python3 -c 'import json,sys; print(*(s["pid"] for s in json.load(sys.stdin) if s["pid"]))')
 ctl stop | sed 's/^/   /'
 wait $primary && primary= || fail "the primary ended with status $?"
-left=$(ls /dev/hugepages 2>/dev/null; ls -d /run/calandria/$id 2>/dev/null; pgrep -x 'cal-rpcd|cal-confd|cal-mond' || true)
+left=$(ls -d /run/calandria/$id "$socket" 2>/dev/null || true)
+for pid in $services; do ! kill -0 "$pid" 2>/dev/null || left="$left process $pid"; done
 [ -z "$left" ] || fail "left behind: $left"
-step "$kills kills, 0 I/O errors, 0 wrong bytes, nothing left behind."
+step "4 kills, 0 I/O errors, 0 wrong bytes, nothing left behind."
