@@ -29,4 +29,7 @@ struct malloc_params {
 /** Create and register one. App thread. Returns 0, -EINVAL, -EEXIST, -ENOMEM; *bdev is set on 0. */
 int malloc_create(const struct malloc_params *params, struct spdk_bdev **bdev);
 
+/** What such a device takes, for messages. */
+uint64_t malloc_megabytes(const struct malloc_params *params);
+
 #endif

@@ -9,6 +9,7 @@
 #include "drivers/malloc/malloc.h"
 #include "spdk/env.h"
 #include "spdk/rpc.h"
+#include "spdk/string.h"
 #include "spdk/util.h"
 
 static const struct spdk_json_object_decoder create_decoders[] = {
@@ -41,7 +42,13 @@ bdev_malloc_create(struct spdk_jsonrpc_request *request, const struct spdk_json_
 	if (spdk_json_decode_object(params, create_decoders, SPDK_COUNTOF(create_decoders), &p) !=
 	    0) {
 		bdev_rpc_decode_failed(request);
-	} else if ((rc = malloc_create(&p, &bdev)) != 0) {
+	} else if ((rc = malloc_create(&p, &bdev)) == -ENOMEM) {
+		spdk_jsonrpc_send_error_response_fmt(
+			request, rc,
+			"%s: the device needs %" PRIu64
+			" MB of the primary's memory, and there is not so much free",
+			spdk_strerror(ENOMEM), malloc_megabytes(&p));
+	} else if (rc != 0) {
 		bdev_rpc_failed(request, rc);
 	} else {
 		bdev_rpc_created(request, spdk_bdev_get_name(bdev));

@@ -152,6 +152,19 @@ spdk_jsonrpc_send_error_response(struct spdk_jsonrpc_request *request, int error
 }
 
 void
+spdk_jsonrpc_send_error_response_fmt(struct spdk_jsonrpc_request *request, int error,
+                                     const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	g_answer.count++;
+	g_answer.error = error;
+	vsnprintf(g_answer.text, sizeof(g_answer.text), format, args);
+	va_end(args);
+}
+
+void
 spdk_rpc_register_method(const char *method, spdk_rpc_method_handler func, uint32_t state_mask)
 {
 	/* Before main(): nothing can be checked yet. */

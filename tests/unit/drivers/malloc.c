@@ -9,18 +9,22 @@
 #include "drivers/malloc/malloc_rpc.c"
 #include "ipc/gate/control.h"
 
-/* The control pthread that gives memory back: later than the caller goes on. */
+/* The control pthread that gives memory back: later than the caller goes on, and when g_hold is
+ * set, not before posts_run(). */
 static void (*g_post_fn[16])(void *arg);
 static void *g_post_arg[16];
 static unsigned g_posts;
 static int g_post_rc;
+static bool g_hold;
 
 int
 control_post(void (*fn)(void *arg), void *arg)
 {
-	if (g_post_rc == 0) {
+	if (g_post_rc == 0 && g_hold) {
 		g_post_fn[g_posts] = fn;
 		g_post_arg[g_posts++] = arg;
+	} else if (g_post_rc == 0) {
+		spdk_thread_send_msg(g_app, fn, arg);
 	}
 	return g_post_rc;
 }
@@ -32,6 +36,7 @@ posts_run(void)
 		g_posts--;
 		g_post_fn[g_posts](g_post_arg[g_posts]);
 	}
+	settle();
 }
 
 static void
@@ -50,13 +55,10 @@ create_and_delete(void)
 	CHECK_EQ(spdk_bdev_get_block_size(bdev), 4096);
 	CHECK_EQ(spdk_bdev_get_numa_id(bdev), SPDK_ENV_NUMA_ID_ANY);
 	CHECK_EQ(g_mem_numa_id, SPDK_ENV_NUMA_ID_ANY);
-	CHECK_EQ(g_mem_used, before + 1);
+	CHECK_EQ(g_mem_used, before + 4);
 	CHECK_EQ(call(bdev_malloc_delete, "{'name':'M'}"), 0);
 	CHECK_STR(g_answer.text, "true");
 	CHECK(spdk_bdev_get_by_name("M") == NULL);
-	/* The memory is cleared by another thread, not on the reactor. */
-	CHECK_EQ(g_mem_used, before + 1);
-	posts_run();
 	CHECK_EQ(g_mem_used, before);
 	CHECK_EQ(call(bdev_malloc_delete, "{'name':'M'}"), -ENODEV);
 
@@ -70,6 +72,34 @@ create_and_delete(void)
 	CHECK_EQ(call(bdev_malloc_delete, "{'name':'M'}"), 0);
 	g_post_rc = 0;
 	CHECK_EQ(g_mem_used, before);
+}
+
+/* Who hears that a device is gone may count on its memory. It is given back by another thread: DPDK
+ * clears it. */
+static void
+gone_means_free(void)
+{
+	int before = g_mem_used;
+	struct spdk_json_val *values;
+	char text[] = "{\"name\":\"M\"}";
+
+	CHECK_EQ(call(bdev_malloc_create, "{'name':'M','num_blocks':8,'block_size':512}"), 0);
+	g_hold = true;
+	values = parse(text);
+	memset(&g_answer, 0, sizeof(g_answer));
+	bdev_malloc_delete(NULL, values);
+	settle();
+	CHECK_EQ(g_posts, 1);
+	CHECK_EQ(g_answer.count, 0);
+	CHECK_EQ(g_mem_used, before + 1);
+	/* Its name is free already. */
+	CHECK(spdk_bdev_get_by_name("M") == NULL);
+	posts_run();
+	CHECK_EQ(g_mem_used, before);
+	CHECK_EQ(g_answer.count, 1);
+	CHECK_STR(g_answer.text, "true");
+	g_hold = false;
+	free(values);
 }
 
 static void
@@ -174,6 +204,12 @@ out_of_memory(void)
 	CHECK_EQ(call(bdev_malloc_create,
 	              "{'name':'M','num_blocks':8,'block_size':512,'md_size':8}"),
 	         -ENOMEM);
+	CHECK(said_once("-s", "M"));
+	/* Enough for the first two megabytes of three. */
+	g_mem_left = 2;
+	CHECK_EQ(call(bdev_malloc_create, "{'name':'M','num_blocks':6144,'block_size':512}"),
+	         -ENOMEM);
+	CHECK(strstr(g_answer.text, "needs 4 MB") != NULL);
 	CHECK(said_once("-s", "M"));
 	g_mem_left = -1;
 	posts_run();
@@ -332,6 +368,33 @@ unmap_and_zeroes(void)
 	gone();
 }
 
+/* The memory is in pieces of 1 MiB: a block, a vector and a clearing that lie across two. */
+static void
+across_chunks(void)
+{
+	static uint8_t in[6 * 576], out[6 * 576];
+	uint64_t first = (1u << 20) / 576 - 2;
+	struct iovec iovs[] = { { out, 100 }, { out + 100, sizeof(out) - 100 } };
+	struct spdk_bdev *bdev;
+
+	make("{'name':'M','num_blocks':4096,'block_size':512,'md_size':64,'md_interleave':true}");
+	bdev = spdk_bdev_desc_get_bdev(g_desc);
+	CHECK_EQ(bdev->max_unmap, (256u << 10) / 576);
+	fill(out, sizeof(out), 11);
+	CHECK(io_ends(spdk_bdev_writev_blocks(g_desc, g_ch, iovs, 2, first, 6, io_done, NULL)));
+	CHECK(io_ends(spdk_bdev_read_blocks(g_desc, g_ch, in, first, 6, io_done, NULL)));
+	CHECK_EQ(memcmp(in, out, sizeof(in)), 0);
+	CHECK(io_ends(spdk_bdev_unmap_blocks(g_desc, g_ch, first + 1, 3, io_done, NULL)));
+	CHECK(io_ends(spdk_bdev_read_blocks(g_desc, g_ch, in, first, 6, io_done, NULL)));
+	memset(out + 576, 0, 3ul * 576);
+	CHECK_EQ(memcmp(in, out, sizeof(in)), 0);
+	/* The whole device, in many pieces. */
+	CHECK(io_ends(spdk_bdev_unmap_blocks(g_desc, g_ch, 0, 4096, io_done, NULL)));
+	CHECK(io_ends(spdk_bdev_read_blocks(g_desc, g_ch, in, first, 6, io_done, NULL)));
+	CHECK(all_are(in, sizeof(in), 0));
+	gone();
+}
+
 static void
 metadata_separate(void)
 {
@@ -426,6 +489,7 @@ left_to_the_end(void)
 
 static const struct test_case cases[] = {
 	TEST(create_and_delete),
+	TEST(gone_means_free),
 	TEST(params_are_checked),
 	TEST(bad_formats),
 	TEST(names),
@@ -435,6 +499,7 @@ static const struct test_case cases[] = {
 	TEST(read_and_write),
 	TEST(vectors),
 	TEST(unmap_and_zeroes),
+	TEST(across_chunks),
 	TEST(metadata_separate),
 	TEST(metadata_interleaved),
 	TEST(boundary),
