@@ -21,7 +21,8 @@
 static int
 connect_monitor(int instance, int timeout_ms)
 {
-	struct timeval limit = { .tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000 };
+	struct timeval limit = { .tv_sec = timeout_ms / 1000,
+		                 .tv_usec = (suseconds_t)(timeout_ms % 1000) * 1000 };
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	char path[CAL_PATH_MAX];
 	int fd, rc;
@@ -30,7 +31,7 @@ connect_monitor(int instance, int timeout_ms)
 	if (rc != 0 || strlen(path) >= sizeof(addr.sun_path)) {
 		return -ENAMETOOLONG;
 	}
-	strcpy(addr.sun_path, path);
+	memcpy(addr.sun_path, path, strlen(path) + 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0) {
 		return -errno;

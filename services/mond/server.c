@@ -181,7 +181,7 @@ server_start(uv_loop_t *loop, const char *path, server_handle_fn handle)
 	if (strlen(path) >= sizeof(g_path)) {
 		return -ENAMETOOLONG;
 	}
-	strcpy(g_path, path);
+	memcpy(g_path, path, strlen(path) + 1);
 	g_handle = handle;
 	rc = uv_pipe_init(loop, &g_listener, 0);
 	if (rc != 0) {
