@@ -30,7 +30,7 @@
 #define BDEV_NUM_ERROR_STATUS (-SPDK_MIN_BDEV_IO_STATUS)
 /* Most I/O that one unmap, write-zeroes or emulated write-zeroes is worked on by at a time. */
 #define BDEV_SPLIT_BATCH   8
-#define BDEV_ZERO_BUF_SIZE (256 * 1024)
+#define BDEV_ZERO_BUF_SIZE (256u << 10)
 #define BDEV_BUF_ALIGN     4096
 
 struct spdk_bdev_io_error_stat {

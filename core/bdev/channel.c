@@ -21,9 +21,8 @@ bdev_mgmt_channel_create(void *io_device, void *ctx)
 	rc = bdev_io_cache_fill(mgmt);
 	if (rc != 0) {
 		SPDK_ERRLOG("thread %s: fewer than %u bdev_io are left for its cache; raise "
-			    "bdev_io_pool_size or lower bdev_io_cache_size (bdev_set_options)\n",
-			    spdk_thread_get_name(mgmt->thread),
-			    g_bdev_mgr.opts.bdev_io_cache_size);
+		            "bdev_io_pool_size or lower bdev_io_cache_size (bdev_set_options)\n",
+		            spdk_thread_get_name(mgmt->thread), g_bdev_mgr.opts.bdev_io_cache_size);
 		return rc;
 	}
 	bdev_buf_cache_init(mgmt);
@@ -167,7 +166,8 @@ bdev_channel_abort_queued(struct spdk_bdev_channel *ch)
 	}
 }
 
-/* --- walking ----------------------------------------------------------------------------------- */
+/* --- walking -----------------------------------------------------------------------------------
+ */
 
 struct spdk_bdev_channel_iter {
 	spdk_bdev_for_each_channel_msg fn;
@@ -203,7 +203,7 @@ spdk_bdev_for_each_channel_continue(struct spdk_bdev_channel_iter *iter, int sta
 
 void
 spdk_bdev_for_each_channel(struct spdk_bdev *bdev, spdk_bdev_for_each_channel_msg fn, void *ctx,
-			   spdk_bdev_for_each_channel_done done)
+                           spdk_bdev_for_each_channel_done done)
 {
 	struct spdk_bdev_channel_iter *iter = calloc(1, sizeof(*iter));
 

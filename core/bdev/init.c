@@ -100,7 +100,7 @@ pool_create(void)
 	                                   SPDK_ENV_NUMA_ID_ANY, SPDK_MALLOC_DMA);
 	if (g_bdev_mgr.zero_buf == NULL) {
 		SPDK_ERRLOG(
-			"no %d KiB of pinned memory for the block layer; start with a larger -s\n",
+			"no %u KiB of pinned memory for the block layer; start with a larger -s\n",
 			BDEV_ZERO_BUF_SIZE / 1024);
 		bdev_io_pool_destroy();
 		return -ENOMEM;

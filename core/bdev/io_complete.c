@@ -16,7 +16,7 @@
 #define NOMEM_RETRY_US 1000
 /* I/O that must have ended since the last NOMEM before it is worth trying again, if so much is
  * under way: it keeps a full device from being asked for every slot that comes free. */
-#define NOMEM_HYSTERESIS 8
+#define NOMEM_HYSTERESIS UINT64_C(8)
 
 static void
 nomem_retry(struct bdev_shared *shared)

@@ -46,7 +46,7 @@ bdev_io_pool_create(uint32_t count, uint32_t cache_size, size_t ctx_size)
 		g_pool.base = NULL;
 		return -ENOMEM;
 	}
-	g_pool.stack = calloc(count, sizeof(*g_pool.stack));
+	g_pool.stack = calloc(count, sizeof(struct spdk_bdev_io *));
 	if (g_pool.stack == NULL) {
 		munmap(g_pool.base, g_pool.map_size);
 		g_pool.base = NULL;

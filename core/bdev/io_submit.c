@@ -273,9 +273,7 @@ spdk_bdev_writev_blocks_with_md(struct spdk_bdev_desc *desc, struct spdk_io_chan
 /* --- with options ------------------------------------------------------------------------------
  */
 
-#define EXT_HAS(opts, field) \
-	((opts) != NULL &&   \
-	 (opts)->size >= offsetof(struct spdk_bdev_ext_io_opts, field) + sizeof((opts)->field))
+#define EXT_HAS(opts, field) ((opts) != NULL && SPDK_FIELD_VALID(opts, field))
 
 static int
 rw_submit_ext(struct spdk_bdev_desc *desc, struct spdk_io_channel *io_ch,

@@ -87,13 +87,13 @@ spdk_notify_send(const char *type, const char *ctx)
 
 uint64_t
 spdk_notify_foreach_event(uint64_t start_idx, uint64_t max, spdk_notify_foreach_event_cb cb_fn,
-			  void *ctx)
+                          void *ctx)
 {
 	uint64_t index, calls = 0;
 
 	pthread_mutex_lock(&g_notify.lock);
 	index = g_notify.next > NUM_EVENTS ? spdk_max(start_idx, g_notify.next - NUM_EVENTS)
-					   : start_idx;
+	                                   : start_idx;
 	for (; index < g_notify.next && calls < max; index++) {
 		calls++;
 		if (cb_fn(index, &g_notify.events[index % NUM_EVENTS], ctx) != 0) {

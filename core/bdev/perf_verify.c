@@ -151,7 +151,7 @@ block_check(struct perf_verify *verify, uint64_t lba, uint32_t generation, uint8
 	verify->first.lba = lba;
 	explain(verify, lba, generation, header, crc_good, verify->first.reason,
 	        sizeof(verify->first.reason));
-	expected = malloc(verify->block_size);
+	expected = calloc(1, verify->block_size);
 	if (expected == NULL) {
 		return false;
 	}

@@ -36,10 +36,10 @@ spdk_bdev_get_numa_id(struct spdk_bdev *bdev)
 	return bdev->numa.id_valid ? bdev->numa.id : SPDK_ENV_NUMA_ID_ANY;
 }
 
-#define GETTER(type, what, value)                                                                  \
-	type spdk_bdev_##what(const struct spdk_bdev *bdev)                                        \
-	{                                                                                          \
-		return (value);                                                                    \
+#define GETTER(type, what, value)                           \
+	type spdk_bdev_##what(const struct spdk_bdev *bdev) \
+	{                                                   \
+		return (value);                             \
 	}
 
 GETTER(uint32_t, get_block_size, bdev->blocklen)
@@ -79,7 +79,7 @@ uint64_t
 spdk_bdev_get_zone_id(const struct spdk_bdev *bdev, uint64_t offset_blocks)
 {
 	return bdev->zone_size != 0 ? offset_blocks - offset_blocks % bdev->zone_size
-				    : offset_blocks;
+	                            : offset_blocks;
 }
 
 union spdk_bdev_nvme_ctratt
@@ -108,7 +108,8 @@ spdk_bdev_is_dif_check_enabled(const struct spdk_bdev *bdev, enum spdk_dif_check
 	return false;
 }
 
-/* --- types of I/O ------------------------------------------------------------------------------ */
+/* --- types of I/O ------------------------------------------------------------------------------
+ */
 
 static const char *const g_io_type_names[BDEV_NUM_IO_TYPES] = {
 	[SPDK_BDEV_IO_TYPE_READ] = "read",
@@ -163,14 +164,14 @@ spdk_bdev_io_type_supported(struct spdk_bdev *bdev, enum spdk_bdev_io_type io_ty
 	/* A device that writes can be made to write zeroes. */
 	return bdev_type_supported(bdev, io_type) ||
 	       (io_type == SPDK_BDEV_IO_TYPE_WRITE_ZEROES &&
-		bdev_type_supported(bdev, SPDK_BDEV_IO_TYPE_WRITE));
+	        bdev_type_supported(bdev, SPDK_BDEV_IO_TYPE_WRITE));
 }
 
 const char *
 spdk_bdev_get_qos_rpc_type(enum spdk_bdev_qos_rate_limit_type type)
 {
 	static const char *const names[] = { "rw_ios_per_sec", "rw_mbytes_per_sec",
-					     "r_mbytes_per_sec", "w_mbytes_per_sec" };
+		                             "r_mbytes_per_sec", "w_mbytes_per_sec" };
 
 	return (unsigned)type < SPDK_COUNTOF(names) ? names[type] : NULL;
 }
@@ -179,6 +180,6 @@ int
 spdk_bdev_dump_info_json(struct spdk_bdev *bdev, struct spdk_json_write_ctx *w)
 {
 	return bdev->fn_table->dump_info_json != NULL
-		       ? bdev->fn_table->dump_info_json(bdev->ctxt, w)
-		       : 0;
+	               ? bdev->fn_table->dump_info_json(bdev->ctxt, w)
+	               : 0;
 }

@@ -27,9 +27,10 @@ name_compare(struct spdk_bdev_name *a, struct spdk_bdev_name *b)
 	return strcmp(a->name, b->name);
 }
 RB_GENERATE_INTERNAL(bdev_name_tree, spdk_bdev_name, node, name_compare,
-		     static __attribute__((unused)))
+                     static __attribute__((unused)))
 
-/* --- names ------------------------------------------------------------------------------------- */
+/* --- names -------------------------------------------------------------------------------------
+ */
 
 struct spdk_bdev *
 bdev_find(const char *name)
@@ -138,7 +139,8 @@ spdk_bdev_get_aliases(const struct spdk_bdev *bdev)
 	return &bdev->aliases;
 }
 
-/* --- finding ----------------------------------------------------------------------------------- */
+/* --- finding -----------------------------------------------------------------------------------
+ */
 
 struct spdk_bdev *
 spdk_bdev_get_by_name(const char *bdev_name)
@@ -272,7 +274,8 @@ spdk_for_each_bdev_by_name(void *ctx, spdk_for_each_bdev_fn fn, const char **nam
 	return 0;
 }
 
-/* --- registering ------------------------------------------------------------------------------- */
+/* --- registering -------------------------------------------------------------------------------
+ */
 
 static int
 check(const struct spdk_bdev *bdev)
@@ -344,7 +347,7 @@ add_names(struct spdk_bdev *bdev)
 	if (rc != 0) {
 		if (rc == -EEXIST) {
 			SPDK_ERRLOG("%s: a block device of that name or alias exists already\n",
-				    bdev->name);
+			            bdev->name);
 		}
 		return rc;
 	}
@@ -356,7 +359,7 @@ add_names(struct spdk_bdev *bdev)
 	if (rc != 0) {
 		if (rc == -EEXIST) {
 			SPDK_ERRLOG("%s: a block device with the UUID %s exists already\n",
-				    bdev->name, uuid);
+			            bdev->name, uuid);
 		}
 		bdev_name_del(&bdev->internal.bdev_name);
 	}
@@ -388,7 +391,7 @@ spdk_bdev_register(struct spdk_bdev *bdev)
 		return rc;
 	}
 	spdk_io_device_register(bdev_io_device(bdev), bdev_channel_create, bdev_channel_destroy,
-				sizeof(struct spdk_bdev_channel), bdev->name);
+	                        sizeof(struct spdk_bdev_channel), bdev->name);
 	spdk_spin_lock(&g_bdev_mgr.spinlock);
 	bdev->internal.status = SPDK_BDEV_STATUS_READY;
 	TAILQ_INSERT_TAIL(&g_bdev_mgr.bdevs, bdev, internal.link);

@@ -52,7 +52,7 @@ thaw_done(struct spdk_bdev *bdev, void *ctx, int rc)
 
 static void
 thaw_channel(struct spdk_bdev_channel_iter *i, struct spdk_bdev *bdev, struct spdk_io_channel *ch,
-	     void *ctx)
+             void *ctx)
 {
 	((struct spdk_bdev_channel *)spdk_io_channel_get_ctx(ch))->flags &=
 		~BDEV_CH_RESET_IN_PROGRESS;
@@ -91,7 +91,8 @@ to_module(struct spdk_bdev_io *io)
 	io->bdev->fn_table->submit_request(io->internal.ch->module_ch, io);
 }
 
-/* --- waiting for I/O that ends by itself ------------------------------------------------------- */
+/* --- waiting for I/O that ends by itself -------------------------------------------------------
+ */
 
 static int
 drain_poll(void *arg)
@@ -105,7 +106,7 @@ drain_poll(void *arg)
 
 static void
 drain_channel(struct spdk_bdev_channel_iter *i, struct spdk_bdev *bdev,
-	      struct spdk_io_channel *io_ch, void *ctx)
+              struct spdk_io_channel *io_ch, void *ctx)
 {
 	struct spdk_bdev_channel *ch = spdk_io_channel_get_ctx(io_ch);
 
@@ -134,11 +135,12 @@ drain_check(struct spdk_bdev_io *io)
 	spdk_bdev_for_each_channel(io->bdev, drain_channel, io, drain_checked);
 }
 
-/* --- freezing ---------------------------------------------------------------------------------- */
+/* --- freezing ----------------------------------------------------------------------------------
+ */
 
 static void
 freeze_channel(struct spdk_bdev_channel_iter *i, struct spdk_bdev *bdev,
-	       struct spdk_io_channel *io_ch, void *ctx)
+               struct spdk_io_channel *io_ch, void *ctx)
 {
 	struct spdk_bdev_channel *ch = spdk_io_channel_get_ctx(io_ch);
 
@@ -173,7 +175,7 @@ reset_start(void *arg)
 
 int
 spdk_bdev_reset(struct spdk_bdev_desc *desc, struct spdk_io_channel *io_ch,
-		spdk_bdev_io_completion_cb cb, void *cb_arg)
+                spdk_bdev_io_completion_cb cb, void *cb_arg)
 {
 	struct spdk_bdev *bdev = desc->bdev;
 	struct spdk_bdev_channel *ch = spdk_io_channel_get_ctx(io_ch);

@@ -12,7 +12,8 @@
 
 #define DECODE_FAILED "spdk_json_decode_object failed"
 
-/* --- bdev_set_options -------------------------------------------------------------------------- */
+/* --- bdev_set_options --------------------------------------------------------------------------
+ */
 
 static const struct spdk_json_object_decoder set_options_decoders[] = {
 	{ "bdev_io_pool_size", offsetof(struct spdk_bdev_opts, bdev_io_pool_size),
@@ -34,24 +35,24 @@ rpc_bdev_set_options(struct spdk_jsonrpc_request *request, const struct spdk_jso
 
 	spdk_bdev_get_opts(&opts, sizeof(opts));
 	if (params != NULL && spdk_json_decode_object(params, set_options_decoders,
-						      SPDK_COUNTOF(set_options_decoders), &opts)) {
+	                                              SPDK_COUNTOF(set_options_decoders), &opts)) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
-						 "Invalid parameters");
+		                                 "Invalid parameters");
 		return;
 	}
 	if (spdk_bdev_set_opts(&opts) != 0) {
-		spdk_jsonrpc_send_error_response_fmt(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
-						     "Pool size %" PRIu32
-						     " too small for cache size %" PRIu32,
-						     opts.bdev_io_pool_size,
-						     opts.bdev_io_cache_size);
+		spdk_jsonrpc_send_error_response_fmt(
+			request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
+			"Pool size %" PRIu32 " too small for cache size %" PRIu32,
+			opts.bdev_io_pool_size, opts.bdev_io_cache_size);
 		return;
 	}
 	spdk_jsonrpc_send_bool_response(request, true);
 }
 SPDK_RPC_REGISTER("bdev_set_options", rpc_bdev_set_options, SPDK_RPC_STARTUP)
 
-/* --- bdev_get_bdevs ---------------------------------------------------------------------------- */
+/* --- bdev_get_bdevs ----------------------------------------------------------------------------
+ */
 
 static void
 dump_sizes(struct spdk_json_write_ctx *w, struct spdk_bdev *bdev)
@@ -59,14 +60,14 @@ dump_sizes(struct spdk_json_write_ctx *w, struct spdk_bdev *bdev)
 	spdk_json_write_named_uint32(w, "block_size", spdk_bdev_get_data_block_size(bdev));
 	spdk_json_write_named_uint64(w, "num_blocks", bdev->blockcnt);
 	spdk_json_write_named_uint32(w, "preferred_write_alignment",
-				     bdev->preferred_write_alignment);
+	                             bdev->preferred_write_alignment);
 	spdk_json_write_named_uint32(w, "preferred_write_granularity",
-				     bdev->preferred_write_granularity);
+	                             bdev->preferred_write_granularity);
 	spdk_json_write_named_uint32(w, "optimal_write_size", bdev->optimal_write_size);
 	spdk_json_write_named_uint32(w, "preferred_unmap_alignment",
-				     bdev->preferred_unmap_alignment);
+	                             bdev->preferred_unmap_alignment);
 	spdk_json_write_named_uint32(w, "preferred_unmap_granularity",
-				     bdev->preferred_unmap_granularity);
+	                             bdev->preferred_unmap_granularity);
 }
 
 static void
@@ -88,7 +89,7 @@ dump_protection(struct spdk_json_write_ctx *w, struct spdk_bdev *bdev)
 	spdk_json_write_named_bool(
 		w, "apptag", spdk_bdev_is_dif_check_enabled(bdev, SPDK_DIF_CHECK_TYPE_APPTAG));
 	spdk_json_write_named_bool(w, "guard",
-				   spdk_bdev_is_dif_check_enabled(bdev, SPDK_DIF_CHECK_TYPE_GUARD));
+	                           spdk_bdev_is_dif_check_enabled(bdev, SPDK_DIF_CHECK_TYPE_GUARD));
 	spdk_json_write_object_end(w);
 	spdk_json_write_named_uint32(w, "dif_pi_format", bdev->dif_pi_format);
 }
@@ -101,7 +102,7 @@ dump_io_types(struct spdk_json_write_ctx *w, struct spdk_bdev *bdev)
 	spdk_json_write_named_object_begin(w, "supported_io_types");
 	for (type = 1; type < BDEV_NUM_IO_TYPES; type++) {
 		spdk_json_write_named_bool(w, spdk_bdev_get_io_type_name(type),
-					   spdk_bdev_io_type_supported(bdev, type));
+		                           spdk_bdev_io_type_supported(bdev, type));
 	}
 	spdk_json_write_object_end(w);
 }
@@ -131,11 +132,10 @@ bdev_rpc_dump(struct spdk_json_write_ctx *w, struct spdk_bdev *bdev)
 		spdk_json_write_named_uint64(w, spdk_bdev_get_qos_rpc_type(type), 0);
 	}
 	spdk_json_write_object_end(w);
-	spdk_json_write_named_bool(w, "claimed",
-				   bdev->internal.claim_type != SPDK_BDEV_CLAIM_NONE);
+	spdk_json_write_named_bool(w, "claimed", bdev->internal.claim_type != SPDK_BDEV_CLAIM_NONE);
 	if (bdev->internal.claim_type != SPDK_BDEV_CLAIM_NONE) {
 		spdk_json_write_named_string(w, "claim_type",
-					     spdk_bdev_claim_get_name(bdev->internal.claim_type));
+		                             spdk_bdev_claim_get_name(bdev->internal.claim_type));
 	}
 	spdk_json_write_named_bool(w, "zoned", bdev->zoned);
 	if (bdev->zoned) {
@@ -220,7 +220,7 @@ static void
 get_bdevs_run(struct get_bdevs *req)
 {
 	struct spdk_bdev_open_async_opts opts = { .size = sizeof(opts),
-						  .timeout_ms = req->timeout_ms };
+		                                  .timeout_ms = req->timeout_ms };
 	struct spdk_bdev_desc *desc;
 	int rc;
 
@@ -237,7 +237,7 @@ get_bdevs_run(struct get_bdevs *req)
 	}
 	if (rc == -ENODEV && req->timeout_ms != 0) {
 		rc = spdk_bdev_open_async(req->name, false, ignore_event, NULL, &opts,
-					  get_bdevs_appeared, req);
+		                          get_bdevs_appeared, req);
 		if (rc == 0) {
 			return;
 		}
@@ -257,15 +257,15 @@ rpc_bdev_get_bdevs(struct spdk_jsonrpc_request *request, const struct spdk_json_
 	}
 	req->request = request;
 	if (params != NULL && spdk_json_decode_object(params, get_bdevs_decoders,
-						      SPDK_COUNTOF(get_bdevs_decoders), req)) {
+	                                              SPDK_COUNTOF(get_bdevs_decoders), req)) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
-						 DECODE_FAILED);
+		                                 DECODE_FAILED);
 		get_bdevs_free(req);
 		return;
 	}
 	if (req->timeout_ms != 0 && req->name == NULL) {
 		spdk_jsonrpc_send_error_response(request, -EINVAL,
-						 "\"timeout\" needs the \"name\" to wait for");
+		                                 "\"timeout\" needs the \"name\" to wait for");
 		get_bdevs_free(req);
 		return;
 	}
@@ -274,19 +274,20 @@ rpc_bdev_get_bdevs(struct spdk_jsonrpc_request *request, const struct spdk_json_
 SPDK_RPC_REGISTER("bdev_get_bdevs", rpc_bdev_get_bdevs, SPDK_RPC_RUNTIME)
 RPC_OPEN_TO_MONITOR(bdev_get_bdevs)
 
-/* --- examination ------------------------------------------------------------------------------- */
+/* --- examination -------------------------------------------------------------------------------
+ */
 
 static void
 rpc_bdev_examine(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params)
 {
 	static const struct spdk_json_object_decoder decoders[] = { { "name", 0,
-								      spdk_json_decode_string } };
+		                                                      spdk_json_decode_string } };
 	char *name = NULL;
 	int rc;
 
 	if (spdk_json_decode_object(params, decoders, SPDK_COUNTOF(decoders), &name)) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
-						 DECODE_FAILED);
+		                                 DECODE_FAILED);
 	} else {
 		rc = spdk_bdev_examine(name);
 		if (rc != 0) {
@@ -312,7 +313,7 @@ rpc_bdev_wait_for_examine(struct spdk_jsonrpc_request *request, const struct spd
 
 	if (params != NULL) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
-						 "bdev_wait_for_examine requires no parameters");
+		                                 "bdev_wait_for_examine requires no parameters");
 		return;
 	}
 	rc = spdk_bdev_wait_for_examine(examined, request);

@@ -187,7 +187,7 @@ req_open(struct iostat_req *req)
 			count++;
 		}
 	}
-	req->descs = calloc(count + 1, sizeof(*req->descs));
+	req->descs = calloc(count + 1, sizeof(struct spdk_bdev_desc *));
 	req->stat = bdev_stat_alloc();
 	if (req->descs == NULL || req->stat == NULL) {
 		return -ENOMEM;

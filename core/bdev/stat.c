@@ -62,25 +62,25 @@ bdev_stat_count(struct spdk_bdev_channel *ch, const struct spdk_bdev_io *io, uin
 		stat->num_read_ops++;
 		stat->bytes_read += bytes;
 		count_latency(ticks, &stat->read_latency_ticks, &stat->max_read_latency_ticks,
-			      &stat->min_read_latency_ticks);
+		              &stat->min_read_latency_ticks);
 		break;
 	case SPDK_BDEV_IO_TYPE_WRITE:
 		stat->num_write_ops++;
 		stat->bytes_written += bytes;
 		count_latency(ticks, &stat->write_latency_ticks, &stat->max_write_latency_ticks,
-			      &stat->min_write_latency_ticks);
+		              &stat->min_write_latency_ticks);
 		break;
 	case SPDK_BDEV_IO_TYPE_UNMAP:
 		stat->num_unmap_ops++;
 		stat->bytes_unmapped += bytes;
 		count_latency(ticks, &stat->unmap_latency_ticks, &stat->max_unmap_latency_ticks,
-			      &stat->min_unmap_latency_ticks);
+		              &stat->min_unmap_latency_ticks);
 		break;
 	case SPDK_BDEV_IO_TYPE_COPY:
 		stat->num_copy_ops++;
 		stat->bytes_copied += bytes;
 		count_latency(ticks, &stat->copy_latency_ticks, &stat->max_copy_latency_ticks,
-			      &stat->min_copy_latency_ticks);
+		              &stat->min_copy_latency_ticks);
 		break;
 	default:
 		break;
@@ -100,13 +100,13 @@ spdk_bdev_add_io_stat(struct spdk_bdev_io_stat *total, struct spdk_bdev_io_stat 
 	total->num_unmap_ops += add->num_unmap_ops;
 	total->bytes_copied += add->bytes_copied;
 	total->num_copy_ops += add->num_copy_ops;
-#define ADD_LATENCY(op)                                                                            \
-	do {                                                                                       \
-		total->op##_latency_ticks += add->op##_latency_ticks;                              \
-		total->max_##op##_latency_ticks =                                                  \
-			spdk_max(total->max_##op##_latency_ticks, add->max_##op##_latency_ticks);  \
-		total->min_##op##_latency_ticks =                                                  \
-			spdk_min(total->min_##op##_latency_ticks, add->min_##op##_latency_ticks);  \
+#define ADD_LATENCY(op)                                                                           \
+	do {                                                                                      \
+		total->op##_latency_ticks += add->op##_latency_ticks;                             \
+		total->max_##op##_latency_ticks =                                                 \
+			spdk_max(total->max_##op##_latency_ticks, add->max_##op##_latency_ticks); \
+		total->min_##op##_latency_ticks =                                                 \
+			spdk_min(total->min_##op##_latency_ticks, add->min_##op##_latency_ticks); \
 	} while (0)
 	ADD_LATENCY(read);
 	ADD_LATENCY(write);
@@ -172,7 +172,7 @@ stat_copy(struct spdk_bdev_io_stat *to, const struct spdk_bdev_io_stat *from)
 
 void
 spdk_bdev_get_io_stat(struct spdk_bdev *bdev, struct spdk_io_channel *io_ch,
-		      struct spdk_bdev_io_stat *stat, enum spdk_bdev_reset_stat_mode mode)
+                      struct spdk_bdev_io_stat *stat, enum spdk_bdev_reset_stat_mode mode)
 {
 	struct spdk_bdev_channel *ch = spdk_io_channel_get_ctx(io_ch);
 
@@ -190,7 +190,7 @@ struct device_stat {
 
 static void
 device_stat_channel(struct spdk_bdev_channel_iter *i, struct spdk_bdev *bdev,
-		    struct spdk_io_channel *io_ch, void *ctx)
+                    struct spdk_io_channel *io_ch, void *ctx)
 {
 	struct spdk_bdev_channel *ch = spdk_io_channel_get_ctx(io_ch);
 	struct device_stat *req = ctx;
@@ -211,8 +211,8 @@ device_stat_done(struct spdk_bdev *bdev, void *ctx, int rc)
 
 void
 spdk_bdev_get_device_stat(struct spdk_bdev *bdev, struct spdk_bdev_io_stat *stat,
-			  enum spdk_bdev_reset_stat_mode mode, spdk_bdev_get_device_stat_cb cb,
-			  void *cb_arg)
+                          enum spdk_bdev_reset_stat_mode mode, spdk_bdev_get_device_stat_cb cb,
+                          void *cb_arg)
 {
 	struct device_stat *req = calloc(1, sizeof(*req));
 

@@ -59,7 +59,7 @@ void
 spdk_bdev_destruct_done(struct spdk_bdev *bdev, int rc)
 {
 	answer_on(bdev->internal.unregister_td, bdev->internal.unregister_cb,
-		  bdev->internal.unregister_ctx, rc);
+	          bdev->internal.unregister_ctx, rc);
 }
 
 /* No channel is left. After destruct() has returned other than 1 the device may be freed memory. */
@@ -111,7 +111,7 @@ bdev_destruct(struct spdk_bdev *bdev)
 
 static void
 sweep_channel(struct spdk_bdev_channel_iter *i, struct spdk_bdev *bdev, struct spdk_io_channel *ch,
-	      void *ctx)
+              void *ctx)
 {
 	bdev_channel_abort_queued(spdk_io_channel_get_ctx(ch));
 	spdk_bdev_for_each_channel_continue(i, 0);
@@ -176,7 +176,7 @@ ignore_event(enum spdk_bdev_event_type type, struct spdk_bdev *bdev, void *ctx)
 
 int
 spdk_bdev_unregister_by_name(const char *bdev_name, struct spdk_bdev_module *module,
-			     spdk_bdev_unregister_cb cb_fn, void *cb_arg)
+                             spdk_bdev_unregister_cb cb_fn, void *cb_arg)
 {
 	struct spdk_bdev_desc *desc;
 	struct spdk_bdev *bdev;

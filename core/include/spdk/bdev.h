@@ -31,7 +31,7 @@ extern "C" {
 #endif
 
 #define SPDK_BDEV_SMALL_BUF_MAX_SIZE 8192
-#define SPDK_BDEV_LARGE_BUF_MAX_SIZE (64 * 1024)
+#define SPDK_BDEV_LARGE_BUF_MAX_SIZE 65536
 
 #define SPDK_BDEV_MAX_INTERLEAVED_MD_SIZE 64
 /* Room for `x` bytes of 512-byte blocks with the most metadata that a block may carry. */

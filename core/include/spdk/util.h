@@ -45,8 +45,10 @@ extern "C" {
 /** Whether an object that says its own size (in its member `size`, or given as third argument)
  *  is new enough to have `field`; and that field's value or a default. */
 #define SPDK_FIELD_VALID(obj, field, ...) _SPDK_FIELD_VALID(obj, field, ##__VA_ARGS__, (obj)->size)
-#define _SPDK_FIELD_VALID(obj, field, size, ...) \
-	((size) >= (offsetof(__typeof__(*(obj)), field) + sizeof((obj)->field)))
+/* The size of a member that is a pointer is meant to be the pointer's. */
+#define _SPDK_FIELD_VALID(obj, field, size, ...)          \
+	((size) >= (offsetof(__typeof__(*(obj)), field) + \
+	            sizeof((obj)->field))) /* NOLINT(bugprone-sizeof-expression) */
 #define SPDK_GET_FIELD(obj, field, defval, ...) \
 	_SPDK_GET_FIELD(obj, field, defval, ##__VA_ARGS__, (obj)->size)
 #define _SPDK_GET_FIELD(obj, field, defval, size, ...) \
