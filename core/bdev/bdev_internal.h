@@ -146,33 +146,28 @@ bdev_type_supported(const struct spdk_bdev *bdev, enum spdk_bdev_io_type type)
 	return (bdev->io_type_supported >> type) & 1;
 }
 
-/* --- registry.c: g_bdev_mgr.spinlock is held where it says so ----------------------------------
- */
+/* --- registry.c: g_bdev_mgr.spinlock is held where it says so --------------------------------- */
 struct spdk_bdev *bdev_find(const char *name); /* locked */
 int bdev_name_add(struct spdk_bdev_name *entry, struct spdk_bdev *bdev, const char *name);
 void bdev_name_del(struct spdk_bdev_name *entry);
 void bdev_name_del_locked(struct spdk_bdev_name *entry);
 
-/* --- unregister.c ------------------------------------------------------------------------------
- */
+/* --- unregister.c ----------------------------------------------------------------------------- */
 /** The device is swept and its last descriptor is closed: nobody but us knows it now. Once. */
 void bdev_destruct(struct spdk_bdev *bdev);
 /** Devices whose unregistration has begun and not ended. */
 uint32_t bdev_unregistrations(void);
 
-/* --- desc.c ------------------------------------------------------------------------------------
- */
+/* --- desc.c ----------------------------------------------------------------------------------- */
 /** Tell every descriptor, each on its thread. bdev->internal.spinlock is held. */
 void bdev_notify_descs_locked(struct spdk_bdev *bdev, enum spdk_bdev_event_type type);
 
-/* --- claim.c -----------------------------------------------------------------------------------
- */
+/* --- claim.c ---------------------------------------------------------------------------------- */
 /** Both locks of the bdev are held. */
 bool bdev_claim_allows_open(const struct spdk_bdev *bdev, bool write);
 void bdev_claim_release_desc_locked(struct spdk_bdev_desc *desc);
 
-/* --- channel.c ---------------------------------------------------------------------------------
- */
+/* --- channel.c -------------------------------------------------------------------------------- */
 int bdev_channel_create(void *io_device, void *ctx);
 void bdev_channel_destroy(void *io_device, void *ctx);
 int bdev_mgmt_channel_create(void *io_device, void *ctx);
@@ -180,8 +175,7 @@ void bdev_mgmt_channel_destroy(void *io_device, void *ctx);
 /** End what waits in this channel (NOMEM, buffers) with ABORTED. */
 void bdev_channel_abort_queued(struct spdk_bdev_channel *ch);
 
-/* --- io_pool.c ---------------------------------------------------------------------------------
- */
+/* --- io_pool.c -------------------------------------------------------------------------------- */
 int bdev_io_pool_create(uint32_t count, uint32_t cache_size, size_t ctx_size);
 void bdev_io_pool_destroy(void);
 /** Objects that no thread has, for the tests of the pool. */
@@ -195,8 +189,7 @@ struct spdk_bdev_io *bdev_io_get_child(struct bdev_mgmt_channel *mgmt);
 /** After a bdev_io_get_child() in vain: wait for one, before the users do. */
 void bdev_io_wait_child(struct bdev_mgmt_channel *mgmt, struct spdk_bdev_io_wait_entry *entry);
 
-/* --- io_submit.c -------------------------------------------------------------------------------
- */
+/* --- io_submit.c ------------------------------------------------------------------------------ */
 /** Set everything up that does not depend on the type. */
 static inline void
 bdev_io_init(struct spdk_bdev_io *io, struct spdk_bdev_channel *ch, struct spdk_bdev_desc *desc,
@@ -238,23 +231,20 @@ void bdev_io_submit_whole(struct spdk_bdev_io *io);
 /** Hand to the module. */
 void bdev_io_to_module(struct spdk_bdev_channel *ch, struct spdk_bdev_io *io);
 
-/* --- io_split.c --------------------------------------------------------------------------------
- */
+/* --- io_split.c ------------------------------------------------------------------------------- */
 bool bdev_io_should_split(const struct spdk_bdev_io *io);
 /** The I/O is in io_submitted already. */
 void bdev_io_split(struct spdk_bdev_io *io);
 /** Whether reads or writes of the device can ever need a split. */
 bool bdev_splits_rw(const struct spdk_bdev *bdev);
 
-/* --- io_complete.c -----------------------------------------------------------------------------
- */
+/* --- io_complete.c ---------------------------------------------------------------------------- */
 /** Count, undo the buffer and call the user. The module is done with it; not inside a submit. */
 void bdev_io_finish(struct spdk_bdev_io *io);
 /** End an I/O that the module does not have, by the message that delivers completions. */
 void bdev_io_defer(struct spdk_bdev_io *io, enum spdk_bdev_io_status status);
 
-/* --- io_buf.c ----------------------------------------------------------------------------------
- */
+/* --- io_buf.c --------------------------------------------------------------------------------- */
 void bdev_buf_cache_init(struct bdev_mgmt_channel *mgmt);
 void bdev_buf_cache_drain(struct bdev_mgmt_channel *mgmt);
 /** Before the user's callback: copy a read back to the user's vectors and put these in place. */
@@ -262,19 +252,16 @@ void bdev_io_bounce_finish(struct spdk_bdev_io *io);
 /** Give the buffer back. */
 void bdev_io_buf_put(struct spdk_bdev_io *io);
 
-/* --- reset.c -----------------------------------------------------------------------------------
- */
+/* --- reset.c ---------------------------------------------------------------------------------- */
 void bdev_reset_complete(struct spdk_bdev_io *io);
 
-/* --- stat.c ------------------------------------------------------------------------------------
- */
+/* --- stat.c ----------------------------------------------------------------------------------- */
 struct spdk_bdev_io_stat *bdev_stat_alloc(void);
 void bdev_stat_free(struct spdk_bdev_io_stat *stat);
 void bdev_stat_init(struct spdk_bdev_io_stat *stat, struct spdk_bdev_io_error_stat *errors);
 void bdev_stat_count(struct spdk_bdev_channel *ch, const struct spdk_bdev_io *io, uint64_t ticks);
 
-/* --- module.c ----------------------------------------------------------------------------------
- */
+/* --- module.c --------------------------------------------------------------------------------- */
 /** Show a device that has just been registered to the modules. App thread. */
 void bdev_examine_new(struct spdk_bdev *bdev);
 /** Forget the names of spdk_bdev_examine(), or write the calls that give them again. */
@@ -284,13 +271,11 @@ void bdev_module_action_begin(struct spdk_bdev_module *module);
 /** Whether some module is in the middle of an init or an examination. */
 bool bdev_modules_busy(void);
 
-/* --- init.c ------------------------------------------------------------------------------------
- */
+/* --- init.c ----------------------------------------------------------------------------------- */
 /** Go on with the start if every module is up. A message to the app thread. */
 void bdev_init_check(void *unused);
 
-/* --- rpc.c -------------------------------------------------------------------------------------
- */
+/* --- rpc.c ------------------------------------------------------------------------------------ */
 /** Write the one big object that bdev_get_bdevs answers for a device. */
 void bdev_rpc_dump(struct spdk_json_write_ctx *w, struct spdk_bdev *bdev);
 

@@ -166,8 +166,7 @@ bdev_channel_abort_queued(struct spdk_bdev_channel *ch)
 	}
 }
 
-/* --- walking -----------------------------------------------------------------------------------
- */
+/* --- walking ---------------------------------------------------------------------------------- */
 
 struct spdk_bdev_channel_iter {
 	spdk_bdev_for_each_channel_msg fn;

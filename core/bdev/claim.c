@@ -37,8 +37,7 @@ bdev_claim_allows_open(const struct spdk_bdev *bdev, bool write)
 	return !write || bdev->internal.claim_type == SPDK_BDEV_CLAIM_NONE;
 }
 
-/* --- one exclusive claim, by module ------------------------------------------------------------
- */
+/* --- one exclusive claim, by module ----------------------------------------------------------- */
 
 int
 spdk_bdev_module_claim_bdev(struct spdk_bdev *bdev, struct spdk_bdev_desc *desc,
@@ -77,8 +76,7 @@ spdk_bdev_module_release_bdev(struct spdk_bdev *bdev)
 	spdk_spin_unlock(&bdev->internal.spinlock);
 }
 
-/* --- claims by descriptor ----------------------------------------------------------------------
- */
+/* --- claims by descriptor --------------------------------------------------------------------- */
 
 static bool
 has_other_writer(const struct spdk_bdev_desc *desc)

@@ -7,8 +7,7 @@
 #include "bdev_internal.h"
 #include "spdk/notify.h"
 
-/* --- events ------------------------------------------------------------------------------------
- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 struct event_msg {
 	struct spdk_bdev_desc *desc;
@@ -78,8 +77,7 @@ spdk_bdev_notify_blockcnt_change(struct spdk_bdev *bdev, uint64_t size)
 	return rc;
 }
 
-/* --- opening -----------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 void
 spdk_bdev_open_opts_init(struct spdk_bdev_open_opts *opts, size_t opts_size)
@@ -183,8 +181,7 @@ spdk_bdev_close(struct spdk_bdev_desc *desc)
 	desc_unref(desc);
 }
 
-/* --- opening what is not there yet -------------------------------------------------------------
- */
+/* --- opening what is not there yet ------------------------------------------------------------ */
 
 #define OPEN_ASYNC_POLL_US 10000
 /* Thirty days: more would not fit the clock of a fast machine in ticks times a thousand. */
@@ -268,8 +265,7 @@ spdk_bdev_open_async(const char *bdev_name, bool write, spdk_bdev_event_cb_t eve
 	return 0;
 }
 
-/* --- what a descriptor says --------------------------------------------------------------------
- */
+/* --- what a descriptor says ------------------------------------------------------------------- */
 
 struct spdk_bdev *
 spdk_bdev_desc_get_bdev(struct spdk_bdev_desc *desc)

@@ -24,8 +24,7 @@ static struct {
 	struct spdk_poller *warn_poller;
 } g_life;
 
-/* --- options -----------------------------------------------------------------------------------
- */
+/* --- options ---------------------------------------------------------------------------------- */
 
 void
 spdk_bdev_get_opts(struct spdk_bdev_opts *opts, size_t opts_size)
@@ -66,8 +65,7 @@ spdk_bdev_set_opts(struct spdk_bdev_opts *opts)
 	return 0;
 }
 
-/* --- start -------------------------------------------------------------------------------------
- */
+/* --- start ------------------------------------------------------------------------------------ */
 
 static void
 pool_destroy(void)
@@ -206,8 +204,7 @@ spdk_bdev_initialize(spdk_bdev_init_cb cb_fn, void *cb_arg)
 	bdev_init_check(NULL);
 }
 
-/* --- end ---------------------------------------------------------------------------------------
- */
+/* --- end -------------------------------------------------------------------------------------- */
 
 static void
 manager_gone(void *io_device)
@@ -344,8 +341,7 @@ spdk_bdev_finish(spdk_bdev_fini_cb cb_fn, void *cb_arg)
 	modules_fini_start(NULL);
 }
 
-/* --- saving ------------------------------------------------------------------------------------
- */
+/* --- saving ----------------------------------------------------------------------------------- */
 
 static void
 options_config_json(struct spdk_json_write_ctx *w)

@@ -79,8 +79,7 @@ buf_free(const struct spdk_bdev_io *io)
 	}
 }
 
-/* --- copying -----------------------------------------------------------------------------------
- */
+/* --- copying ---------------------------------------------------------------------------------- */
 
 static void
 bounce_begin(struct spdk_bdev_io *io, void *buf)
@@ -118,8 +117,7 @@ bdev_io_bounce_finish(struct spdk_bdev_io *io)
 	bdev_io_buf_put(io);
 }
 
-/* --- getting and waiting -----------------------------------------------------------------------
- */
+/* --- getting and waiting ---------------------------------------------------------------------- */
 
 static void
 buf_use(struct spdk_bdev_io *io, void *buf)

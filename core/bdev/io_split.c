@@ -140,8 +140,7 @@ child_account(struct spdk_bdev_io *parent, uint64_t num_blocks)
 	parent->internal.split.outstanding++;
 }
 
-/* --- reads and writes --------------------------------------------------------------------------
- */
+/* --- reads and writes ------------------------------------------------------------------------- */
 
 /* Cut the next `want` bytes out of the parent's vectors into `room` elements at `out`. Returns how
  * many bytes found room, in *count how many elements they took. */
@@ -261,8 +260,7 @@ rw_submit_piece(struct spdk_bdev_io *parent, int *iov_used)
 	return true;
 }
 
-/* --- the others --------------------------------------------------------------------------------
- */
+/* --- the others ------------------------------------------------------------------------------- */
 
 static bool
 range_submit_piece(struct spdk_bdev_io *parent)
@@ -298,8 +296,7 @@ range_submit_piece(struct spdk_bdev_io *parent)
 	return true;
 }
 
-/* --- both --------------------------------------------------------------------------------------
- */
+/* --- both ------------------------------------------------------------------------------------- */
 
 static void
 submit_round(struct spdk_bdev_io *parent)

@@ -7,8 +7,7 @@
 
 #include "bdev_internal.h"
 
-/* --- set by modules ----------------------------------------------------------------------------
- */
+/* --- set by modules --------------------------------------------------------------------------- */
 
 enum spdk_bdev_io_status
 spdk_bdev_io_set_nvme_status(struct spdk_bdev_io *io, uint32_t cdw0, int sct, int sc)
@@ -81,8 +80,7 @@ spdk_bdev_io_complete_base_io_status(struct spdk_bdev_io *io, const struct spdk_
 	spdk_bdev_io_complete(io, spdk_bdev_io_set_base_io_status(io, base_io));
 }
 
-/* --- asked for by users ------------------------------------------------------------------------
- */
+/* --- asked for by users ----------------------------------------------------------------------- */
 
 void
 spdk_bdev_io_get_nvme_status(const struct spdk_bdev_io *io, uint32_t *cdw0, int *sct, int *sc)

@@ -6,8 +6,7 @@
 
 #include "bdev_internal.h"
 
-/* --- towards the module ------------------------------------------------------------------------
- */
+/* --- towards the module ----------------------------------------------------------------------- */
 
 void
 bdev_io_to_module(struct spdk_bdev_channel *ch, struct spdk_bdev_io *io)
@@ -54,8 +53,7 @@ bdev_io_submit(struct spdk_bdev_io *io)
 	bdev_io_submit_whole(io);
 }
 
-/* --- checks ------------------------------------------------------------------------------------
- */
+/* --- checks ----------------------------------------------------------------------------------- */
 
 /* Beyond the end, or so long that the sum wraps around. */
 static inline bool
@@ -83,8 +81,7 @@ bytes_to_blocks(const struct spdk_bdev_desc *desc, uint64_t offset, uint64_t *of
 	return offset % blocklen == 0 && nbytes % blocklen == 0 ? 0 : -EINVAL;
 }
 
-/* --- read and write ----------------------------------------------------------------------------
- */
+/* --- read and write --------------------------------------------------------------------------- */
 
 /* One buffer (iov NULL) or many. */
 static inline int
@@ -270,8 +267,7 @@ spdk_bdev_writev_blocks_with_md(struct spdk_bdev_desc *desc, struct spdk_io_chan
 	                 num_blocks, cb, cb_arg);
 }
 
-/* --- with options ------------------------------------------------------------------------------
- */
+/* --- with options ----------------------------------------------------------------------------- */
 
 #define EXT_HAS(opts, field) ((opts) != NULL && SPDK_FIELD_VALID(opts, field))
 
@@ -342,8 +338,7 @@ spdk_bdev_writev_blocks_ext(struct spdk_bdev_desc *desc, struct spdk_io_channel 
 	                     num_blocks, cb, cb_arg, opts);
 }
 
-/* --- operations without data -------------------------------------------------------------------
- */
+/* --- operations without data ------------------------------------------------------------------ */
 
 static int
 range_submit(struct spdk_bdev_desc *desc, struct spdk_io_channel *io_ch,

@@ -86,8 +86,7 @@ spdk_bdev_module_init_done(struct spdk_bdev_module *module)
 	spdk_thread_send_msg(spdk_thread_get_app_thread(), bdev_init_check, NULL);
 }
 
-/* --- examination -------------------------------------------------------------------------------
- */
+/* --- examination ------------------------------------------------------------------------------ */
 
 void
 spdk_bdev_module_examine_done(struct spdk_bdev_module *module)

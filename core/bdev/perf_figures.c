@@ -27,8 +27,7 @@ perf_phase_name(enum perf_phase phase)
 	return (size_t)phase < SPDK_COUNTOF(phase_names) ? phase_names[phase] : NULL;
 }
 
-/* --- figures -------------------------------------------------------------------------------------
- */
+/* --- figures ---------------------------------------------------------------------------------- */
 
 struct quantiles {
 	const double *shares;
@@ -91,8 +90,7 @@ perf_job_result(const struct perf_job *job, struct perf_result *result)
 	memcpy(result->first_reason, job->verify.first.reason, sizeof(result->first_reason));
 }
 
-/* --- figures for others
- * --------------------------------------------------------------------------- */
+/* --- figures for others ----------------------------------------------------------------------- */
 
 struct peek {
 	struct perf_job *job;

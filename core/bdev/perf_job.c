@@ -27,8 +27,7 @@ job_random(struct perf_job *job)
 	return job->rng * 0x2545f4914f6cdd1dull;
 }
 
-/* --- which slot, which way -----------------------------------------------------------------------
- */
+/* --- which slot, which way -------------------------------------------------------------------- */
 
 static bool
 slot_take(struct perf_job *job, uint64_t slot)
@@ -115,8 +114,7 @@ pick(struct perf_job *job, struct perf_io *io)
 	return false;
 }
 
-/* --- I/O -----------------------------------------------------------------------------------------
- */
+/* --- I/O -------------------------------------------------------------------------------------- */
 
 void
 perf_job_fail(struct perf_job *job, const char *format, ...)
@@ -219,8 +217,7 @@ job_submit(struct perf_io *io)
 	job_io_retry(io);
 }
 
-/* --- phases --------------------------------------------------------------------------------------
- */
+/* --- phases ----------------------------------------------------------------------------------- */
 
 /* The app thread has heard of the end: whatever it asked for earlier has been answered by now. */
 void

@@ -112,8 +112,7 @@ send_result(struct spdk_jsonrpc_request *request, uint32_t id, const char *bdev,
 	spdk_jsonrpc_end_result(request, w);
 }
 
-/* --- cal_perf_start ------------------------------------------------------------------------------
- */
+/* --- cal_perf_start --------------------------------------------------------------------------- */
 
 static int
 decode_workload(const struct spdk_json_val *val, void *out)
@@ -295,8 +294,7 @@ cal_perf_start(struct spdk_jsonrpc_request *request, const struct spdk_json_val 
 }
 SPDK_RPC_REGISTER("cal_perf_start", cal_perf_start, SPDK_RPC_RUNTIME)
 
-/* --- cal_perf_get, cal_perf_stop -----------------------------------------------------------------
- */
+/* --- cal_perf_get, cal_perf_stop -------------------------------------------------------------- */
 
 /* The entry may be gone when the figures come: they travel with what the answer needs. */
 struct get {

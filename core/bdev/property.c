@@ -108,8 +108,7 @@ spdk_bdev_is_dif_check_enabled(const struct spdk_bdev *bdev, enum spdk_dif_check
 	return false;
 }
 
-/* --- types of I/O ------------------------------------------------------------------------------
- */
+/* --- types of I/O ----------------------------------------------------------------------------- */
 
 static const char *const g_io_type_names[BDEV_NUM_IO_TYPES] = {
 	[SPDK_BDEV_IO_TYPE_READ] = "read",

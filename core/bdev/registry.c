@@ -29,8 +29,7 @@ name_compare(struct spdk_bdev_name *a, struct spdk_bdev_name *b)
 RB_GENERATE_INTERNAL(bdev_name_tree, spdk_bdev_name, node, name_compare,
                      static __attribute__((unused)))
 
-/* --- names -------------------------------------------------------------------------------------
- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 struct spdk_bdev *
 bdev_find(const char *name)
@@ -139,8 +138,7 @@ spdk_bdev_get_aliases(const struct spdk_bdev *bdev)
 	return &bdev->aliases;
 }
 
-/* --- finding -----------------------------------------------------------------------------------
- */
+/* --- finding ---------------------------------------------------------------------------------- */
 
 struct spdk_bdev *
 spdk_bdev_get_by_name(const char *bdev_name)
@@ -274,8 +272,7 @@ spdk_for_each_bdev_by_name(void *ctx, spdk_for_each_bdev_fn fn, const char **nam
 	return 0;
 }
 
-/* --- registering -------------------------------------------------------------------------------
- */
+/* --- registering ------------------------------------------------------------------------------ */
 
 static int
 check(const struct spdk_bdev *bdev)

@@ -91,8 +91,7 @@ to_module(struct spdk_bdev_io *io)
 	io->bdev->fn_table->submit_request(io->internal.ch->module_ch, io);
 }
 
-/* --- waiting for I/O that ends by itself -------------------------------------------------------
- */
+/* --- waiting for I/O that ends by itself ------------------------------------------------------ */
 
 static int
 drain_poll(void *arg)
@@ -135,8 +134,7 @@ drain_check(struct spdk_bdev_io *io)
 	spdk_bdev_for_each_channel(io->bdev, drain_channel, io, drain_checked);
 }
 
-/* --- freezing ----------------------------------------------------------------------------------
- */
+/* --- freezing --------------------------------------------------------------------------------- */
 
 static void
 freeze_channel(struct spdk_bdev_channel_iter *i, struct spdk_bdev *bdev,

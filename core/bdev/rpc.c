@@ -12,8 +12,7 @@
 
 #define DECODE_FAILED "spdk_json_decode_object failed"
 
-/* --- bdev_set_options --------------------------------------------------------------------------
- */
+/* --- bdev_set_options ------------------------------------------------------------------------- */
 
 static const struct spdk_json_object_decoder set_options_decoders[] = {
 	{ "bdev_io_pool_size", offsetof(struct spdk_bdev_opts, bdev_io_pool_size),
@@ -51,8 +50,7 @@ rpc_bdev_set_options(struct spdk_jsonrpc_request *request, const struct spdk_jso
 }
 SPDK_RPC_REGISTER("bdev_set_options", rpc_bdev_set_options, SPDK_RPC_STARTUP)
 
-/* --- bdev_get_bdevs ----------------------------------------------------------------------------
- */
+/* --- bdev_get_bdevs --------------------------------------------------------------------------- */
 
 static void
 dump_sizes(struct spdk_json_write_ctx *w, struct spdk_bdev *bdev)
@@ -274,8 +272,7 @@ rpc_bdev_get_bdevs(struct spdk_jsonrpc_request *request, const struct spdk_json_
 SPDK_RPC_REGISTER("bdev_get_bdevs", rpc_bdev_get_bdevs, SPDK_RPC_RUNTIME)
 RPC_OPEN_TO_MONITOR(bdev_get_bdevs)
 
-/* --- examination -------------------------------------------------------------------------------
- */
+/* --- examination ------------------------------------------------------------------------------ */
 
 static void
 rpc_bdev_examine(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params)

@@ -14,8 +14,7 @@
 #define DECODE_FAILED "spdk_json_decode_object failed"
 #define MAX_NAMES     1024
 
-/* --- writing -----------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* What was never measured is 0, not the value the search for the shortest began with. */
 static uint64_t
@@ -74,8 +73,7 @@ spdk_bdev_dump_io_stat_json(struct spdk_bdev_io_stat *stat, struct spdk_json_wri
 	spdk_json_write_object_end(w);
 }
 
-/* --- parameters --------------------------------------------------------------------------------
- */
+/* --- parameters ------------------------------------------------------------------------------- */
 
 struct name_list {
 	size_t count;
@@ -209,8 +207,7 @@ req_open(struct iostat_req *req)
 	return 0;
 }
 
-/* --- whole devices -----------------------------------------------------------------------------
- */
+/* --- whole devices ---------------------------------------------------------------------------- */
 
 static void req_next(struct iostat_req *req);
 
@@ -272,8 +269,7 @@ req_next(struct iostat_req *req)
 	}
 }
 
-/* --- channel by channel ------------------------------------------------------------------------
- */
+/* --- channel by channel ----------------------------------------------------------------------- */
 
 /* The answer is written by the app thread only, when the walk has ended. It is on one thread at a
  * time, so the list needs no lock. */
@@ -318,8 +314,7 @@ channels_done(struct spdk_bdev *bdev, void *ctx, int rc)
 	result_end(req);
 }
 
-/* --- the methods -------------------------------------------------------------------------------
- */
+/* --- the methods ------------------------------------------------------------------------------ */
 
 static void
 iostat_begin(struct iostat_req *req)

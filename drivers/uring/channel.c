@@ -49,8 +49,7 @@ uring_channel_size(void)
 	return sizeof(struct uring_channel);
 }
 
-/* --- rings -------------------------------------------------------------------------------------
- */
+/* --- rings ------------------------------------------------------------------------------------ */
 
 static struct uring_ring *
 spare_take(struct uring_disk *disk)
@@ -113,8 +112,7 @@ uring_channel_destroy(void *io_device, void *ctx)
 	spare_put(io_device, ch->ring);
 }
 
-/* --- submitting --------------------------------------------------------------------------------
- */
+/* --- submitting ------------------------------------------------------------------------------- */
 
 static bool
 put_into_ring(struct uring_channel *ch, struct uring_io *io)
@@ -209,8 +207,7 @@ uring_channel_submit(struct spdk_io_channel *io_ch, struct spdk_bdev_io *bdev_io
 	}
 }
 
-/* --- polling -----------------------------------------------------------------------------------
- */
+/* --- polling ---------------------------------------------------------------------------------- */
 
 static void
 failed(struct uring_channel *ch, struct spdk_bdev_io *bdev_io, int rc)
@@ -297,8 +294,7 @@ submit(struct uring_channel *ch)
 	}
 }
 
-/* --- moving ------------------------------------------------------------------------------------
- */
+/* --- moving ----------------------------------------------------------------------------------- */
 
 static void
 enter_kernel(void *arg1, void *arg2)

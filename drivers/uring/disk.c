@@ -72,8 +72,7 @@ struct spdk_bdev_module uring_module = {
 };
 SPDK_BDEV_MODULE_REGISTER(uring, &uring_module)
 
-/* --- the end of a device -----------------------------------------------------------------------
- */
+/* --- the end of a device ---------------------------------------------------------------------- */
 
 static void
 disk_free(struct uring_disk *disk)
@@ -130,8 +129,7 @@ disk_destruct(void *ctx)
 	return 1;
 }
 
-/* --- what the block layer asks -----------------------------------------------------------------
- */
+/* --- what the block layer asks ---------------------------------------------------------------- */
 
 static bool
 disk_io_type_supported(void *ctx, enum spdk_bdev_io_type type)
@@ -194,8 +192,7 @@ static const struct spdk_bdev_fn_table uring_fn_table = {
 	.write_config_json = disk_write_config_json,
 };
 
-/* --- the beginning of a device -----------------------------------------------------------------
- */
+/* --- the beginning of a device ---------------------------------------------------------------- */
 
 static void
 create_end(struct create *create)

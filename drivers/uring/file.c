@@ -22,8 +22,7 @@
 /* Where O_DIRECT gives no alignment and 512 bytes fail, this is the next that disks have. */
 #define BIG_SECTOR 4096u
 
-/* --- choosing ----------------------------------------------------------------------------------
- */
+/* --- choosing --------------------------------------------------------------------------------- */
 
 static int __attribute__((format(printf, 2, 3))) refuse(char *why, const char *fmt, ...)
 {
@@ -79,8 +78,7 @@ uring_file_choose(const struct uring_probe *probe, uint32_t block_size, struct u
 	return 0;
 }
 
-/* --- looking -----------------------------------------------------------------------------------
- */
+/* --- looking ---------------------------------------------------------------------------------- */
 
 /* One read tells what alignment O_DIRECT wants where the file system does not. */
 static bool
@@ -192,8 +190,7 @@ probe_punch(const struct uring_file *file, const struct stat *st)
 	                 file->block_size) == 0;
 }
 
-/* --- opening -----------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static int
 check_kind(const struct stat *st, char *why)

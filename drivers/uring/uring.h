@@ -24,8 +24,7 @@
 
 #define URING_WHY_SIZE 256
 
-/* --- file.c ------------------------------------------------------------------------------------
- */
+/* --- file.c ----------------------------------------------------------------------------------- */
 
 /* What was found out about a file. */
 struct uring_probe {
@@ -56,8 +55,7 @@ int uring_file_choose(const struct uring_probe *probe, uint32_t block_size, stru
 int uring_file_open(const char *filename, uint32_t block_size, struct uring_file *file, char *why);
 void uring_file_close(struct uring_file *file);
 
-/* --- ring.c ------------------------------------------------------------------------------------
- */
+/* --- ring.c ----------------------------------------------------------------------------------- */
 
 /* Entries of the submission queue, which is what one poll can submit, and of the completion queue,
  * which bounds what is under way. */
@@ -103,8 +101,7 @@ bool uring_ring_needs_entry(const struct uring_ring *ring);
  *  Control pthread. */
 void uring_ring_note_cpus(void);
 
-/* --- io.c --------------------------------------------------------------------------------------
- */
+/* --- io.c ------------------------------------------------------------------------------------- */
 
 /* The driver's part of a spdk_bdev_io. */
 struct uring_io {
@@ -133,8 +130,7 @@ uint64_t uring_io_prep(struct io_uring_sqe *sqe, const struct spdk_bdev_io *bdev
 enum uring_verdict uring_io_judge(const struct spdk_bdev_io *bdev_io, struct uring_io *io,
                                   uint32_t align, bool *punch, int *res);
 
-/* --- channel.c ---------------------------------------------------------------------------------
- */
+/* --- channel.c -------------------------------------------------------------------------------- */
 
 struct uring_disk {
 	struct spdk_bdev bdev;
@@ -154,8 +150,7 @@ void uring_channel_destroy(void *io_device, void *ctx);
 size_t uring_channel_size(void);
 void uring_channel_submit(struct spdk_io_channel *ch, struct spdk_bdev_io *bdev_io);
 
-/* --- disk.c ------------------------------------------------------------------------------------
- */
+/* --- disk.c ----------------------------------------------------------------------------------- */
 
 extern struct spdk_bdev_module uring_module;
 

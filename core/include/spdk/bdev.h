@@ -60,7 +60,7 @@ struct spdk_uuid;
 
 typedef void (*spdk_bdev_remove_cb_t)(void *remove_ctx);
 typedef void (*spdk_bdev_event_cb_t)(enum spdk_bdev_event_type type, struct spdk_bdev *bdev,
-				     void *event_ctx);
+                                     void *event_ctx);
 
 enum spdk_bdev_status {
 	SPDK_BDEV_STATUS_INVALID,
@@ -106,9 +106,9 @@ enum spdk_bdev_qos_rate_limit_type {
 /** An I/O has ended, on the thread that submitted it. The callee owns `bdev_io` and gives it back
  *  with spdk_bdev_free_io(); until then its status and vectors may be looked at. */
 typedef void (*spdk_bdev_io_completion_cb)(struct spdk_bdev_io *bdev_io, bool success,
-					   void *cb_arg);
+                                           void *cb_arg);
 
-/* --- options, start and end -------------------------------------------------------------------- */
+/* --- options, start and end ------------------------------------------------------------------- */
 
 struct spdk_bdev_opts {
 	uint32_t bdev_io_pool_size;  /* spdk_bdev_io objects in all */
@@ -147,7 +147,7 @@ int spdk_bdev_wait_for_examine(spdk_bdev_wait_for_examine_cb cb_fn, void *cb_arg
  *  -EEXIST when it has been asked for already, or -ENOMEM. */
 int spdk_bdev_examine(const char *name);
 
-/* --- finding devices --------------------------------------------------------------------------- */
+/* --- finding devices -------------------------------------------------------------------------- */
 
 /** By name or alias; NULL if there is none. The pointer is safe only while the device cannot go
  *  away: prefer spdk_bdev_open_ext(). */
@@ -165,9 +165,9 @@ int spdk_for_each_bdev(void *ctx, spdk_for_each_bdev_fn fn);
 int spdk_for_each_bdev_leaf(void *ctx, spdk_for_each_bdev_fn fn);
 /** As spdk_for_each_bdev() for the named ones; -ENODEV at the first that does not exist. */
 int spdk_for_each_bdev_by_name(void *ctx, spdk_for_each_bdev_fn fn, const char **names,
-			       size_t count);
+                               size_t count);
 
-/* --- descriptors ------------------------------------------------------------------------------- */
+/* --- descriptors ------------------------------------------------------------------------------ */
 
 struct spdk_bdev_open_opts {
 	size_t size;
@@ -181,10 +181,10 @@ void spdk_bdev_open_opts_init(struct spdk_bdev_open_opts *opts, size_t opts_size
  *  callback, not on an spdk_thread), -ENODEV (no such device, or it is going away), -EPERM (writing
  *  to a device that a module has claimed), -ENOMEM. */
 int spdk_bdev_open_ext(const char *bdev_name, bool write, spdk_bdev_event_cb_t event_cb,
-		       void *event_ctx, struct spdk_bdev_desc **desc);
+                       void *event_ctx, struct spdk_bdev_desc **desc);
 int spdk_bdev_open_ext_v2(const char *bdev_name, bool write, spdk_bdev_event_cb_t event_cb,
-			  void *event_ctx, struct spdk_bdev_open_opts *opts,
-			  struct spdk_bdev_desc **desc);
+                          void *event_ctx, struct spdk_bdev_open_opts *opts,
+                          struct spdk_bdev_desc **desc);
 
 typedef void (*spdk_bdev_open_async_cb_t)(struct spdk_bdev_desc *desc, int rc, void *cb_arg);
 struct spdk_bdev_open_async_opts {
@@ -192,13 +192,13 @@ struct spdk_bdev_open_async_opts {
 	uint64_t timeout_ms; /* how long to wait for the device to appear; 0: do not wait */
 };
 SPDK_STATIC_ASSERT(sizeof(struct spdk_bdev_open_async_opts) == 16,
-		   "layout shared with applications");
+                   "layout shared with applications");
 
 /** Open, waiting for the device to appear. `open_cb` gets the descriptor, or NULL and -ETIMEDOUT or
  *  an error of spdk_bdev_open_ext(). Returns 0 when `open_cb` will be called. */
 int spdk_bdev_open_async(const char *bdev_name, bool write, spdk_bdev_event_cb_t event_cb,
-			 void *event_ctx, struct spdk_bdev_open_async_opts *opts,
-			 spdk_bdev_open_async_cb_t open_cb, void *open_cb_arg);
+                         void *event_ctx, struct spdk_bdev_open_async_opts *opts,
+                         spdk_bdev_open_async_cb_t open_cb, void *open_cb_arg);
 
 /** Close, on the thread that opened. All channels got through it must have been put, and the I/O on
  *  them must have ended. Claims made through it are released. */
@@ -213,13 +213,13 @@ enum spdk_dif_type spdk_bdev_desc_get_dif_type(struct spdk_bdev_desc *desc);
 enum spdk_dif_pi_format spdk_bdev_desc_get_dif_pi_format(struct spdk_bdev_desc *desc);
 bool spdk_bdev_desc_is_dif_head_of_md(struct spdk_bdev_desc *desc);
 bool spdk_bdev_desc_is_dif_check_enabled(struct spdk_bdev_desc *desc,
-					 enum spdk_dif_check_type check_type);
+                                         enum spdk_dif_check_type check_type);
 bool spdk_bdev_desc_hide_metadata(struct spdk_bdev_desc *desc);
 
 /** The module's own view of the device (spdk_bdev_fn_table.get_module_ctx), or NULL. */
 void *spdk_bdev_get_module_ctx(struct spdk_bdev_desc *desc);
 
-/* --- properties -------------------------------------------------------------------------------- */
+/* --- properties ------------------------------------------------------------------------------- */
 
 const char *spdk_bdev_get_name(const struct spdk_bdev *bdev);
 const char *spdk_bdev_get_product_name(const struct spdk_bdev *bdev);
@@ -227,7 +227,8 @@ const char *spdk_bdev_get_module_name(const struct spdk_bdev *bdev);
 const struct spdk_uuid *spdk_bdev_get_uuid(const struct spdk_bdev *bdev);
 /** NUMA node, SPDK_ENV_NUMA_ID_ANY (-1) when the module did not say. */
 int32_t spdk_bdev_get_numa_id(struct spdk_bdev *bdev);
-uint32_t spdk_bdev_get_block_size(const struct spdk_bdev *bdev); /* bytes, interleaved md included */
+uint32_t
+spdk_bdev_get_block_size(const struct spdk_bdev *bdev); /* bytes, interleaved md included */
 uint64_t spdk_bdev_get_num_blocks(const struct spdk_bdev *bdev);
 uint32_t spdk_bdev_get_write_unit_size(const struct spdk_bdev *bdev); /* blocks */
 uint32_t spdk_bdev_get_data_block_size(const struct spdk_bdev *bdev); /* bytes without metadata */
@@ -251,7 +252,7 @@ enum spdk_dif_type spdk_bdev_get_dif_type(const struct spdk_bdev *bdev);
 enum spdk_dif_pi_format spdk_bdev_get_dif_pi_format(const struct spdk_bdev *bdev);
 bool spdk_bdev_is_dif_head_of_md(const struct spdk_bdev *bdev);
 bool spdk_bdev_is_dif_check_enabled(const struct spdk_bdev *bdev,
-				    enum spdk_dif_check_type check_type);
+                                    enum spdk_dif_check_type check_type);
 
 bool spdk_bdev_io_type_supported(struct spdk_bdev *bdev, enum spdk_bdev_io_type io_type);
 /** "read", "write_zeroes", …; NULL for a number that is no type. */
@@ -280,7 +281,7 @@ enum spdk_nvme_csi spdk_bdev_get_nvme_csi(const struct spdk_bdev *bdev);
 /** Write the module's part of the device's description. Returns 0 or the module's error. */
 int spdk_bdev_dump_info_json(struct spdk_bdev *bdev, struct spdk_json_write_ctx *w);
 
-/* --- I/O --------------------------------------------------------------------------------------- */
+/* --- I/O -------------------------------------------------------------------------------------- */
 
 /** A channel of the device for this thread; give it back with spdk_put_io_channel(). NULL when the
  *  module could not make one. */
@@ -295,41 +296,41 @@ struct spdk_io_channel *spdk_bdev_get_io_channel(struct spdk_bdev_desc *desc);
  * Buffers and iovec arrays stay the caller's and must live until the callback. A read with a NULL
  * buffer gets one from the device: spdk_bdev_io_get_iovec(). */
 int spdk_bdev_read(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, void *buf,
-		   uint64_t offset, uint64_t nbytes, spdk_bdev_io_completion_cb cb, void *cb_arg);
+                   uint64_t offset, uint64_t nbytes, spdk_bdev_io_completion_cb cb, void *cb_arg);
 int spdk_bdev_read_blocks(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, void *buf,
-			  uint64_t offset_blocks, uint64_t num_blocks,
-			  spdk_bdev_io_completion_cb cb, void *cb_arg);
+                          uint64_t offset_blocks, uint64_t num_blocks,
+                          spdk_bdev_io_completion_cb cb, void *cb_arg);
 int spdk_bdev_read_blocks_with_md(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
-				  void *buf, void *md, uint64_t offset_blocks, uint64_t num_blocks,
-				  spdk_bdev_io_completion_cb cb, void *cb_arg);
+                                  void *buf, void *md, uint64_t offset_blocks, uint64_t num_blocks,
+                                  spdk_bdev_io_completion_cb cb, void *cb_arg);
 int spdk_bdev_readv(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, struct iovec *iov,
-		    int iovcnt, uint64_t offset, uint64_t nbytes, spdk_bdev_io_completion_cb cb,
-		    void *cb_arg);
+                    int iovcnt, uint64_t offset, uint64_t nbytes, spdk_bdev_io_completion_cb cb,
+                    void *cb_arg);
 int spdk_bdev_readv_blocks(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
-			   struct iovec *iov, int iovcnt, uint64_t offset_blocks,
-			   uint64_t num_blocks, spdk_bdev_io_completion_cb cb, void *cb_arg);
+                           struct iovec *iov, int iovcnt, uint64_t offset_blocks,
+                           uint64_t num_blocks, spdk_bdev_io_completion_cb cb, void *cb_arg);
 int spdk_bdev_readv_blocks_with_md(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
-				   struct iovec *iov, int iovcnt, void *md, uint64_t offset_blocks,
-				   uint64_t num_blocks, spdk_bdev_io_completion_cb cb,
-				   void *cb_arg);
+                                   struct iovec *iov, int iovcnt, void *md, uint64_t offset_blocks,
+                                   uint64_t num_blocks, spdk_bdev_io_completion_cb cb,
+                                   void *cb_arg);
 int spdk_bdev_write(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, void *buf,
-		    uint64_t offset, uint64_t nbytes, spdk_bdev_io_completion_cb cb, void *cb_arg);
+                    uint64_t offset, uint64_t nbytes, spdk_bdev_io_completion_cb cb, void *cb_arg);
 int spdk_bdev_write_blocks(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, void *buf,
-			   uint64_t offset_blocks, uint64_t num_blocks,
-			   spdk_bdev_io_completion_cb cb, void *cb_arg);
+                           uint64_t offset_blocks, uint64_t num_blocks,
+                           spdk_bdev_io_completion_cb cb, void *cb_arg);
 int spdk_bdev_write_blocks_with_md(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
-				   void *buf, void *md, uint64_t offset_blocks, uint64_t num_blocks,
-				   spdk_bdev_io_completion_cb cb, void *cb_arg);
+                                   void *buf, void *md, uint64_t offset_blocks, uint64_t num_blocks,
+                                   spdk_bdev_io_completion_cb cb, void *cb_arg);
 int spdk_bdev_writev(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, struct iovec *iov,
-		     int iovcnt, uint64_t offset, uint64_t len, spdk_bdev_io_completion_cb cb,
-		     void *cb_arg);
+                     int iovcnt, uint64_t offset, uint64_t len, spdk_bdev_io_completion_cb cb,
+                     void *cb_arg);
 int spdk_bdev_writev_blocks(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
-			    struct iovec *iov, int iovcnt, uint64_t offset_blocks,
-			    uint64_t num_blocks, spdk_bdev_io_completion_cb cb, void *cb_arg);
+                            struct iovec *iov, int iovcnt, uint64_t offset_blocks,
+                            uint64_t num_blocks, spdk_bdev_io_completion_cb cb, void *cb_arg);
 int spdk_bdev_writev_blocks_with_md(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
-				    struct iovec *iov, int iovcnt, void *md, uint64_t offset_blocks,
-				    uint64_t num_blocks, spdk_bdev_io_completion_cb cb,
-				    void *cb_arg);
+                                    struct iovec *iov, int iovcnt, void *md, uint64_t offset_blocks,
+                                    uint64_t num_blocks, spdk_bdev_io_completion_cb cb,
+                                    void *cb_arg);
 
 union spdk_bdev_nvme_cdw12 {
 	uint32_t raw;
@@ -363,35 +364,35 @@ SPDK_STATIC_ASSERT(sizeof(struct spdk_bdev_ext_io_opts) == 52, "layout shared wi
 
 /** With options (NULL allowed). A memory domain or an accel sequence is -ENOTSUP. */
 int spdk_bdev_readv_blocks_ext(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
-			       struct iovec *iov, int iovcnt, uint64_t offset_blocks,
-			       uint64_t num_blocks, spdk_bdev_io_completion_cb cb, void *cb_arg,
-			       struct spdk_bdev_ext_io_opts *opts);
+                               struct iovec *iov, int iovcnt, uint64_t offset_blocks,
+                               uint64_t num_blocks, spdk_bdev_io_completion_cb cb, void *cb_arg,
+                               struct spdk_bdev_ext_io_opts *opts);
 int spdk_bdev_writev_blocks_ext(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
-				struct iovec *iov, int iovcnt, uint64_t offset_blocks,
-				uint64_t num_blocks, spdk_bdev_io_completion_cb cb, void *cb_arg,
-				struct spdk_bdev_ext_io_opts *opts);
+                                struct iovec *iov, int iovcnt, uint64_t offset_blocks,
+                                uint64_t num_blocks, spdk_bdev_io_completion_cb cb, void *cb_arg,
+                                struct spdk_bdev_ext_io_opts *opts);
 
 /** On a device that cannot write zeroes itself, zeroes are written. */
 int spdk_bdev_write_zeroes(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, uint64_t offset,
-			   uint64_t len, spdk_bdev_io_completion_cb cb, void *cb_arg);
+                           uint64_t len, spdk_bdev_io_completion_cb cb, void *cb_arg);
 int spdk_bdev_write_zeroes_blocks(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
-				  uint64_t offset_blocks, uint64_t num_blocks,
-				  spdk_bdev_io_completion_cb cb, void *cb_arg);
+                                  uint64_t offset_blocks, uint64_t num_blocks,
+                                  spdk_bdev_io_completion_cb cb, void *cb_arg);
 int spdk_bdev_unmap(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, uint64_t offset,
-		    uint64_t nbytes, spdk_bdev_io_completion_cb cb, void *cb_arg);
+                    uint64_t nbytes, spdk_bdev_io_completion_cb cb, void *cb_arg);
 int spdk_bdev_unmap_blocks(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
-			   uint64_t offset_blocks, uint64_t num_blocks,
-			   spdk_bdev_io_completion_cb cb, void *cb_arg);
+                           uint64_t offset_blocks, uint64_t num_blocks,
+                           spdk_bdev_io_completion_cb cb, void *cb_arg);
 int spdk_bdev_flush(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, uint64_t offset,
-		    uint64_t length, spdk_bdev_io_completion_cb cb, void *cb_arg);
+                    uint64_t length, spdk_bdev_io_completion_cb cb, void *cb_arg);
 int spdk_bdev_flush_blocks(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
-			   uint64_t offset_blocks, uint64_t num_blocks,
-			   spdk_bdev_io_completion_cb cb, void *cb_arg);
+                           uint64_t offset_blocks, uint64_t num_blocks,
+                           spdk_bdev_io_completion_cb cb, void *cb_arg);
 
 /** Reset the device. I/O that waits in the block layer is aborted, on every thread, and so is what
  *  is submitted until the reset has ended. A reset asked for during a reset ends with it. */
 int spdk_bdev_reset(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
-		    spdk_bdev_io_completion_cb cb, void *cb_arg);
+                    spdk_bdev_io_completion_cb cb, void *cb_arg);
 
 /** Give back an I/O whose callback has been called. On the thread of the channel. */
 void spdk_bdev_free_io(struct spdk_bdev_io *bdev_io);
@@ -409,18 +410,19 @@ struct spdk_bdev_io_wait_entry {
 /** After -ENOMEM: have entry->cb_fn called on this thread once an spdk_bdev_io is free, in order of
  *  asking. Returns 0, or -EINVAL (entry->bdev is another device, or one is free already). */
 int spdk_bdev_queue_io_wait(struct spdk_bdev *bdev, struct spdk_io_channel *ch,
-			    struct spdk_bdev_io_wait_entry *entry);
+                            struct spdk_bdev_io_wait_entry *entry);
 
-/* --- what became of an I/O: in its callback ---------------------------------------------------- */
+/* --- what became of an I/O: in its callback --------------------------------------------------- */
 
-/** The status as an NVMe, SCSI or AIO one, translated if the device reported in another language. */
+/** The status as an NVMe, SCSI or AIO one, translated if the device reported in another language.
+ */
 void spdk_bdev_io_get_nvme_status(const struct spdk_bdev_io *bdev_io, uint32_t *cdw0, int *sct,
-				  int *sc);
+                                  int *sc);
 void spdk_bdev_io_get_nvme_fused_status(const struct spdk_bdev_io *bdev_io, uint32_t *cdw0,
-					int *first_sct, int *first_sc, int *second_sct,
-					int *second_sc);
+                                        int *first_sct, int *first_sc, int *second_sct,
+                                        int *second_sc);
 void spdk_bdev_io_get_scsi_status(const struct spdk_bdev_io *bdev_io, int *sc, int *sk, int *asc,
-				  int *ascq);
+                                  int *ascq);
 void spdk_bdev_io_get_aio_status(const struct spdk_bdev_io *bdev_io, int *aio_result);
 void spdk_bdev_io_get_iovec(struct spdk_bdev_io *bdev_io, struct iovec **iovp, int *iovcntp);
 void *spdk_bdev_io_get_md_buf(struct spdk_bdev_io *bdev_io);
@@ -428,7 +430,7 @@ void *spdk_bdev_io_get_cb_arg(struct spdk_bdev_io *bdev_io);
 uint32_t spdk_bdev_io_get_block_size(struct spdk_bdev_io *bdev_io);
 bool spdk_bdev_io_hide_metadata(struct spdk_bdev_io *bdev_io);
 
-/* --- statistics -------------------------------------------------------------------------------- */
+/* --- statistics ------------------------------------------------------------------------------- */
 
 struct spdk_bdev_io_error_stat;
 
@@ -468,28 +470,28 @@ enum spdk_bdev_reset_stat_mode {
 
 /** Of one channel, on its thread. */
 void spdk_bdev_get_io_stat(struct spdk_bdev *bdev, struct spdk_io_channel *ch,
-			   struct spdk_bdev_io_stat *stat,
-			   enum spdk_bdev_reset_stat_mode reset_mode);
+                           struct spdk_bdev_io_stat *stat,
+                           enum spdk_bdev_reset_stat_mode reset_mode);
 
 typedef void (*spdk_bdev_get_device_stat_cb)(struct spdk_bdev *bdev, struct spdk_bdev_io_stat *stat,
-					     void *cb_arg, int rc);
+                                             void *cb_arg, int rc);
 /** Of the device: all channels that exist and all that have existed. Keep a descriptor open until
  *  `cb`, which runs on this thread. */
 void spdk_bdev_get_device_stat(struct spdk_bdev *bdev, struct spdk_bdev_io_stat *stat,
-			       enum spdk_bdev_reset_stat_mode reset_mode,
-			       spdk_bdev_get_device_stat_cb cb, void *cb_arg);
+                               enum spdk_bdev_reset_stat_mode reset_mode,
+                               spdk_bdev_get_device_stat_cb cb, void *cb_arg);
 
-/* --- walking channels -------------------------------------------------------------------------- */
+/* --- walking channels ------------------------------------------------------------------------- */
 
 struct spdk_bdev_channel_iter;
 /** On each channel's thread; go on with spdk_bdev_for_each_channel_continue(). */
 typedef void (*spdk_bdev_for_each_channel_msg)(struct spdk_bdev_channel_iter *i,
-					       struct spdk_bdev *bdev, struct spdk_io_channel *ch,
-					       void *ctx);
+                                               struct spdk_bdev *bdev, struct spdk_io_channel *ch,
+                                               void *ctx);
 typedef void (*spdk_bdev_for_each_channel_done)(struct spdk_bdev *bdev, void *ctx, int status);
 void spdk_bdev_for_each_channel_continue(struct spdk_bdev_channel_iter *i, int status);
 void spdk_bdev_for_each_channel(struct spdk_bdev *bdev, spdk_bdev_for_each_channel_msg fn,
-				void *ctx, spdk_bdev_for_each_channel_done cpl);
+                                void *ctx, spdk_bdev_for_each_channel_done cpl);
 
 #ifdef __cplusplus
 }

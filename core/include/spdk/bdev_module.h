@@ -52,8 +52,8 @@ struct spdk_bdev_module {
 	/* Bytes of spdk_bdev_io.driver_ctx that the module needs. */
 	int (*get_ctx_size)(void);
 
-	/* A device has appeared. examine_config decides at once and does no I/O; examine_disk may do
-	 * I/O and take its time. Each ends with spdk_bdev_module_examine_done(). */
+	/* A device has appeared. examine_config decides at once and does no I/O; examine_disk may
+	 * do I/O and take its time. Each ends with spdk_bdev_module_examine_done(). */
 	void (*examine_config)(struct spdk_bdev *bdev);
 	void (*examine_disk)(struct spdk_bdev *bdev);
 
@@ -91,13 +91,14 @@ const char *spdk_bdev_claim_get_name(enum spdk_bdev_claim_type claim_type);
 void spdk_bdev_claim_opts_init(struct spdk_bdev_claim_opts *opts, size_t size);
 
 /** Claim through a descriptor; closing it releases the claim. Returns 0, -EPERM (conflict with
- *  another claim or writer; SPDK's page says -EBUSY, its code and tests -EPERM), -EINVAL (options that the type needs, or cannot have), -ENOMEM. */
+ *  another claim or writer; SPDK's page says -EBUSY, its code and tests -EPERM), -EINVAL (options
+ * that the type needs, or cannot have), -ENOMEM. */
 int spdk_bdev_module_claim_bdev_desc(struct spdk_bdev_desc *desc, enum spdk_bdev_claim_type type,
-				     struct spdk_bdev_claim_opts *opts,
-				     struct spdk_bdev_module *module);
+                                     struct spdk_bdev_claim_opts *opts,
+                                     struct spdk_bdev_module *module);
 /** Claim exclusively; `desc`, if given, becomes a writing one. Returns 0 or -EPERM. */
 int spdk_bdev_module_claim_bdev(struct spdk_bdev *bdev, struct spdk_bdev_desc *desc,
-				struct spdk_bdev_module *module);
+                                struct spdk_bdev_module *module);
 void spdk_bdev_module_release_bdev(struct spdk_bdev *bdev);
 
 #ifndef __SPDK_BDEV_MODULE_ONLY
@@ -118,7 +119,7 @@ struct spdk_bdev_fn_table {
 	void *(*get_module_ctx)(void *ctx);
 	int (*get_memory_domains)(void *ctx, struct spdk_memory_domain **domains, int array_size);
 	int (*get_memory_domain_types)(void *ctx, enum spdk_dma_device_type *types,
-				       uint32_t array_size);
+	                               uint32_t array_size);
 	void (*reset_device_stat)(void *ctx);
 	void (*dump_device_stat_json)(void *ctx, struct spdk_json_write_ctx *w);
 	bool (*accel_sequence_supported)(void *ctx, enum spdk_bdev_io_type type);
@@ -219,8 +220,8 @@ struct spdk_bdev {
 	union spdk_bdev_nvme_ctratt ctratt;
 	uint32_t nsid;
 	enum spdk_nvme_csi csi;
-	/* Seconds that a reset waits for I/O to end by itself (and is then left out); 0: it does not
-	 * wait. */
+	/* Seconds that a reset waits for I/O to end by itself (and is then left out); 0: it does
+	 * not wait. */
 	uint16_t reset_io_drain_timeout;
 	uint8_t reserved7[2];
 	struct {
@@ -257,7 +258,7 @@ struct spdk_bdev {
 		TAILQ_ENTRY(spdk_bdev) link;
 
 		struct spdk_bdev_io *reset_in_progress;
-		bool reset_thawing;           /* of the one in progress: the module is done */
+		bool reset_thawing;            /* of the one in progress: the module is done */
 		bdev_io_tailq_t queued_resets; /* to end with it, or, if it thaws, to come next */
 		bdev_io_tailq_t ended_resets;  /* to be answered when it has thawed */
 
@@ -267,7 +268,7 @@ struct spdk_bdev {
 };
 
 typedef void (*spdk_bdev_io_get_buf_cb)(struct spdk_io_channel *ch, struct spdk_bdev_io *bdev_io,
-					bool success);
+                                        bool success);
 
 /* Vectors that the pieces of one split I/O share. */
 #define SPDK_BDEV_IO_NUM_CHILD_IOV 32
@@ -340,17 +341,17 @@ struct spdk_bdev_io_internal_fields {
 	spdk_bdev_io_completion_cb cb;
 	void *caller_ctx;
 	uint64_t submit_tsc;
-	TAILQ_ENTRY(spdk_bdev_io) ch_link; /* spdk_bdev_channel.io_submitted */
+	TAILQ_ENTRY(spdk_bdev_io) ch_link;   /* spdk_bdev_channel.io_submitted */
 	STAILQ_ENTRY(spdk_bdev_io) buf_link; /* free list, or completions to be delivered */
-	int8_t status; /* enum spdk_bdev_io_status */
+	int8_t status;                       /* enum spdk_bdev_io_status */
 	union {
 		struct {
 			uint8_t in_submit_request : 1;
-			uint8_t has_buf : 1;    /* buf.ptr is ours to give back */
-			uint8_t has_bounce : 1; /* the user's vectors are in bounce */
-			uint8_t split : 1;      /* split.* is in use */
-			uint8_t child_io : 1;   /* a piece of a split I/O */
-			uint8_t in_use : 1;     /* with its user: not to be freed twice */
+			uint8_t has_buf : 1;         /* buf.ptr is ours to give back */
+			uint8_t has_bounce : 1;      /* the user's vectors are in bounce */
+			uint8_t split : 1;           /* split.* is in use */
+			uint8_t child_io : 1;        /* a piece of a split I/O */
+			uint8_t in_use : 1;          /* with its user: not to be freed twice */
 			uint8_t never_submitted : 1; /* the module has not seen it */
 		};
 		uint8_t raw;
@@ -412,7 +413,7 @@ struct spdk_bdev_io {
 	uint8_t driver_ctx[0] __attribute__((aligned(SPDK_CACHE_LINE_SIZE)));
 };
 SPDK_STATIC_ASSERT(offsetof(struct spdk_bdev_io, driver_ctx) % SPDK_CACHE_LINE_SIZE == 0,
-		   "a module's context begins a cache line");
+                   "a module's context begins a cache line");
 
 static inline struct spdk_bdev_io *
 spdk_bdev_io_from_ctx(void *ctx)
@@ -430,7 +431,7 @@ int spdk_bdev_register(struct spdk_bdev *bdev);
 void spdk_bdev_unregister(struct spdk_bdev *bdev, spdk_bdev_unregister_cb cb_fn, void *cb_arg);
 /** The same by name, if `module` registered it. Returns 0, or -ENODEV with `cb_fn` not called. */
 int spdk_bdev_unregister_by_name(const char *bdev_name, struct spdk_bdev_module *module,
-				 spdk_bdev_unregister_cb cb_fn, void *cb_arg);
+                                 spdk_bdev_unregister_cb cb_fn, void *cb_arg);
 /** A destruct() that returned 1 has ended. Any spdk_thread. */
 void spdk_bdev_destruct_done(struct spdk_bdev *bdev, int bdeverrno);
 
@@ -455,8 +456,8 @@ const struct spdk_bdev_aliases_list *spdk_bdev_get_aliases(const struct spdk_bde
  *  SPDK_BDEV_LARGE_BUF_MAX_SIZE: more is success = false), and a copy stands in for one that is not
  *  aligned to required_alignment. On the I/O's thread. */
 void spdk_bdev_io_get_buf(struct spdk_bdev_io *bdev_io, spdk_bdev_io_get_buf_cb cb, uint64_t len);
-/** Have the first vector of the I/O be `len` bytes at the first place of `buf` that is aligned as the
- *  device requires; `buf` has room for that. */
+/** Have the first vector of the I/O be `len` bytes at the first place of `buf` that is aligned as
+ * the device requires; `buf` has room for that. */
 void spdk_bdev_io_set_buf(struct spdk_bdev_io *bdev_io, void *buf, size_t len);
 void spdk_bdev_io_set_md_buf(struct spdk_bdev_io *bdev_io, void *md_buf, size_t len);
 
@@ -465,21 +466,21 @@ void spdk_bdev_io_complete(struct spdk_bdev_io *bdev_io, enum spdk_bdev_io_statu
 
 /** Note a status in the device's language and return ours for it; with "complete", end the I/O. */
 enum spdk_bdev_io_status spdk_bdev_io_set_nvme_status(struct spdk_bdev_io *bdev_io, uint32_t cdw0,
-						      int sct, int sc);
+                                                      int sct, int sc);
 void spdk_bdev_io_complete_nvme_status(struct spdk_bdev_io *bdev_io, uint32_t cdw0, int sct,
-				       int sc);
+                                       int sc);
 enum spdk_bdev_io_status spdk_bdev_io_set_scsi_status(struct spdk_bdev_io *bdev_io,
-						      enum spdk_scsi_status sc,
-						      enum spdk_scsi_sense sk, uint8_t asc,
-						      uint8_t ascq);
+                                                      enum spdk_scsi_status sc,
+                                                      enum spdk_scsi_sense sk, uint8_t asc,
+                                                      uint8_t ascq);
 void spdk_bdev_io_complete_scsi_status(struct spdk_bdev_io *bdev_io, enum spdk_scsi_status sc,
-				       enum spdk_scsi_sense sk, uint8_t asc, uint8_t ascq);
+                                       enum spdk_scsi_sense sk, uint8_t asc, uint8_t ascq);
 enum spdk_bdev_io_status spdk_bdev_io_set_aio_status(struct spdk_bdev_io *bdev_io, int aio_result);
 void spdk_bdev_io_complete_aio_status(struct spdk_bdev_io *bdev_io, int aio_result);
 enum spdk_bdev_io_status spdk_bdev_io_set_base_io_status(struct spdk_bdev_io *bdev_io,
-							 const struct spdk_bdev_io *base_io);
+                                                         const struct spdk_bdev_io *base_io);
 void spdk_bdev_io_complete_base_io_status(struct spdk_bdev_io *bdev_io,
-					  const struct spdk_bdev_io *base_io);
+                                          const struct spdk_bdev_io *base_io);
 
 struct spdk_thread *spdk_bdev_io_get_thread(struct spdk_bdev_io *bdev_io);
 /** The module's channel that the I/O is on. */
@@ -493,10 +494,10 @@ void spdk_bdev_add_io_stat(struct spdk_bdev_io_stat *total, struct spdk_bdev_io_
 void spdk_bdev_dump_io_stat_json(struct spdk_bdev_io_stat *stat, struct spdk_json_write_ctx *w);
 void spdk_bdev_reset_io_stat(struct spdk_bdev_io_stat *stat, enum spdk_bdev_reset_stat_mode mode);
 
-#define SPDK_BDEV_MODULE_REGISTER(name, module)                                                    \
-	static void __attribute__((constructor)) _spdk_bdev_module_register_##name(void)           \
-	{                                                                                          \
-		spdk_bdev_module_list_add(module);                                                 \
+#define SPDK_BDEV_MODULE_REGISTER(name, module)                                          \
+	static void __attribute__((constructor)) _spdk_bdev_module_register_##name(void) \
+	{                                                                                \
+		spdk_bdev_module_list_add(module);                                       \
 	}
 
 #endif /* __SPDK_BDEV_MODULE_ONLY */

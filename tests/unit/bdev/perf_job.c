@@ -48,8 +48,7 @@ new_thread(struct spdk_thread *thread)
 	return 0;
 }
 
-/* --- the device ---------------------------------------------------------------------------------
- */
+/* --- the device ------------------------------------------------------------------------------- */
 
 void *
 spdk_zmalloc(size_t size, size_t align, uint64_t *unused, int numa_id, uint32_t flags)
@@ -214,8 +213,7 @@ complete_one(void)
 	spdk_set_thread(NULL);
 }
 
-/* --- running a job ------------------------------------------------------------------------------
- */
+/* --- running a job ---------------------------------------------------------------------------- */
 
 static struct {
 	int started_rc;
@@ -342,8 +340,7 @@ reset(void)
 	memset(&dev, 0, sizeof(dev));
 }
 
-/* --- cases --------------------------------------------------------------------------------------
- */
+/* --- cases ------------------------------------------------------------------------------------ */
 
 static void
 every_workload_does_what_it_says(void)
