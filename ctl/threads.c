@@ -6,17 +6,28 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "ctl/ctl.h"
 #include "ctl/json.h"
 #include "ctl/show.h"
 #include "ctl/units.h"
 
+/* SPDK_CPUSET_SIZE bits in hexadecimal. */
+#define CPUMASK_DIGITS (1024 / 4)
+
 static const struct ctl_column columns[] = {
 	{ "ID", .right = true },     { "NAME", .elastic = true },    { "CPUMASK" },
 	{ "BUSY", .right = true },   { "BUSY TIME", .right = true }, { "IDLE TIME", .right = true },
 	{ "ACTIVE", .right = true }, { "TIMED", .right = true },     { "PAUSED", .right = true },
 };
+
+/* A thread that may run anywhere has every bit of the largest mask there is. */
+static const char *
+mask_text(const char *mask)
+{
+	return strspn(mask, "f") == CPUMASK_DIGITS ? "any" : mask;
+}
 
 static void
 fill(struct ctl_table *table, struct json_object *result)
@@ -31,7 +42,7 @@ fill(struct ctl_table *table, struct json_object *result)
 
 		ctl_table_add(table, CTL_PLAIN, "%" PRIu64, ctl_json_u64(t, "id"));
 		ctl_table_add(table, CTL_PLAIN, "%s", ctl_json_str(t, "name"));
-		ctl_table_add(table, CTL_PLAIN, "%s", ctl_json_str(t, "cpumask"));
+		ctl_table_add(table, CTL_PLAIN, "%s", mask_text(ctl_json_str(t, "cpumask")));
 		ctl_table_add(table, CTL_PLAIN, "%s",
 		              ctl_units_percent((double)busy, (double)(busy + idle)).s);
 		ctl_table_add(table, CTL_PLAIN, "%s", ctl_units_ticks(busy, hz).s);
