@@ -34,7 +34,7 @@ static struct {
 	struct fake_request *held;
 	_Atomic int status;  /* what cal_client_process() says: 0, -ESHUTDOWN, -ECONNRESET */
 	_Atomic int release; /* answer what was held */
-	_Atomic unsigned sent, held_count;
+	_Atomic unsigned sent, answered, held_count;
 } g_fake;
 
 static void
@@ -142,6 +142,7 @@ fake_answer(struct fake_request *req, int status)
 		response.result_len = buf.len;
 	}
 	req->fn(req->ctx, &response);
+	atomic_fetch_add(&g_fake.answered, 1);
 	codec_buf_free(&buf);
 	free(req->params);
 	free(req->method);
