@@ -50,19 +50,6 @@ control_post(void (*fn)(void *arg), void *arg)
 	return 0;
 }
 
-void
-spdk_jsonrpc_send_error_response_fmt(struct spdk_jsonrpc_request *request, int error,
-                                     const char *fmt, ...)
-{
-	char text[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	spdk_jsonrpc_send_error_response(request, error, text);
-}
-
 /* There is one reactor, and it takes no events. */
 uint32_t
 spdk_env_get_first_core(void)
