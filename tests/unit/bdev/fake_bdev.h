@@ -19,7 +19,8 @@
 #define MAX_LOG     512
 #define NUM_THREADS 3
 
-/* --- the heap ---------------------------------------------------------------------------------- */
+/* --- the heap ----------------------------------------------------------------------------------
+ */
 
 static int g_heap_left = -1; /* allocations that will succeed; -1: all */
 
@@ -48,7 +49,8 @@ spdk_free(void *buf)
 	free(buf);
 }
 
-/* --- the device -------------------------------------------------------------------------------- */
+/* --- the device --------------------------------------------------------------------------------
+ */
 
 struct fake_request {
 	uint8_t type;
@@ -174,8 +176,8 @@ fake_submit_request(struct spdk_io_channel *ch, struct spdk_bdev_io *io)
 {
 	struct fake_dev *dev = io->bdev->ctxt;
 
-	if (dev->get_buf && (io->type == SPDK_BDEV_IO_TYPE_READ ||
-	                     io->type == SPDK_BDEV_IO_TYPE_WRITE)) {
+	if (dev->get_buf &&
+	    (io->type == SPDK_BDEV_IO_TYPE_READ || io->type == SPDK_BDEV_IO_TYPE_WRITE)) {
 		spdk_bdev_io_get_buf(io, fake_buf_here, io->u.bdev.num_blocks * BLOCK);
 	} else {
 		fake_begin(dev, io);
@@ -287,7 +289,8 @@ fake_end(struct fake_dev *dev, unsigned index, enum spdk_bdev_io_status status)
 	spdk_set_thread(before);
 }
 
-/* --- threads, start and end -------------------------------------------------------------------- */
+/* --- threads, start and end --------------------------------------------------------------------
+ */
 
 static struct spdk_thread *g_threads[NUM_THREADS]; /* the first is the app thread */
 static bool g_up, g_finished;
@@ -392,7 +395,8 @@ bdev_down(void)
 	threads_down();
 }
 
-/* --- the user ---------------------------------------------------------------------------------- */
+/* --- the user ----------------------------------------------------------------------------------
+ */
 
 struct user_io {
 	bool done, success;

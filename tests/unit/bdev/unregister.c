@@ -212,7 +212,9 @@ name_again(void)
 	fake_dev_free(next);
 }
 
-static const struct test_case cases[] = { TEST(unused), TEST(under_io), TEST(closed_in_the_event),
-	                                  TEST(asynchronous), TEST(failing), TEST(outside_of_threads),
-	                                  TEST(by_name), TEST(name_again) };
+static const struct test_case cases[] = {
+	TEST(unused),       TEST(under_io),  TEST(closed_in_the_event),
+	TEST(asynchronous), TEST(failing),   TEST(outside_of_threads),
+	TEST(by_name),      TEST(name_again)
+};
 TEST_MAIN("bdev/unregister", cases)
