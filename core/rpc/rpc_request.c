@@ -225,7 +225,10 @@ spdk_jsonrpc_send_error_response(struct spdk_jsonrpc_request *req, int error_cod
 	     error_code == SPDK_JSONRPC_ERROR_INTERNAL_ERROR) &&
 	    json_note_text(note, sizeof(note))) {
 		json_note_clear();
-		SPDK_ERRLOG("%s: %s\n", method_name(req), note);
+		/* The config service says it itself, with the file and the line. */
+		if (!req->conn->caller.config) {
+			SPDK_ERRLOG("%s: %s\n", method_name(req), note);
+		}
 		if (snprintf(whole, sizeof(whole), "%s: %s", msg, note) < (int)sizeof(whole)) {
 			msg = whole;
 		}
