@@ -9,8 +9,8 @@
 
 #include "core/bdev/perf_verify.h"
 
-#define BLOCK       512
-#define SLOT_BLOCKS 4
+#define BLOCK       512ul
+#define SLOT_BLOCKS 4ul
 #define SLOT_BYTES  (BLOCK * SLOT_BLOCKS)
 #define SLOTS       8
 
