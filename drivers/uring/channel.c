@@ -257,9 +257,7 @@ reap(struct uring_channel *ch)
 	unsigned i;
 
 	for (i = 0; i < count; i++) {
-		if (spdk_likely(results[i].io != NULL)) {
-			take_result(ch, results[i].io, results[i].res);
-		}
+		take_result(ch, results[i].io, results[i].res);
 	}
 	return count;
 }

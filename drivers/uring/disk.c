@@ -21,6 +21,7 @@ struct create {
 	uint32_t block_size;
 	uint32_t spare;
 	int rc;
+	bool logged; /* why it failed is in the log */
 	char why[URING_WHY_SIZE];
 	uring_create_cb cb;
 	void *arg;
@@ -195,12 +196,15 @@ static const struct spdk_bdev_fn_table uring_fn_table = {
 /* --- the beginning of a device ---------------------------------------------------------------- */
 
 static void
-create_end(struct create *create)
+create_end(struct create *create, const char *name, const char *filename)
 {
+	if (create->rc != 0 && !create->logged) {
+		SPDK_ERRLOG("%s: no block device for %s: %s\n", name, filename, create->why);
+	}
+	create->cb(create->arg, create->rc, create->why);
 	if (create->rc != 0 && create->disk != NULL) {
 		disk_free(create->disk);
 	}
-	create->cb(create->arg, create->rc, create->why);
 	free(create);
 }
 
@@ -208,8 +212,10 @@ create_end(struct create *create)
 static void
 create_undone(void *arg)
 {
+	struct create *create = arg;
+
 	g_uring.creating--;
-	create_end(arg);
+	create_end(create, create->disk->bdev.name, create->disk->filename);
 	if (g_uring.fini_waits && g_uring.creating == 0) {
 		spdk_bdev_module_fini_done();
 	}
@@ -246,6 +252,7 @@ disk_register(struct create *create)
 	rc = spdk_bdev_register(bdev);
 	if (rc != 0) {
 		spdk_io_device_unregister(disk, NULL);
+		create->logged = rc != -ENOMEM; /* by the block layer */
 		snprintf(create->why, sizeof(create->why), "%s",
 		         rc == -EEXIST ? "a block device of that name or UUID exists already"
 		                       : spdk_strerror(-rc));
@@ -271,7 +278,7 @@ create_opened(void *arg)
 		create->rc = disk_register(create);
 		if (create->rc == 0) {
 			g_uring.creating--;
-			create_end(create);
+			create_end(create, NULL, NULL);
 			return;
 		}
 	}
@@ -383,6 +390,6 @@ uring_disk_create(const struct uring_options *options, uring_create_cb cb, void 
 		g_uring.creating++;
 	} else {
 		create->rc = rc;
-		create_end(create);
+		create_end(create, options->name, options->filename);
 	}
 }

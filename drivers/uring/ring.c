@@ -143,23 +143,17 @@ uring_ring_needs_entry(const struct uring_ring *ring)
 }
 
 /* What cannot be done at once is done by worker threads that the kernel keeps for each OS thread
- * that submits. They may run on every CPU, the reactor's too, unless told otherwise. They can be
- * told once there is a place to keep that, which the first submission makes, hence the empty one.
- */
+ * that submits. They may run on every CPU, the reactor's too, unless told otherwise before the
+ * first of them exists; and they can be told once the OS thread has a place to keep that.
+ * Registering the ring's descriptor makes the place (Linux 5.18), and is undone at once because it
+ * would bind the ring to this OS thread. A failure costs some speed and is not worth a word. */
 static void
 place_workers(struct uring_ring *ring)
 {
-	struct io_uring_sqe *sqe = uring_ring_sqe(ring);
-
-	if (sqe == NULL || CPU_COUNT(&g_worker_cpus) == 0) {
-		return;
-	}
-	io_uring_prep_nop(sqe);
-	io_uring_sqe_set_data(sqe, NULL);
-	if (io_uring_submit(&ring->ring) >= 0) {
-		/* A failure costs some speed and is not worth a word. */
+	t_workers_placed = true;
+	if (CPU_COUNT(&g_worker_cpus) > 0 && io_uring_register_ring_fd(&ring->ring) == 1) {
+		io_uring_unregister_ring_fd(&ring->ring);
 		io_uring_register_iowq_aff(&ring->ring, sizeof(g_worker_cpus), &g_worker_cpus);
-		t_workers_placed = true;
 	}
 }
 

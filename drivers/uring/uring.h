@@ -70,7 +70,7 @@ struct uring_ring {
 };
 
 struct uring_result {
-	void *io; /* of uring_ring_set(); NULL for what is no I/O */
+	void *io; /* as uring_io_prep() put it in */
 	int res;
 };
 
@@ -161,7 +161,7 @@ struct uring_options {
 	struct spdk_uuid uuid;
 };
 
-/** `rc` is 0, or a negative errno with a sentence in `why`. */
+/** `rc` is 0, or a negative errno with a sentence in `why`, which is in the log already. */
 typedef void (*uring_create_cb)(void *arg, int rc, const char *why);
 
 /** Make a device; `cb` is called on the app thread, possibly before this returns. App thread. */

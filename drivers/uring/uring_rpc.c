@@ -8,7 +8,6 @@
 #include "core/bdev/module_rpc.h"
 #include "drivers/uring/uring.h"
 #include "spdk/json.h"
-#include "spdk/log.h"
 #include "spdk/rpc.h"
 #include "spdk/util.h"
 
@@ -37,8 +36,6 @@ created(void *arg, int rc, const char *why)
 	struct create_request *req = arg;
 
 	if (rc != 0) {
-		SPDK_ERRLOG("%s: no block device for %s: %s\n", req->options.name,
-		            req->options.filename, why);
 		spdk_jsonrpc_send_error_response_fmt(
 			req->request, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
 			"Unable to create URING bdev. %s: %s", req->options.filename, why);

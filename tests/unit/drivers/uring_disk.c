@@ -401,7 +401,7 @@ reset_waits(void)
 	make_device("/var/tmp");
 	before = g_ios;
 	for (i = 0; i < 32; i++) {
-		CHECK_EQ(spdk_bdev_write_blocks(g_desc, g_ch, buf, i * 64, 64, io_done, NULL), 0);
+		CHECK_EQ(spdk_bdev_write_blocks(g_desc, g_ch, buf, i * 64ul, 64, io_done, NULL), 0);
 	}
 	CHECK_EQ(spdk_bdev_reset(g_desc, g_ch, reset_done, NULL), 0);
 	until(before + 33);
