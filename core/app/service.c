@@ -37,6 +37,7 @@ struct service {
 	struct control_timer *timer; /* the next start, or the end of our patience */
 	uint64_t spawned_ms;
 	uint32_t ends_in_row;
+	bool served; /* it got as far as being ready */
 	bool restart_asked;
 	bool gave_up; /* it said so itself */
 	struct cal_state_service shown;
@@ -213,7 +214,7 @@ schedule_restart(struct service *svc, const char *how)
 	uint32_t delay;
 
 	svc->ends_in_row++;
-	delay = service_backoff_ms(svc->ends_in_row);
+	delay = service_backoff_ms(svc->ends_in_row, svc->served);
 	if (svc->ends_in_row == SERVICE_CRASH_LOOP) {
 		log_path(svc, path, sizeof(path));
 		snprintf(text, sizeof(text), "%s ended %u times in a row, last: %s; see %s",
@@ -237,15 +238,15 @@ on_end(void *arg, uint32_t events)
 	struct service *svc = arg;
 	bool was_asked = svc->restart_asked;
 	char how[64];
-	int status = 0;
+	int status;
 
-	/* An application may reap its children itself: then the status is unknown. */
-	if (waitpid(svc->pid, &status, WNOHANG) == 0) {
+	if (service_end_status(svc->pidfd, &status) != 0) {
 		return;
 	}
 	control_fd_del(svc->watch);
 	svc->watch = NULL;
-	close(svc->pidfd);
+	service_reap_later(svc->pidfd);
+	svc->pidfd = -1;
 	timer_clear(svc);
 	svc->shown.last_status = status;
 	svc->pid = 0;
@@ -272,17 +273,18 @@ on_end(void *arg, uint32_t events)
 }
 
 uint32_t
-service_backoff_ms(uint32_t ends)
+service_backoff_ms(uint32_t ends, bool served)
 {
 	uint32_t ms = SERVICE_BACKOFF_FIRST;
+	uint32_t last = served ? SERVICE_BACKOFF_SERVED : SERVICE_BACKOFF_LAST;
 
 	if (ends <= 1) {
 		return 0;
 	}
-	for (; ends > 2 && ms < SERVICE_BACKOFF_LAST; ends--) {
+	for (; ends > 2 && ms < last; ends--) {
 		ms *= 2;
 	}
-	return ms < SERVICE_BACKOFF_LAST ? ms : SERVICE_BACKOFF_LAST;
+	return ms < last ? ms : last;
 }
 
 static int
@@ -307,6 +309,7 @@ spawn_and_watch(struct service *svc, const char *path)
 		return rc;
 	}
 	svc->spawned_ms = clock_ms(CLOCK_MONOTONIC);
+	svc->served = false;
 	svc->pidfd = pidfd_open(svc->pid, 0);
 	rc = svc->pidfd < 0 ? -errno : 0;
 	if (rc == 0) {
@@ -412,6 +415,7 @@ service_fini(void)
 	free(g_sup.rpc_socket);
 	free(g_sup.config_file);
 	g_sup.rpc_socket = g_sup.config_file = NULL;
+	service_reap_all();
 	service_env_fini();
 }
 
@@ -533,10 +537,12 @@ service_report(const char *name, pid_t pid, enum gate_report_code code, const ch
 	}
 	switch (code) {
 	case GATE_REPORT_READY:
+		svc->served = true;
 		show(svc, CAL_SERVICE_RUNNING);
 		tell(SERVICE_EVENT_READY, svc, "");
 		break;
 	case GATE_REPORT_CHECKED:
+		svc->served = true;
 		show(svc, CAL_SERVICE_RUNNING);
 		tell(SERVICE_EVENT_CHECKED, svc, "");
 		break;

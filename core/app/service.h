@@ -17,10 +17,13 @@
 #include "ipc/gate/gate_proto.h"
 
 /* How the next start of a service that ended is put off: at once, then from FIRST doubling to LAST;
- * from the beginning again after HEALTHY of life. All in milliseconds. */
-#define SERVICE_BACKOFF_FIRST 100
-#define SERVICE_BACKOFF_LAST  5000
-#define SERVICE_HEALTHY       10000
+ * from the beginning again after HEALTHY of life. One that was ready before it ended is worth
+ * another start soon, so that it serves again within a second however often it is killed: from
+ * FIRST to SERVED. All in milliseconds. */
+#define SERVICE_BACKOFF_FIRST  100
+#define SERVICE_BACKOFF_LAST   5000
+#define SERVICE_BACKOFF_SERVED 500
+#define SERVICE_HEALTHY        10000
 /* How long one may take to end: at a restart, at the stop of the whole instance. */
 #define SERVICE_RESTART_GRACE 1000
 #define SERVICE_STOP_GRACE    500
@@ -65,8 +68,20 @@ void service_stop_all(void (*done)(void *ctx), void *ctx);
 void service_report(const char *name, pid_t pid, enum gate_report_code code, const char *text);
 void service_peer(const char *name, pid_t pid, bool connected);
 
-/** How long to wait before the start that follows the `ends`-th end in a row (from 1). */
-uint32_t service_backoff_ms(uint32_t ends);
+/** How long to wait before the start that follows the `ends`-th end in a row (from 1); `served`: it
+ *  was ready before. */
+uint32_t service_backoff_ms(uint32_t ends, bool served);
+
+/* --- core/app/service_reap.c --------------------------------------------------------------------
+ */
+
+/** How the process of `pidfd`, whose descriptor is readable, ended, as waitpid() says it; 0 when
+ *  somebody else has reaped it. Returns 0, or -EAGAIN when it has not ended after all. */
+int service_end_status(int pidfd, int *status);
+/** Reap that process soon, and close `pidfd`. */
+void service_reap_later(int pidfd);
+/** Reap what is left. Main thread, once the control pthread has ended. */
+void service_reap_all(void);
 
 /* --- core/app/service_spawn.c ----------------------------------------------------------------- */
 

@@ -21,6 +21,7 @@
 struct entry {
 	uint32_t id;
 	char bdev[PERF_NAME_MAX];
+	bool verify;
 	struct perf_job *job; /* NULL: it has ended, `result` is what it came to */
 	struct perf_result result;
 	struct spdk_jsonrpc_request *start_request;
@@ -233,6 +234,21 @@ num_running(void)
 	return running;
 }
 
+/* Two that verify would find each other's patterns, and call that wrong data. The first may well be
+ * one whose client was killed. */
+static const struct entry *
+other_verifier(const char *bdev)
+{
+	struct entry *entry;
+
+	TAILQ_FOREACH (entry, &g_entries, link) {
+		if (entry->job != NULL && entry->verify && strcmp(entry->bdev, bdev) == 0) {
+			return entry;
+		}
+	}
+	return NULL;
+}
+
 static void
 start_job(struct spdk_jsonrpc_request *request, const struct start_params *p)
 {
@@ -244,9 +260,18 @@ start_job(struct spdk_jsonrpc_request *request, const struct start_params *p)
 		.rwmixread = p->rwmixread,
 		.verify = p->verify,
 	};
+	const struct entry *other = p->verify ? other_verifier(p->name) : NULL;
 	struct entry *entry;
 	int rc;
 
+	if (other != NULL) {
+		spdk_jsonrpc_send_error_response_fmt(
+			request, -EBUSY,
+			"job %u verifies %s already, and each would overwrite what the other "
+			"checks: wait for its end, or stop it with cal_perf_stop {\"id\": %u}",
+			other->id, other->bdev, other->id);
+		return;
+	}
 	if (num_running() >= MAX_RUNNING) {
 		spdk_jsonrpc_send_error_response_fmt(request, -EBUSY, "%u jobs run already",
 		                                     MAX_RUNNING);
@@ -260,6 +285,7 @@ start_job(struct spdk_jsonrpc_request *request, const struct start_params *p)
 	snprintf(params.bdev, sizeof(params.bdev), "%s", p->name);
 	snprintf(entry->bdev, sizeof(entry->bdev), "%s", p->name);
 	entry->id = ++g_last_id;
+	entry->verify = p->verify;
 	entry->start_request = request;
 	TAILQ_INSERT_TAIL(&g_entries, entry, link);
 	rc = perf_job_start(entry->id, &params, job_started, job_ended, entry, &entry->job);

@@ -67,6 +67,20 @@ def check_perf_finds_wrong_data(cal):
     cal.ask("rpc", "cal_perf_stop", json.dumps(other))
 
 
+def check_two_verifiers_are_kept_apart(cal):
+    # What a killed `calctl perf --verify` leaves is not taken for wrong data by the next one.
+    job = cal.popen("perf", "Malloc0", "-w", "randrw", "-t", "60", "--verify")
+    time.sleep(0.5)
+    job.kill()
+    job.wait()
+    err = cal.calctl("perf", "Malloc0", "-w", "randrw", "-t", "0.3", "--verify", rc=1).stderr
+    job_id = re.search(r"job (\d+) verifies Malloc0 already", err)
+    assert job_id, err
+    cal.calctl("perf", "Malloc0", "-w", "randread", "-t", "0.1")
+    cal.ask("rpc", "cal_perf_stop", '{"id": %s}' % job_id[1])
+    cal.calctl("perf", "Malloc0", "-w", "randrw", "-t", "0.3", "--verify")
+
+
 def check_perf_interrupted(cal):
     job = cal.popen("--json", "perf", "Malloc0", "-t", "60", stdout=subprocess.PIPE)
     time.sleep(1)
@@ -157,6 +171,7 @@ def main(cal):
     check_views(cal)
     check_perf(cal)
     check_perf_finds_wrong_data(cal)
+    check_two_verifiers_are_kept_apart(cal)
     check_perf_interrupted(cal)
     check_perf_on_a_terminal(cal)
     check_iostat(cal)

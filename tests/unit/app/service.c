@@ -243,13 +243,18 @@ log_number(const char *service, const char *label)
 static void
 backoff_doubles_to_its_limit(void)
 {
-	CHECK_EQ(service_backoff_ms(0), 0);
-	CHECK_EQ(service_backoff_ms(1), 0);
-	CHECK_EQ(service_backoff_ms(2), 100);
-	CHECK_EQ(service_backoff_ms(3), 200);
-	CHECK_EQ(service_backoff_ms(7), 3200);
-	CHECK_EQ(service_backoff_ms(8), 5000);
-	CHECK_EQ(service_backoff_ms(4000000000u), 5000);
+	CHECK_EQ(service_backoff_ms(0, false), 0);
+	CHECK_EQ(service_backoff_ms(1, false), 0);
+	CHECK_EQ(service_backoff_ms(2, false), 100);
+	CHECK_EQ(service_backoff_ms(3, false), 200);
+	CHECK_EQ(service_backoff_ms(7, false), 3200);
+	CHECK_EQ(service_backoff_ms(8, false), 5000);
+	CHECK_EQ(service_backoff_ms(4000000000u, false), 5000);
+	/* One that served serves again within a second. */
+	CHECK_EQ(service_backoff_ms(1, true), 0);
+	CHECK_EQ(service_backoff_ms(2, true), 100);
+	CHECK_EQ(service_backoff_ms(5, true), 500);
+	CHECK_EQ(service_backoff_ms(4000000000u, true), 500);
 }
 
 /* Only descriptors 0 to 3, no blocked or ignored signal, the two variables, the log. */
