@@ -14,10 +14,14 @@
 
 #include "core/bdev/bdev_internal.h"
 
-#define BLOCK       512u
-#define BLOCKS      2048u
+#define BLOCK       UINT64_C(512)
+#define BLOCKS      UINT64_C(2048)
 #define MAX_LOG     512
 #define NUM_THREADS 3
+
+/* Put at the end of an array of characters. */
+#define APPEND(array, what) \
+	snprintf((array) + strlen(array), sizeof(array) - strlen(array), "%s", what)
 
 /* --- the heap ----------------------------------------------------------------------------------
  */
@@ -279,8 +283,9 @@ fake_end(struct fake_dev *dev, unsigned index, enum spdk_bdev_io_status status)
 	}
 	io = dev->pending[index];
 	dev->num_pending--;
-	memmove(&dev->pending[index], &dev->pending[index + 1],
-	        (dev->num_pending - index) * sizeof(dev->pending[0]));
+	for (; index < dev->num_pending; index++) {
+		dev->pending[index] = dev->pending[index + 1];
+	}
 	spdk_set_thread(spdk_bdev_io_get_thread(io));
 	if (status == SPDK_BDEV_IO_STATUS_SUCCESS) {
 		fake_transfer(dev, io);
@@ -400,8 +405,8 @@ bdev_down(void)
 
 struct user_io {
 	bool done, success;
-	bool keep; /* do not give it back */
-	enum spdk_bdev_io_status status;
+	bool keep;      /* do not give it back */
+	int status;     /* enum spdk_bdev_io_status */
 	unsigned order; /* of ending, from 1 */
 	struct spdk_thread *thread;
 	struct spdk_bdev_io *io;

@@ -11,8 +11,8 @@ static char g_said[256];
 static void
 say(const char *what)
 {
-	strcat(g_said, what);
-	strcat(g_said, " ");
+	APPEND(g_said, what);
+	APPEND(g_said, " ");
 }
 
 static int g_late_rc;

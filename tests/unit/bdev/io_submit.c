@@ -72,8 +72,8 @@ odd_blocks(void)
 	s = setup_with(dev);
 	CHECK_EQ(READ(512, 520), -EINVAL);
 	CHECK_EQ(READ(520, 512), -EINVAL);
-	CHECK_EQ(READ(9 * 520, 2 * 520), -EINVAL);
-	CHECK_EQ(READ(2 * 520, 3 * 520), 0);
+	CHECK_EQ(READ(4680, 1040), -EINVAL);
+	CHECK_EQ(READ(1040, 1560), 0);
 	CHECK_EQ(dev->log[0].offset, 2);
 	CHECK_EQ(dev->log[0].count, 3);
 	fake_end(dev, 0, SPDK_BDEV_IO_STATUS_FAILED);

@@ -145,7 +145,7 @@ walk_one(void *ctx, struct spdk_bdev *bdev)
 {
 	struct walk *walk = ctx;
 
-	strcat(walk->names, bdev->name);
+	APPEND(walk->names, bdev->name);
 	CHECK(!TAILQ_EMPTY(&bdev->internal.open_descs));
 	return ++walk->calls == walk->stop_at ? -EINTR : 0;
 }
