@@ -406,7 +406,7 @@ bdev_down(void)
 struct user_io {
 	bool done, success;
 	bool keep;      /* do not give it back */
-	int status;     /* enum spdk_bdev_io_status */
+	int8_t status;  /* enum spdk_bdev_io_status */
 	unsigned order; /* of ending, from 1 */
 	struct spdk_thread *thread;
 	struct spdk_bdev_io *io;
