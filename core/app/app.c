@@ -7,10 +7,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "calandria/instance.h"
@@ -33,6 +35,8 @@
 
 /* Where configuration data that is no file is put, in the instance's folder. */
 #define CONFIG_NAME "config.json"
+/* What must be free there: 2 MB on a machine with one memory node, more with more. */
+#define RUN_FILES_KB 8192u
 
 struct app g_app = { .lock_fd = -1 };
 
@@ -82,6 +86,29 @@ env_opts_fill(struct spdk_env_opts *env)
 
 /* --- stages ----------------------------------------------------------------------------------- */
 
+/* EAL and the template map sparse files there (some 2 MB, and 0.3 MB for each process that
+ * attaches): where they cannot be filled, a store to them is a SIGBUS without a word. */
+static int
+room_check(void)
+{
+	char path[CAL_PATH_MAX];
+	struct statvfs fs;
+	uint64_t free_kb;
+
+	if (cal_instance_path(path, sizeof(path), g_app.id, "") != 0 || statvfs(path, &fs) != 0 ||
+	    fs.f_blocks == 0) {
+		return 0; /* a file system that has no such figure */
+	}
+	free_kb = (uint64_t)fs.f_bavail * fs.f_frsize / 1024;
+	if (free_kb >= RUN_FILES_KB) {
+		return 0;
+	}
+	return fail(-ENOSPC,
+	            "%s has room for %" PRIu64 " KB, and an instance's files need %u: make room, "
+	            "or set CALANDRIA_RUN_ROOT to a folder elsewhere",
+	            path, free_kb, RUN_FILES_KB);
+}
+
 static int
 instance_up(void)
 {
@@ -106,12 +133,18 @@ instance_up(void)
 		            "CALANDRIA_RUN_ROOT to a folder of yours)",
 		            path, strerror(-g_app.lock_fd));
 	}
-	rc = state_create(g_app.id, g_app.opts.name);
+	rc = room_check();
+	if (rc == 0) {
+		rc = state_create(g_app.id, g_app.opts.name);
+		if (rc != 0) {
+			fail(rc, "cannot create the state file of instance %d: %s", g_app.id,
+			     strerror(-rc));
+		}
+	}
 	if (rc != 0) {
 		cal_instance_release(g_app.id, g_app.lock_fd);
 		g_app.lock_fd = -1;
-		return fail(rc, "cannot create the state file of instance %d: %s", g_app.id,
-		            strerror(-rc));
+		return rc;
 	}
 	state_set_rpc_socket(g_app.opts.rpc_addr);
 	state_enter(CAL_RUN_ENV);
@@ -273,7 +306,10 @@ cores_up(void)
 		            "with --disable-cpumask-locks",
 		            core, (int)owner);
 	}
-	return rc == 0 ? 0 : fail(rc, "cannot claim core %d: %s", core, strerror(-rc));
+	return rc == 0 ? 0
+	               : fail(rc,
+	                      "cannot claim core %d: %s (--disable-cpumask-locks starts without)",
+	                      core, strerror(-rc));
 }
 
 static int

@@ -331,8 +331,9 @@ app_boot(const cpu_set_t *reactors)
 	}
 	if (rc != 0) {
 		snprintf(g_app.reason, sizeof(g_app.reason),
-		         "cannot listen for control processes in the instance's folder: %s",
-		         strerror(-rc));
+		         "cannot listen for control processes in the instance's folder: %s%s",
+		         strerror(-rc),
+		         rc == -ENAMETOOLONG ? " (set CALANDRIA_RUN_ROOT to a shorter one)" : "");
 		app_boot_fini();
 		return rc;
 	}

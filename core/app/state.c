@@ -59,8 +59,9 @@ state_create(int id, const char *app_name)
 	if (fd < 0) {
 		return -errno;
 	}
-	if (ftruncate(fd, sizeof(*file)) != 0) {
-		rc = -errno;
+	/* Allocated now: a full file system is an error here, not a SIGBUS later. */
+	rc = -posix_fallocate(fd, 0, sizeof(*file));
+	if (rc != 0) {
 		close(fd);
 		return rc;
 	}

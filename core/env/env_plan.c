@@ -14,7 +14,8 @@
 #define MB                ((uint64_t)1 << 20)
 #define MAX_HUGEDIRS      16
 #define FLOCK_PATIENCE_MS 5000
-#define SPARE_DESCRIPTORS 1024
+/* 64 connections at the gate with four each, files of block devices, EAL's and our own. */
+#define SPARE_DESCRIPTORS 384
 
 int
 env_fail(char *err, size_t err_size, int rc, const char *format, ...)

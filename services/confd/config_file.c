@@ -439,10 +439,17 @@ config_read(struct config *config, const char *path, char *err, size_t err_size)
 		close(fd);
 	}
 	if (rc != 0 || text == NULL) {
-		snprintf(err, err_size, "cannot read the configuration %s: %s", path,
-		         strerror(-rc));
+		snprintf(err, err_size,
+		         "cannot read the configuration %s: %s; name one with -c that can be read",
+		         path, strerror(-rc));
 	} else {
 		rc = config_parse(config, path, text, len, err, err_size);
+		if (rc != 0) {
+			size_t used = strnlen(err, err_size);
+
+			snprintf(err + used, err_size - used,
+			         "; correct it, or name another file with -c");
+		}
 	}
 	free(text);
 	return rc;

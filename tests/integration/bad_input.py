@@ -89,10 +89,10 @@ def id_in_use(root):
 
 
 def config_file(root):
-    refused(root, ["-c", root.file("none.json")], "none.json", "No such file")
+    refused(root, ["-c", root.file("none.json")], "none.json", "No such file", "-c")
     refused(root, ["-c", root.path], root.path)
     bad = root.file("bad.json", '{\n  "subsystems": [\n    {"subsystem": }\n  ]\n}\n')
-    refused(root, ["-c", bad], "bad.json:3:")
+    refused(root, ["-c", bad], "bad.json:3:", "correct it")
     refused(root, ["-c", root.file("cut.json", '{"subsystems": [')], "cut.json:1:")
     refused(root, ["-c", root.file("array.json", "[]")], "array.json")
     refused(root, ["-c", root.file("empty.json", "")], "empty.json")
@@ -116,6 +116,21 @@ def rpc_socket(root):
     refused(root, ["-r", file], file)
     with open(file) as f:
         p.check(f.read() == "not a socket", "a file was overwritten")
+
+
+def no_room_for_run_time_files(root):
+    """A store to a mapped file that the file system has no room for would be a SIGBUS."""
+    if shutil.which("unshare") is None or os.geteuid() != 0:
+        return
+    for size in ("16k", "64k", "1M"):
+        command = f"mount -t tmpfs -o size={size} none {root.run} && exec {p.BIN}/calandria " \
+                  f"{' '.join(COMMON)} -m {mask()} -r {root.file('r.sock')}"
+        code, _, err = root.run_to_end("-m", "--propagation", "private", "sh", "-c", command,
+                                       program="unshare")
+        p.check(code == 1, f"{size}: exit status {code}: {err}")
+        p.check(len(err.splitlines()) == 1, f"{size}: not one sentence: {err}")
+        for word in (root.run, "room", "CALANDRIA_RUN_ROOT"):
+            p.check(word in err, f"{size}: '{word}' is not in: {err}")
 
 
 def missing_service(root):
@@ -163,5 +178,5 @@ def failed_start_is_told_and_taken_over(root):
 if __name__ == "__main__":
     p.needs_hugepages(128)
     p.main([command_line, help_and_version, cores, memory, core_in_use, id_in_use, config_file,
-            config_methods, rpc_socket, missing_service, service_that_dies,
+            config_methods, rpc_socket, no_room_for_run_time_files, missing_service, service_that_dies,
             failed_start_is_told_and_taken_over])

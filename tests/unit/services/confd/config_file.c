@@ -168,7 +168,8 @@ from_the_disk(void)
 
 	CHECK_EQ(config_read(&config, "/nowhere/x.json", g_err, sizeof(g_err)), -ENOENT);
 	CHECK_STR(g_err,
-	          "cannot read the configuration /nowhere/x.json: No such file or directory");
+	          "cannot read the configuration /nowhere/x.json: No such file or directory; "
+	          "name one with -c that can be read");
 	CHECK_EQ(config_read(&config, "/tmp", g_err, sizeof(g_err)), -EISDIR);
 }
 
