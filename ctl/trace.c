@@ -101,8 +101,8 @@ run_start(struct ctl *ctl, int argc, char **argv)
 	} else {
 		printf("tracing pollers: every run of %llu us or more, and every %llu-th besides\n",
 		       (unsigned long long)opts.min_us, (unsigned long long)opts.sample);
-		printf("look with 'calctl trace show pollers' or "
-		       "'bpftool map dump pinned /sys/fs/bpf/calandria/%d/cal_pollers'\n",
+		printf("look with  calctl trace show pollers\n"
+		       "or with    bpftool map dump pinned /sys/fs/bpf/calandria/%d/cal_pollers\n",
 		       ctl->instance);
 	}
 	json_object_put(result);
