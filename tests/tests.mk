@@ -24,7 +24,13 @@ check:
 	$(Q)tests/run --build $(B) unit integration
 #: make asan [T=NAME]          unit and integration under AddressSanitizer and UBSan
 #: make tsan [T=NAME]          the unit tests under ThreadSanitizer
-.PHONY: asan tsan
+#: make valgrind [T=NAME]      the unit tests under valgrind
+.PHONY: asan tsan valgrind
+valgrind:
+	@scripts/deps.sh build test
+	@$(MAKE) --no-print-directory -j$$(nproc) tests
+	$(Q)CAL_SAN=valgrind tests/run --build $(B) $(if $(T),--only $(T)) unit \
+	    --wrap "valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --suppressions=$(CURDIR)/tests/valgrind.supp"
 asan:
 	@scripts/deps.sh build test
 	@$(MAKE) --no-print-directory -j$$(nproc) SAN=asan all tests

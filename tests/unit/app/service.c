@@ -33,6 +33,7 @@ static char g_text[512];
 static int
 setup(void)
 {
+	test_needs_pidfd();
 	if (mkdtemp(g_root) == NULL) {
 		return 1;
 	}

@@ -682,6 +682,7 @@ log_nothing(int level, const char *file, const int line, const char *func, const
 static int
 set_up(void)
 {
+	test_needs_pidfd();
 	spdk_log_open(log_nothing);
 	return mkdtemp(g_root) == NULL || setenv("CALANDRIA_RUN_ROOT", g_root, 1) < 0;
 }

@@ -931,6 +931,8 @@ set_up(void)
 {
 	char path[CAL_PATH_MAX];
 
+	test_needs_pidfd();
+
 	if (mkdtemp(g_root) == NULL || setenv("CALANDRIA_RUN_ROOT", g_root, 1) < 0) {
 		return -1;
 	}
