@@ -15,7 +15,8 @@ unsetup:
 # A make of its own, since the packages that this one looks for may only just have arrived.
 demo:
 	@scripts/deps.sh build
-	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@mkdir -p $(B) && echo "build: $(CC) $(OPT) into $(B)/ (its output is in $(B)/demo.log)" && \
+	    $(MAKE) --no-print-directory -j$$(nproc) all >$(B)/demo.log 2>&1 || { tail -n 30 $(B)/demo.log; exit 1; }
 	@CAL_BUILD=$(abspath $(B)) scripts/demo.sh
 
 # --- pkg-config and installation -------------------------------------------------------------------

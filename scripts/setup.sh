@@ -49,6 +49,7 @@ hugetlbfs_mount() {
     awk '$3 == "hugetlbfs" && ($4 !~ /pagesize=/ || $4 ~ /pagesize=2M/) {print $2; exit}' "$proc/mounts"
 }
 
+hugepages_added=0
 config_hugepages() {
     local want=$(( ($1 + 1) / 2 )) total free now
     [ -r "$pool/nr_hugepages" ] || fail "this kernel has no 2 MB hugepages ($pool is missing)"
@@ -62,11 +63,26 @@ config_hugepages() {
     [ -w "$proc/sys/vm/compact_memory" ] && echo 1 >"$proc/sys/vm/compact_memory" 2>/dev/null || true
     echo $((total + want - free)) >"$pool/nr_hugepages"
     now=$(<"$pool/nr_hugepages")
-    [ "$now" -gt "$total" ] && note "hugepages $total $now"
+    if [ "$now" -gt "$total" ]; then
+        note "hugepages $total $now"
+        hugepages_added=1
+    fi
     free=$(<"$pool/free_hugepages")
     say "hugepages: $((total * 2)) → $((now * 2)) MB of 2 MB pages, $((free * 2)) MB free"
     [ "$free" -ge "$want" ] ||
         fail "the kernel could give only $((free * 2)) of $((want * 2)) MB as hugepages: free memory, or reserve them at boot with hugepages=N"
+}
+
+# In a virtual machine the host gives memory only when it is first touched: that would cost the first
+# primary half a second a gigabyte and more. Have it touched here, once.
+touch_hugepages() {
+    local dir file mb
+    dir=$(hugetlbfs_mount)
+    mb=$(( $(<"$pool/free_hugepages") * 2 ))
+    [ "$sys" = /sys ] && [ -n "$dir" ] && [ "$mb" -gt 0 ] && command -v fallocate >/dev/null || return 0
+    file=$dir/calandria-setup.$$
+    fallocate -l "${mb}M" "$file" 2>/dev/null || true
+    rm -f "$file"
 }
 
 config_mount() { # type, directory, options
@@ -249,6 +265,7 @@ cmd_config() {
     need_root config
     config_hugepages "$mem"
     config_mount hugetlbfs "$huge_dir" pagesize=2M,mode=0700
+    [ $hugepages_added -eq 0 ] || touch_hugepages
     config_mount bpf "$bpf_dir" ""
     config_limits "$user"
     [ $pci -eq 0 ] || config_pci "$wish"

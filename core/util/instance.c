@@ -96,7 +96,8 @@ folders_create(int id)
 	}
 	rc = cal_instance_path(path, sizeof(path), id, "");
 	if (rc == 0 && mkdir(path, 0700) != 0 && errno != EEXIST) {
-		rc = -errno;
+		/* The last instance that stopped took the root with it, just now. */
+		rc = errno == ENOENT ? -EAGAIN : -errno;
 	}
 	return rc;
 }
@@ -164,6 +165,10 @@ cal_instance_release(int id, int lock_fd)
 	}
 	if (cal_instance_path(path, sizeof(path), id, "") == 0) {
 		(void)rmdir(path);
+	}
+	/* Ours to remove if it is the usual one and nobody else is in it. */
+	if (strcmp(run_root(), CAL_RUN_ROOT) == 0) {
+		(void)rmdir(CAL_RUN_ROOT);
 	}
 	close(lock_fd);
 }
