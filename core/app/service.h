@@ -28,7 +28,7 @@
 #define SERVICE_RESTART_GRACE 1000
 #define SERVICE_STOP_GRACE    500
 /* At that stop the gate has told them to end; who has not by then gets a signal. */
-#define SERVICE_STOP_SIGNAL 100
+#define SERVICE_STOP_SIGNAL 40
 /* So many ends in a row, none of them healthy, are a crash loop and worth a line in the log. */
 #define SERVICE_CRASH_LOOP 5
 
