@@ -83,6 +83,7 @@ lint-cppcheck:
 # A stamp a file: what has not changed since it was clean is not read again.
 TIDY_STAMPS := $(patsubst %.c,$(B)/tidy/%.ok,$(TIDY_SRCS))
 lint-tidy: $(TIDY_STAMPS)
+$(B)/tidy/services/mond/trace.ok: $(B)/gen/poller.skel.h
 $(B)/tidy/%.ok: %.c .clang-tidy
 	@mkdir -p $(@D)
 	$(call say,TIDY,$<)
