@@ -224,7 +224,9 @@ def test_slow_reader(primary):
     pid = primary.service_pid("rpcd")
     with open(f"/proc/{pid}/status") as file:
         rss = next(int(line.split()[1]) for line in file if line.startswith("RssAnon"))
-    check(rss < (64 << 10) * SLOW, "… and the service stays small", f"{rss} kB")
+    # A sanitizer keeps what was freed for a while.
+    limit = (256 if os.environ.get("CAL_SAN") else 64) << 10
+    check(rss < limit, "… and the service stays small", f"{rss} kB")
     # It reads at last: it gets all of it.
     slow.sock.settimeout(10 * SLOW)
     writer = threading.Thread(target=lambda: (slow.send(rest), slow.sock.shutdown(socket.SHUT_WR)))
