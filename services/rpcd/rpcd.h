@@ -130,6 +130,7 @@ struct rpc_socket {
 	char lock_path[128];
 	int lock_fd;
 	bool bound;
+	char staged_path[108]; /* its name until it listens; "": there is no room for one */
 };
 /** Take `<path>.lock`. Returns 0 or a negative errno with a sentence in `err`. */
 int rpc_socket_claim(struct rpc_socket *sock, const char *path, char *err, size_t err_size);

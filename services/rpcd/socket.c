@@ -38,6 +38,10 @@ rpc_socket_claim(struct rpc_socket *sock, const char *path, char *err, size_t er
 	}
 	memcpy(sock->path, path, strlen(path) + 1);
 	snprintf(sock->lock_path, sizeof(sock->lock_path), "%s.lock", path);
+	if (snprintf(sock->staged_path, sizeof(sock->staged_path), "%s.new", path) >=
+	    (int)sizeof(sock->staged_path)) {
+		sock->staged_path[0] = '\0';
+	}
 	for (;;) {
 		fd = open(sock->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 		if (fd < 0) {
@@ -65,12 +69,34 @@ rpc_socket_claim(struct rpc_socket *sock, const char *path, char *err, size_t er
 	}
 }
 
+/* A socket that exists but does not listen yet refuses: it gets its name when it does. The name of
+ * a predecessor that was killed is taken over in the same step. A path without room for the suffix
+ * is bound as it is. */
+static int
+bind_and_listen(int fd, const struct rpc_socket *sock)
+{
+	const char *name = sock->staged_path[0] != '\0' ? sock->staged_path : sock->path;
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	mode_t mask;
+	int rc;
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", name);
+	unlink(name);
+	mask = umask(0177);
+	rc = bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 ? 0 : -errno;
+	umask(mask);
+	if (rc == 0 &&
+	    (listen(fd, SOMAXCONN) != 0 || (name != sock->path && rename(name, sock->path) != 0))) {
+		rc = -errno;
+		unlink(name);
+	}
+	return rc;
+}
+
 int
 rpc_socket_bind(struct rpc_socket *sock, char *err, size_t err_size)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	struct stat st;
-	mode_t mask;
 	int fd, rc;
 
 	if (lstat(sock->path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
@@ -80,16 +106,12 @@ rpc_socket_bind(struct rpc_socket *sock, char *err, size_t err_size)
 			sock->path);
 		return -EEXIST;
 	}
-	unlink(sock->path);
-	memcpy(addr.sun_path, sock->path, sizeof(addr.sun_path));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	rc = fd < 0 ? -errno : 0;
 	if (rc == 0) {
 		/* Before it is, for a signal in between; the lock says that the name is ours. */
 		sock->bound = true;
-		mask = umask(0177);
-		rc = bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 ? 0 : -errno;
-		umask(mask);
+		rc = bind_and_listen(fd, sock);
 	}
 	if (rc != 0) {
 		sock->bound = false;
@@ -107,6 +129,9 @@ rpc_socket_unlink(struct rpc_socket *sock)
 {
 	if (sock->bound) {
 		unlink(sock->path);
+		if (sock->staged_path[0] != '\0') {
+			unlink(sock->staged_path);
+		}
 		sock->bound = false;
 	}
 }
