@@ -4,6 +4,7 @@
 
 #include "calandria/instance.h"
 #include "core/util/folder.h"
+#include "core/util/lock_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -75,16 +76,6 @@ lock_is_taken(int fd)
 	return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-/* The predecessor may have removed the file between our open and its giving the lock back. */
-static bool
-is_still_there(int fd, const char *path)
-{
-	struct stat ours, theirs;
-
-	return fstat(fd, &ours) == 0 && stat(path, &theirs) == 0 && ours.st_ino == theirs.st_ino &&
-	       ours.st_dev == theirs.st_dev;
-}
-
 static int
 folders_create(int id)
 {
@@ -120,7 +111,7 @@ claim_once(int id, const char *path, pid_t *owner)
 	if (rc == -EAGAIN || rc == -EACCES) {
 		*owner = pid_read(fd);
 		rc = -EBUSY;
-	} else if (rc == 0 && !is_still_there(fd, path)) {
+	} else if (rc == 0 && !lock_file_is_current(fd, path)) {
 		rc = -EAGAIN;
 	}
 	if (rc == 0) {

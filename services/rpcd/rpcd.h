@@ -125,6 +125,10 @@ struct server {
 
 /* --- socket.c --------------------------------------------------------------------------------- */
 
+/* Connections that wait to be accepted, as SPDK has it. libuv listens once more on the socket that
+ * socket.c hands over: both must say the same. */
+#define RPCD_BACKLOG 512
+
 struct rpc_socket {
 	char path[108];
 	char lock_path[128];

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BACKLOG 512
 /* The primary stops: what it has answered is in the link already. */
 #define STOP_MS 100
 
@@ -237,7 +236,7 @@ server_init(struct server *server, const struct server_opts *opts)
 	server->sigterm.data = server->sigint.data = server;
 	rc = uv_pipe_open(&server->listener, opts->listen_fd);
 	if (rc == 0) {
-		rc = uv_listen((uv_stream_t *)&server->listener, BACKLOG, on_connection);
+		rc = uv_listen((uv_stream_t *)&server->listener, RPCD_BACKLOG, on_connection);
 	}
 	if (rc == 0) {
 		rc = uv_poll_start(&server->link, UV_READABLE, on_link_readable);

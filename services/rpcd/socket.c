@@ -14,15 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* A lock on a file that was unlinked meanwhile protects nothing. */
-static bool
-still_there(int fd, const char *path)
-{
-	struct stat here, there;
-
-	return fstat(fd, &here) == 0 && stat(path, &there) == 0 && here.st_ino == there.st_ino &&
-	       here.st_dev == there.st_dev;
-}
+#include "core/util/lock_file.h"
 
 int
 rpc_socket_claim(struct rpc_socket *sock, const char *path, char *err, size_t err_size)
@@ -60,7 +52,7 @@ rpc_socket_claim(struct rpc_socket *sock, const char *path, char *err, size_t er
 			close(fd);
 			return rc;
 		}
-		if (still_there(fd, sock->lock_path)) {
+		if (lock_file_is_current(fd, sock->lock_path)) {
 			/* Not before: a signal handler removes what it finds here. */
 			sock->lock_fd = fd;
 			return 0;
@@ -85,8 +77,8 @@ bind_and_listen(int fd, const struct rpc_socket *sock)
 	mask = umask(0177);
 	rc = bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 ? 0 : -errno;
 	umask(mask);
-	if (rc == 0 &&
-	    (listen(fd, SOMAXCONN) != 0 || (name != sock->path && rename(name, sock->path) != 0))) {
+	if (rc == 0 && (listen(fd, RPCD_BACKLOG) != 0 ||
+	                (name != sock->path && rename(name, sock->path) != 0))) {
 		rc = -errno;
 		unlink(name);
 	}
