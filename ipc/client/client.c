@@ -68,6 +68,9 @@ cal_client_close(struct cal_client *client)
 	if (client->memory != NULL) {
 		munmap(client->memory, client->memory_size);
 	}
+	if (client->bell >= 0) {
+		close(client->bell);
+	}
 	if (client->stats_fd >= 0) {
 		close(client->stats_fd);
 	}

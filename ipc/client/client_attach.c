@@ -18,11 +18,12 @@ map_grant(struct cal_client *client, struct gate_packet *packet, char *err, size
 	struct stat st;
 	void *memory;
 
-	if (packet->num_fds < 1 || fstat(packet->fds[0], &st) < 0 ||
+	if (packet->num_fds < 2 || fstat(packet->fds[0], &st) < 0 ||
 	    (uint64_t)st.st_size < geometry->link_size || geometry->link_size == 0) {
-		return client_explain(err, err_size, -EPROTO,
-		                      "the primary with id %d granted a link without its memory",
-		                      client->instance);
+		return client_explain(
+			err, err_size, -EPROTO,
+			"the primary with id %d granted a link without its memory or its bell",
+			client->instance);
 	}
 	memory = mmap(NULL, geometry->link_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
 	              packet->fds[0], 0);
@@ -38,9 +39,11 @@ map_grant(struct cal_client *client, struct gate_packet *packet, char *err, size
 	}
 	client->memory = memory;
 	client->memory_size = geometry->link_size;
-	if (packet->num_fds > 1) {
-		client->stats_fd = packet->fds[1];
-		packet->fds[1] = -1;
+	client->bell = packet->fds[1];
+	packet->fds[1] = -1;
+	if (packet->num_fds > 2) {
+		client->stats_fd = packet->fds[2];
+		packet->fds[2] = -1;
 	}
 	return 0;
 }

@@ -112,7 +112,7 @@ static void
 wake_primary(struct cal_client *client)
 {
 	if (client_ring_must_wake(&client->ring)) {
-		gate_packet_wake(client->fd);
+		client_ring_bell(client->bell);
 	}
 }
 

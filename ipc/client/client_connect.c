@@ -213,6 +213,7 @@ cal_client_connect(const struct cal_client_opts *user_opts, struct cal_client **
 	snprintf(client->name, sizeof(client->name), "%s", opts.name);
 	client->spin_us = opts.spin_us;
 	client->connect_timeout_ms = opts.connect_timeout_ms;
+	client->bell = -1;
 	client->stats_fd = -1;
 	client->first_free = -1;
 	STAILQ_INIT(&client->queue);

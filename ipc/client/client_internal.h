@@ -55,6 +55,7 @@ struct cal_client {
 	bool attached;
 	void *memory;
 	size_t memory_size;
+	int bell; /* the primary's: rung when it sleeps */
 	int stats_fd;
 	struct client_ring ring;
 

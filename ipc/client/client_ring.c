@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
 #include <rte_ring_peek.h>
@@ -125,6 +126,16 @@ client_ring_must_wake(struct client_ring *ring)
 	}
 	__atomic_store_n(&ring->header->primary_armed, 0, __ATOMIC_RELAXED);
 	return true;
+}
+
+void
+client_ring_bell(int bell)
+{
+	uint64_t one = 1;
+	/* It does not block, and fails only when nobody has looked for 2^64 rings. */
+	ssize_t n = write(bell, &one, sizeof(one));
+
+	(void)n;
 }
 
 int

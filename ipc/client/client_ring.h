@@ -48,6 +48,8 @@ bool client_ring_has_space(const struct client_ring *ring);
 
 /** After pushes and releases: true when the primary sleeps and must be rung (once). */
 bool client_ring_must_wake(struct client_ring *ring);
+/** Ring the primary's bell. */
+void client_ring_bell(int bell);
 
 /** Before sleeping: ask to be woken for a response, and for a free request slot if `want_space`.
  *  Returns 1 when one of them is there already (not armed then), 0 when it is safe to sleep. */

@@ -24,9 +24,6 @@ struct gate_ops {
 	/* Its connection ended. Nothing will be read from or written to it any more; let go of it
 	 * on the app thread and call gate_link_done(). */
 	void (*link_down)(void *ctx, struct link *link);
-	/* The peer rang: a link_arm() that returned 0 is to be followed by a look at the link. May
-	 * be NULL where the app thread never sleeps. */
-	void (*link_wake)(void *ctx, struct link *link);
 	/* A service reports: a spawned one, or one that was started by hand and is an admin. */
 	void (*report)(void *ctx, const char *name, pid_t pid, enum gate_report_code code,
 	               const char *text);

@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* One connection: hello, reports, attach, bell, end. Whatever does not fit ends it, and nothing
+/* One connection: hello, reports, attach, end. Whatever does not fit ends it, and nothing
  * else. */
 
 #include <ctype.h>
@@ -21,9 +21,6 @@
 #include "ipc/gate/gate_internal.h"
 #include "ipc/gate/gate_packet.h"
 #include "spdk/log.h"
-
-/* So that one who never stops sending leaves the others their turn. */
-#define MAX_PACKETS_PER_TURN 16
 
 static void
 conn_free(struct gate_conn *conn)
@@ -297,40 +294,24 @@ on_packet(struct gate_conn *conn, const struct gate_packet *packet)
 	conn_fault(conn, "it sent a packet out of turn");
 }
 
-static bool
-is_bell(const struct gate_conn *conn, const struct gate_packet *packet)
-{
-	return conn->state == GATE_CONN_LINKED && packet->msg.type == GATE_WAKE &&
-	       packet->num_fds == 0 && gate_packet_check(packet) == 0;
-}
-
+/* One packet a turn: it may end the connection, and the others are to have their turn. */
 static void
 on_readable(void *arg, uint32_t events)
 {
 	struct gate_conn *conn = arg;
 	struct gate_packet packet;
-	int i, rc;
+	int rc;
 
-	for (i = 0; i < MAX_PACKETS_PER_TURN; i++) {
-		rc = gate_packet_recv(conn->fd, &packet);
-		if (rc == -EAGAIN) {
-			return;
-		}
-		if (rc <= 0) {
-			gate_conn_end(conn);
-			return;
-		}
-		if (!is_bell(conn, &packet)) {
-			/* It may end the connection: the rest is for the next turn, if there is
-			 * one. */
-			on_packet(conn, &packet);
-			gate_packet_close_fds(&packet);
-			return;
-		}
-		if (g_gate.ops->link_wake != NULL) {
-			g_gate.ops->link_wake(g_gate.ctx, conn->link);
-		}
+	rc = gate_packet_recv(conn->fd, &packet);
+	if (rc == -EAGAIN) {
+		return;
 	}
+	if (rc <= 0) {
+		gate_conn_end(conn);
+		return;
+	}
+	on_packet(conn, &packet);
+	gate_packet_close_fds(&packet);
 }
 
 static void

@@ -71,6 +71,7 @@ grant_send(struct gate_conn *conn)
 		return rc;
 	}
 	fds[num_fds++] = link_memfd(conn->link);
+	fds[num_fds++] = link_bell(conn->link);
 	stats_fd = cal_stats_fd();
 	if (stats_fd >= 0) {
 		fds[num_fds++] = stats_fd;

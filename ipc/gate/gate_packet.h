@@ -13,7 +13,7 @@
 
 #include "ipc/gate/gate_proto.h"
 
-#define GATE_MAX_FDS 2 /* a GRANT's: link, stats */
+#define GATE_MAX_FDS 3 /* a GRANT's: link, bell, stats */
 
 /* What has arrived. The strings in msg are terminated, the rest is as the peer sent it. */
 struct gate_packet {

@@ -10,12 +10,13 @@
  *                            ←     WELCOME(abi, role) | REFUSED(text), then close
  *   REPORT(code, text)       →                                (a service's: config checked, ready)
  *   ATTACH                   →
- *                            ←     GRANT(paths, geometry) + SCM_RIGHTS {link rw, stats ro}
+ *                            ←     GRANT(paths, geometry) + SCM_RIGHTS {link rw, bell, stats ro}
  *                                  | REFUSED(text)            (may come late: when the env is up)
- *   WAKE                     ↔                                (a doorbell, only when armed)
+ *                            ←     WAKE                       (a doorbell, only when armed)
  *                            ←     STOP                       (an orderly stop: end now)
  *
- * A WAKE is only the packet's first GATE_WAKE_SIZE bytes: a reactor sends it.
+ * A WAKE is only the packet's first GATE_WAKE_SIZE bytes: a reactor sends it. The other way the
+ * bell is an eventfd, which wakes the reactor without the control pthread in between.
  * The first twelve bytes keep their meaning in every version, so that a peer of another version
  * can be told in a sentence. The connection is the link's life. */
 

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/queue.h>
 #include <unistd.h>
@@ -52,6 +53,7 @@ struct link {
 	pid_t peer_pid;
 	int conn_fd;
 	int memfd;
+	int bell;
 
 	void *memory;
 	struct link_header *header; /* shared */
@@ -128,6 +130,11 @@ link_create(struct link **out, uint64_t id, enum gate_role role, const char *pee
 	link->peer_pid = peer_pid;
 	link->conn_fd = conn_fd;
 	STAILQ_INIT(&link->backlog);
+	link->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (link->bell < 0) {
+		rc = -errno;
+		goto fail_bell;
+	}
 	link->geometry = (struct gate_geometry){
 		.request_slot_size = LINK_REQUEST_SLOT_SIZE,
 		.response_slot_size = LINK_RESPONSE_SLOT_SIZE,
@@ -168,6 +175,8 @@ fail_ring:
 	munmap(link->memory, layout.size);
 	close(link->memfd);
 fail_layout:
+	close(link->bell);
+fail_bell:
 	free(link);
 	return rc;
 }
@@ -185,6 +194,7 @@ link_destroy(struct link *link)
 	free(link->in);
 	munmap(link->memory, link->geometry.link_size);
 	close(link->memfd);
+	close(link->bell);
 	free(link);
 }
 
@@ -228,6 +238,12 @@ pid_t
 link_peer_pid(const struct link *link)
 {
 	return link->peer_pid;
+}
+
+int
+link_bell(const struct link *link)
+{
+	return link->bell;
 }
 
 /* Ring, if the client sleeps for one of `reasons`. To be called after the publication it is about.
@@ -428,7 +444,6 @@ link_send(struct link *link, void *msg, size_t len)
 		rc = -EPROTO;
 		goto out;
 	}
-	disarm(link);
 	if (STAILQ_EMPTY(&link->backlog)) {
 		rc = write_fragments(link, msg, len, &sent, LINK_MAX_FRAGMENTS_PER_CALL);
 		if (rc < 0) {
@@ -497,8 +512,10 @@ link_has_backlog(const struct link *link)
 }
 
 int
-link_arm(struct link *link)
+link_arm(struct link *link, bool wanted)
 {
+	int waiting;
+
 	if (link->broken) {
 		return 1;
 	}
@@ -507,7 +524,9 @@ link_arm(struct link *link)
 	/* Full fence between arming and the last look; the partner is the client's, between its
 	 * publication and its look at the flag. */
 	rte_smp_mb();
-	if (requests_waiting(link) != 0 || (link_has_backlog(link) && responses_free(link) != 0)) {
+	waiting = requests_waiting(link);
+	if (waiting < 0 || (wanted && waiting > 0) ||
+	    (link_has_backlog(link) && responses_free(link) != 0)) {
 		disarm(link);
 		return 1;
 	}

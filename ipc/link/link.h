@@ -46,6 +46,11 @@ uint64_t link_id(const struct link *link); /* never reused within a primary's li
 enum gate_role link_role(const struct link *link);
 const char *link_peer_name(const struct link *link);
 pid_t link_peer_pid(const struct link *link);
+/** The bell that the peer rings for a link_arm(): an eventfd (owned by the link). The peer holds it
+ *  too and may do to it whatever one may do to an eventfd, so never read it (a peer that empties it
+ *  first and clears O_NONBLOCK would block the reader): watch it edge-triggered, every ring is an
+ *  edge, and one at the start means nothing. */
+int link_bell(const struct link *link);
 
 /* --- app thread: the one that polls it -------------------------------------------------------- */
 
@@ -67,8 +72,10 @@ unsigned link_flush(struct link *link, unsigned max);
 /** Whether responses wait for free slots. */
 bool link_has_backlog(const struct link *link);
 
-/** Before an app thread in interrupt mode sleeps: ask to be woken (struct gate_ops, link_wake).
- *  Returns 1 when there is work already (do not sleep), else 0. */
-int link_arm(struct link *link);
+/** Before an app thread in interrupt mode sleeps: ask for the bell to be rung for what comes next:
+ *  requests, and free slots if responses wait for them. Returns 1 when there is work already (do
+ *  not sleep), else 0; requests that are there already count only if they are `wanted`. The peer
+ *  rings once; link_recv() takes the wish back, link_send() does not. */
+int link_arm(struct link *link, bool wanted);
 
 #endif

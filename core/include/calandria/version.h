@@ -14,6 +14,6 @@
 
 /* Raised whenever the gate's messages, the link's layout or the wire change in a way that an older
  * peer would misread. Peers with another number are refused at the gate with a sentence. */
-#define CAL_ABI_VERSION 1u
+#define CAL_ABI_VERSION 2u
 
 #endif

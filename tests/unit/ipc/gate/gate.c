@@ -49,7 +49,7 @@ static struct seen {
 	pid_t link_pid;
 	enum gate_role link_role;
 	char link_name[32];
-	unsigned ups, downs, wakes, peers_up, peers_down, reports;
+	unsigned ups, downs, peers_up, peers_down, reports;
 	char name[32];
 	pid_t pid;
 	int code;
@@ -117,14 +117,6 @@ on_link_down(void *ctx, struct link *link)
 }
 
 static void
-on_link_wake(void *ctx, struct link *link)
-{
-	pthread_mutex_lock(&g_lock);
-	g_seen.wakes += link == g_seen.link;
-	pthread_mutex_unlock(&g_lock);
-}
-
-static void
 on_report(void *ctx, const char *name, pid_t pid, enum gate_report_code code, const char *text)
 {
 	pthread_mutex_lock(&g_lock);
@@ -151,7 +143,6 @@ on_peer(void *ctx, const char *name, pid_t pid, bool connected)
 static const struct gate_ops g_ops = {
 	.link_up = on_link_up,
 	.link_down = on_link_down,
-	.link_wake = on_link_wake,
 	.report = on_report,
 	.peer = on_peer,
 };
@@ -525,7 +516,9 @@ odd_packets(void)
 		{ .what = "hello with fifty", .type = GATE_HELLO, .fds = 50 },
 		{ .what = "hello twice", .type = GATE_HELLO, .after_hello = true },
 		{ .what = "a grant", .type = GATE_GRANT, .after_hello = true },
-		{ .what = "a bell without a link", .type = GATE_WAKE, .after_hello = true },
+		{ .what = "a bell, which is the primary's",
+		  .type = GATE_WAKE,
+		  .after_hello = true },
 		{ .what = "attach with descriptors",
 		  .type = GATE_ATTACH,
 		  .after_hello = true,
@@ -575,6 +568,7 @@ attach(void)
 	char file[600];
 	const void *msg;
 	void *memory;
+	struct pollfd bell = { .events = POLLIN };
 	struct stat st;
 	size_t len;
 	int fd, n;
@@ -589,7 +583,7 @@ attach(void)
 	CHECK_EQ(num_links(), 0);
 	CHECK_EQ(control_call(do_open, NULL), 0);
 	REQUIRE(take(fd, &grant, 2000) == 1);
-	REQUIRE(grant.msg.type == GATE_GRANT && grant.num_fds == 2);
+	REQUIRE(grant.msg.type == GATE_GRANT && grant.num_fds == 3);
 	CHECK_EQ(num_links(), 1);
 	REQUIRE(comes_to(&g_seen.ups, 1));
 	CHECK_EQ(look().link_role, GATE_ROLE_ADMIN);
@@ -598,12 +592,14 @@ attach(void)
 	CHECK(stat(grant.msg.text, &st) == 0 && S_ISDIR(st.st_mode) && (st.st_mode & 0777) == 0700);
 	CHECK_EQ(link_folders(), 1);
 
-	/* The link may be written, the stats may not; both go at exec. */
+	/* The link may be written, the stats may not; all go at exec. */
 	memory = mmap(NULL, grant.msg.geometry.link_size, PROT_READ | PROT_WRITE, MAP_SHARED,
 	              grant.fds[0], 0);
 	REQUIRE(memory != MAP_FAILED);
-	CHECK(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, grant.fds[1], 0) == MAP_FAILED);
-	CHECK(fcntl(grant.fds[0], F_GETFD) & fcntl(grant.fds[1], F_GETFD) & FD_CLOEXEC);
+	CHECK(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, grant.fds[2], 0) == MAP_FAILED);
+	for (n = 0; n < 3; n++) {
+		CHECK(fcntl(grant.fds[n], F_GETFD) & FD_CLOEXEC);
+	}
 	REQUIRE(client_ring_init(&ring, memory, grant.msg.geometry.link_size,
 	                         &grant.msg.geometry) == 0);
 	CHECK_EQ(client_ring_push(&ring, "question", 8), 8);
@@ -615,10 +611,10 @@ attach(void)
 	CHECK(client_ring_has_response(&ring));
 
 	/* The bell the other way. */
-	for (n = 0; n < 40; n++) {
-		CHECK_EQ(gate_packet_wake(fd), 0);
-	}
-	CHECK(comes_to(&g_seen.wakes, 40));
+	bell.fd = link_bell(look().link);
+	CHECK_EQ(poll(&bell, 1, 0), 0);
+	client_ring_bell(grant.fds[1]);
+	CHECK_EQ(poll(&bell, 1, 0), 1);
 
 	/* Whatever the client leaves in its folder goes with the link. */
 	snprintf(file, sizeof(file), "%s/a", grant.msg.text);
@@ -817,12 +813,12 @@ closing(void)
 	REQUIRE(linked >= 0);
 	gate_packet_close_fds(&packet);
 	CHECK(comes_to(&g_seen.ups, 1));
-	/* A bell that nobody reads must not turn the STOP into a reset. */
+	/* A packet that nobody reads must not turn the STOP into a reset. */
 	atomic_store(&g_hold, true);
-	gate_packet_wake(linked);
+	CHECK_EQ(say(linked, GATE_REPORT, ""), 0);
 	control_call(do_close, (void *)(uintptr_t) "bye");
 	CHECK(comes_to(&g_seen.downs, 1));
-	gate_packet_wake(linked);
+	(void)say(linked, GATE_REPORT, "");
 	gate_link_done(look().link);
 	CHECK(links_come_to(0));
 	REQUIRE(take(linked, &packet, 2000) == 1);
