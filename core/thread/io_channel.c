@@ -38,45 +38,36 @@ channel_unlink(struct spdk_io_channel *ch)
 static void
 channel_free(struct spdk_io_channel *ch)
 {
-	struct io_device *gone;
-
 	thread_lib_lock();
 	ch->dev->channels--;
-	gone = io_device_settle(ch->dev);
+	io_device_settle(ch->dev);
 	thread_lib_unlock();
-	io_device_gone(gone);
 	free(ch);
 }
 
-struct spdk_io_channel *
-spdk_get_io_channel(void *io_device)
+/* The channel that exists or a new one that its device has yet to fill (*is_new), or why there is
+ * none. Under the lock. */
+static struct spdk_io_channel *
+channel_provide(struct spdk_thread *thread, struct io_device *dev, bool *is_new, const char **why)
 {
-	struct spdk_thread *thread = thread_required(__func__, "I/O channel");
-	struct spdk_io_channel *ch = NULL;
-	struct io_device *dev;
-	int rc;
+	struct spdk_io_channel *ch;
 
-	thread_lib_lock();
-	dev = io_device_find(io_device);
-	if (dev == NULL || dev->unregistering || thread_state_get(thread) == THREAD_EXITED) {
-		thread_lib_unlock();
-		SPDK_ERRLOG("no I/O channel for device %p on thread %s: %s\n", io_device,
-		            thread->name,
-		            dev == NULL          ? "there is no such device"
-		            : dev->unregistering ? "the device is being unregistered"
-		                                 : "the thread has exited");
+	if (dev == NULL || dev->unregistering) {
+		*why = dev == NULL ? "it is not registered" : "it is being unregistered";
+		return NULL;
+	}
+	if (thread_state_get(thread) == THREAD_EXITED) {
+		*why = "the thread has exited";
 		return NULL;
 	}
 	ch = io_channel_find(thread, dev);
 	if (ch != NULL) {
 		ch->ref++;
-		thread_lib_unlock();
 		return ch;
 	}
 	ch = calloc(1, SPDK_IO_CHANNEL_STRUCT_SIZE + (size_t)dev->ctx_size);
 	if (ch == NULL) {
-		thread_lib_unlock();
-		SPDK_ERRLOG("no memory for an I/O channel of %s\n", dev->name);
+		*why = "no memory";
 		return NULL;
 	}
 	ch->thread = thread;
@@ -85,12 +76,45 @@ spdk_get_io_channel(void *io_device)
 	ch->destroy_cb = dev->destroy_cb;
 	RB_INSERT(io_channel_tree, &thread->channels, ch);
 	dev->channels++;
-	thread_lib_unlock();
+	*is_new = true;
+	return ch;
+}
 
+struct spdk_io_channel *
+spdk_get_io_channel(void *io_device)
+{
+	struct spdk_thread *thread = thread_this_os.current;
+	struct spdk_io_channel *ch;
+	struct io_device *dev;
+	const char *why = NULL;
+	bool is_new = false;
+	char name[64];
+	int rc;
+
+	if (thread == NULL) {
+		SPDK_ERRLOG("no I/O channel of device %p: the caller is on no thread\n", io_device);
+		return NULL;
+	}
+	thread_lib_lock();
+	dev = io_device_find(io_device);
+	ch = channel_provide(thread, dev, &is_new, &why);
+	if (ch == NULL) {
+		snprintf(name, sizeof(name), "%s", dev != NULL ? dev->name : "unknown");
+	}
+	thread_lib_unlock();
+	if (ch == NULL) {
+		SPDK_ERRLOG("no I/O channel of device %s (%p) on thread %s: %s\n", name, io_device,
+		            thread->name, why);
+		return NULL;
+	}
+	if (!is_new) {
+		return ch;
+	}
 	rc = dev->create_cb(io_device, spdk_io_channel_get_ctx(ch));
 	if (rc != 0) {
-		SPDK_ERRLOG("I/O device %s could not make a channel for thread %s: %d\n", dev->name,
-		            thread->name, rc);
+		SPDK_ERRLOG("no I/O channel of device %s (%p) on thread %s: its create callback "
+		            "failed: %d\n",
+		            dev->name, io_device, thread->name, rc);
 		channel_unlink(ch);
 		channel_free(ch);
 		return NULL;

@@ -32,18 +32,20 @@ spdk_io_device_register(void *io_device, spdk_io_channel_create_cb create_cb,
                         spdk_io_channel_destroy_cb destroy_cb, uint32_t ctx_size, const char *name)
 {
 	struct io_device *dev, *other;
-	char address[24];
+	struct spdk_thread *thread;
+	char address[24], as[64];
 	size_t name_size;
 
 	if (name == NULL) {
 		snprintf(address, sizeof(address), "%p", io_device);
 		name = address;
 	}
-	thread_required(__func__, name);
+	thread = thread_required(__func__, name);
 	name_size = strlen(name) + 1;
 	dev = calloc(1, sizeof(*dev) + name_size);
 	if (dev == NULL) {
-		SPDK_ERRLOG("no memory for I/O device %s\n", name);
+		SPDK_ERRLOG("thread %s cannot register I/O device %s (%p): no memory\n",
+		            thread->name, name, io_device);
 		return;
 	}
 	memcpy(dev->name, name, name_size);
@@ -53,10 +55,14 @@ spdk_io_device_register(void *io_device, spdk_io_channel_create_cb create_cb,
 	dev->ctx_size = ctx_size;
 	thread_lib_lock();
 	other = RB_INSERT(io_device_tree, &g_devices, dev);
+	if (other != NULL) {
+		snprintf(as, sizeof(as), "%s", other->name);
+	}
 	thread_lib_unlock();
 	if (other != NULL) {
-		SPDK_ERRLOG("I/O device %s (%p) is registered already, as %s\n", name, io_device,
-		            other->name);
+		SPDK_ERRLOG("thread %s cannot register I/O device %s: %p is registered already, "
+		            "as %s\n",
+		            thread->name, name, io_device, as);
 		free(dev);
 	}
 }
@@ -66,62 +72,75 @@ call_unregister_cb(void *ctx)
 {
 	struct io_device *dev = ctx;
 
-	dev->unregister_thread->unregister_pending--;
+	thread_lib_lock();
+	TAILQ_REMOVE(&dev->owed_to->owed_to_it, dev, owed_link);
+	thread_lib_unlock();
 	dev->unregister_cb(dev->key);
 	free(dev);
 }
 
 void
-io_device_gone(struct io_device *dev)
-{
-	if (dev == NULL) {
-		return;
-	}
-	if (dev->unregister_cb == NULL) {
-		free(dev);
-	} else {
-		spdk_thread_send_msg(dev->unregister_thread, call_unregister_cb, dev);
-	}
-}
-
-struct io_device *
 io_device_settle(struct io_device *dev)
 {
 	if (!dev->unregistering || dev->for_each > 0) {
-		return NULL;
+		return;
 	}
 	if (!dev->unregistered) {
 		dev->unregistered = true;
 		RB_REMOVE(io_device_tree, &g_devices, dev);
 	}
-	return dev->channels == 0 ? dev : NULL;
+	if (dev->channels > 0) {
+		return;
+	}
+	if (dev->owed_to != NULL) {
+		dev->gone = true;
+		spdk_thread_send_msg(dev->owed_to, call_unregister_cb, dev);
+	} else {
+		free(dev);
+	}
+}
+
+void
+io_devices_let_go(struct spdk_thread *thread)
+{
+	struct io_device *dev;
+
+	while ((dev = TAILQ_FIRST(&thread->owed_to_it)) != NULL) {
+		TAILQ_REMOVE(&thread->owed_to_it, dev, owed_link);
+		dev->owed_to = NULL;
+		if (dev->gone) {
+			free(dev);
+		}
+	}
 }
 
 void
 spdk_io_device_unregister(void *io_device, spdk_io_device_unregister_cb unregister_cb)
 {
 	struct spdk_thread *thread = thread_required(__func__, "I/O device");
-	struct io_device *dev, *gone = NULL;
-	bool again;
+	struct io_device *dev;
+	char name[64] = "";
 
 	thread_lib_lock();
 	dev = io_device_find(io_device);
-	again = dev != NULL && dev->unregistering;
-	if (dev != NULL && !again) {
+	if (dev != NULL && !dev->unregistering) {
 		dev->unregistering = true;
 		dev->unregister_cb = unregister_cb;
-		dev->unregister_thread = thread;
 		if (unregister_cb != NULL) {
-			thread->unregister_pending++;
+			dev->owed_to = thread;
+			TAILQ_INSERT_TAIL(&thread->owed_to_it, dev, owed_link);
 		}
-		gone = io_device_settle(dev);
+		io_device_settle(dev);
+		thread_lib_unlock();
+		return;
+	}
+	if (dev != NULL) {
+		snprintf(name, sizeof(name), "%s", dev->name);
 	}
 	thread_lib_unlock();
-	if (dev == NULL || again) {
-		SPDK_ERRLOG("I/O device %p %s\n", io_device,
-		            again ? "is being unregistered already" : "is not registered");
-	}
-	io_device_gone(gone);
+	SPDK_ERRLOG("thread %s cannot unregister I/O device %s (%p): it %s\n", thread->name,
+	            dev != NULL ? name : "unknown", io_device,
+	            dev != NULL ? "is being unregistered already" : "is not registered");
 }
 
 void

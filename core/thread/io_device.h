@@ -15,12 +15,15 @@ struct io_device {
 	spdk_io_channel_create_cb create_cb;
 	spdk_io_channel_destroy_cb destroy_cb;
 	spdk_io_device_unregister_cb unregister_cb;
-	struct spdk_thread *unregister_thread;
+	struct spdk_thread
+		*owed_to; /* where to call it; NULL: it is not, or no longer, to be called */
+	TAILQ_ENTRY(io_device) owed_link;
 	uint32_t ctx_size;
 	uint32_t channels;  /* that exist */
 	uint32_t for_each;  /* walks under way */
 	bool unregistering; /* asked for; waits for the walks, then for the channels */
 	bool unregistered;  /* out of the tree */
+	bool gone;          /* the message that calls unregister_cb is under way */
 	RB_ENTRY(io_device) node;
 	char name[];
 };
@@ -28,13 +31,9 @@ struct io_device {
 /** Find a registered device, NULL if there is none. */
 struct io_device *io_device_find(void *key);
 
-/** One channel or walk less. When it was the last and the device is to go, it goes: call
- *  io_device_gone() on the result outside of the lock. Otherwise NULL. */
-struct io_device *io_device_settle(struct io_device *dev);
-
-/** Have the unregister callback called on the thread that asked for it, and free the device. Not
- *  under the lock. NULL is allowed. */
-void io_device_gone(struct io_device *dev);
+/** One channel or walk less, or unregistration asked for. When nothing is left and the device is to
+ *  go, it goes: do not use it after. */
+void io_device_settle(struct io_device *dev);
 
 /** The thread's channel for a device, NULL if it has none. */
 struct spdk_io_channel *io_channel_find(struct spdk_thread *thread, struct io_device *dev);

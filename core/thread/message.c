@@ -27,6 +27,9 @@ spdk_thread_send_critical_msg(struct spdk_thread *thread, spdk_msg_fn fn)
 {
 	spdk_msg_fn none = NULL;
 
+	if (thread_state_get(thread) == THREAD_EXITED) {
+		return -EIO;
+	}
 	/* A lock-free word is all that a signal handler may touch. */
 	return __atomic_compare_exchange_n(&thread->critical, &none, fn, false, __ATOMIC_RELEASE,
 	                                   __ATOMIC_RELAXED)

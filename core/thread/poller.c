@@ -62,11 +62,16 @@ struct spdk_poller *
 spdk_poller_register_named(spdk_poller_fn fn, void *arg, uint64_t period_microseconds,
                            const char *name)
 {
-	struct spdk_thread *thread = thread_required(__func__, name != NULL ? name : "poller");
+	struct spdk_thread *thread = thread_this_os.current;
 	struct spdk_poller *poller;
 	char address[24];
 	size_t name_size;
 
+	if (thread == NULL) {
+		SPDK_ERRLOG("poller %s cannot be registered: the caller is on no thread\n",
+		            name != NULL ? name : "without a name");
+		return NULL;
+	}
 	if (thread_state_get(thread) == THREAD_EXITED) {
 		SPDK_ERRLOG("thread %s has exited: no poller can be registered\n", thread->name);
 		return NULL;

@@ -99,6 +99,8 @@ thread_free(struct spdk_thread *thread)
 	uint32_t channels, msgs;
 
 	thread_lib_lock();
+	/* One that could not be placed has been in the list, and walks may have found it. */
+	thread_let_go(thread);
 	TAILQ_REMOVE(&thread_lib_threads, thread, link);
 	g_num_threads--;
 	if (g_app_thread == thread) {
@@ -134,6 +136,9 @@ thread_alloc(const char *name, const struct spdk_cpuset *cpumask)
 	TAILQ_INIT(&thread->paused);
 	TAILQ_INIT(&thread->unregistered);
 	RB_INIT(&thread->channels);
+	TAILQ_INIT(&thread->begun);
+	TAILQ_INIT(&thread->visitors);
+	TAILQ_INIT(&thread->owed_to_it);
 	thread->next_poller_id = 1;
 	thread->last_tsc = spdk_get_ticks();
 	if (cpumask != NULL) {
@@ -149,6 +154,29 @@ thread_alloc(const char *name, const struct spdk_cpuset *cpumask)
 	return thread;
 }
 
+/* 16 bits, so ids of threads that have gone are given out again, as late as possible. Under the
+ * lock. */
+static uint16_t
+trace_id_new(void)
+{
+	static uint16_t last;
+	const struct spdk_thread *thread;
+	uint32_t tries;
+
+	for (tries = 0; tries < UINT16_MAX; tries++) {
+		last = last == UINT16_MAX ? 1 : last + 1;
+		TAILQ_FOREACH (thread, &thread_lib_threads, link) {
+			if (thread->trace_id == last) {
+				break;
+			}
+		}
+		if (thread == NULL) {
+			return last;
+		}
+	}
+	return 0;
+}
+
 struct spdk_thread *
 spdk_thread_create(const char *name, const struct spdk_cpuset *cpumask)
 {
@@ -162,6 +190,7 @@ spdk_thread_create(const char *name, const struct spdk_cpuset *cpumask)
 	}
 	thread_lib_lock();
 	thread->id = g_next_id++;
+	thread->trace_id = trace_id_new();
 	TAILQ_INSERT_TAIL(&thread_lib_threads, thread, link);
 	g_num_threads++;
 	if (g_app_thread == NULL) {
@@ -209,61 +238,6 @@ struct spdk_thread *
 spdk_get_thread(void)
 {
 	return thread_this_os.current;
-}
-
-int
-spdk_thread_exit(struct spdk_thread *thread)
-{
-	thread_check(__func__, "thread", thread->name, thread, thread);
-	if (thread_state_get(thread) != THREAD_RUNNING) {
-		SPDK_INFOLOG(thread, "thread %s was asked to exit before\n", thread->name);
-		return 0;
-	}
-	thread->exit_deadline = spdk_get_ticks() + spdk_get_ticks_hz() * THREAD_EXIT_TIMEOUT_S;
-	__atomic_store_n(&thread->state, THREAD_EXITING, __ATOMIC_RELAXED);
-	return 0;
-}
-
-bool
-spdk_thread_is_running(struct spdk_thread *thread)
-{
-	return thread_state_get(thread) == THREAD_RUNNING;
-}
-
-bool
-thread_is_exiting(const struct spdk_thread *thread)
-{
-	return thread_state_get(thread) == THREAD_EXITING;
-}
-
-bool
-spdk_thread_is_exited(struct spdk_thread *thread)
-{
-	return thread_state_get(thread) == THREAD_EXITED;
-}
-
-/* Is an exiting thread done? Too late it is done in any case. */
-static void
-thread_exit_step(struct spdk_thread *thread, uint64_t now)
-{
-	bool channels, pollers = spdk_thread_has_pollers(thread);
-
-	thread_lib_lock();
-	channels = !RB_EMPTY(&thread->channels);
-	thread_lib_unlock();
-	if (pollers || channels || thread->for_each_count > 0 || thread->unregister_pending > 0 ||
-	    !msg_queue_is_empty(&thread->msgs)) {
-		if (now < thread->exit_deadline) {
-			return;
-		}
-		SPDK_ERRLOG("thread %s did not finish within %d s of spdk_thread_exit() and ends "
-		            "now:%s%s%s%s left\n",
-		            thread->name, THREAD_EXIT_TIMEOUT_S, pollers ? " pollers" : "",
-		            channels ? " channels" : "",
-		            thread->for_each_count > 0 ? " for_each" : "",
-		            thread->unregister_pending > 0 ? " device unregistration" : "");
-	}
-	__atomic_store_n(&thread->state, THREAD_EXITED, __ATOMIC_RELAXED);
 }
 
 void
@@ -382,17 +356,31 @@ int
 spdk_thread_set_cpumask(struct spdk_cpuset *cpumask)
 {
 	struct spdk_thread *thread = thread_this_os.current;
+	struct spdk_cpuset before;
+	int rc;
 
-	if (thread == NULL || spdk_cpuset_count(cpumask) == 0) {
-		SPDK_ERRLOG(
-			"a thread's CPU mask can be set on that thread only, and not be empty\n");
+	if (thread == NULL) {
+		SPDK_ERRLOG("a CPU mask can be set only on the thread that it is for\n");
+		return -EINVAL;
+	}
+	if (cpumask == NULL || spdk_cpuset_count(cpumask) == 0) {
+		SPDK_ERRLOG("thread %s: a CPU mask must have a core\n", thread->name);
 		return -EINVAL;
 	}
 	if (!op_supported(SPDK_THREAD_OP_RESCHED)) {
+		SPDK_ERRLOG("thread %s keeps its CPU mask: who polls it cannot move threads\n",
+		            thread->name);
 		return -ENOTSUP;
 	}
+	spdk_cpuset_copy(&before, &thread->cpumask);
 	spdk_cpuset_copy(&thread->cpumask, cpumask);
-	return g_op_fn(thread, SPDK_THREAD_OP_RESCHED);
+	rc = g_op_fn(thread, SPDK_THREAD_OP_RESCHED);
+	if (rc != 0) {
+		spdk_cpuset_copy(&thread->cpumask, &before);
+		SPDK_ERRLOG("thread %s keeps its CPU mask: it could not be placed again: %d\n",
+		            thread->name, rc);
+	}
+	return rc;
 }
 
 SPDK_LOG_REGISTER_COMPONENT(thread)

@@ -128,7 +128,7 @@ spdk_thread_get_last_tsc(struct spdk_thread *thread)
 uint16_t
 spdk_thread_get_trace_id(struct spdk_thread *thread)
 {
-	return 0;
+	return thread->trace_id;
 }
 
 uint64_t

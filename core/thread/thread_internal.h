@@ -82,6 +82,12 @@ enum thread_state {
 	THREAD_EXITED,
 };
 
+/* Walks (for_each.c) and devices (io_device.h), as a thread holds on to them. */
+struct walk;
+struct io_device;
+TAILQ_HEAD(walk_list, walk);
+TAILQ_HEAD(io_device_list, io_device);
+
 struct thread_post {
 	spdk_post_poller_fn fn;
 	void *arg;
@@ -106,8 +112,6 @@ struct spdk_thread {
 	uint32_t lock_count; /* spinlocks held */
 	uint64_t next_poller_id;
 	uint64_t exit_deadline;
-	uint32_t for_each_count;     /* walks begun here that have not come back */
-	uint32_t unregister_pending; /* devices whose unregister callback is owed here */
 
 	/* Read by others: relaxed atomics. */
 	int state; /* enum thread_state */
@@ -117,9 +121,13 @@ struct spdk_thread {
 	/* Changed under the library's lock. */
 	TAILQ_ENTRY(spdk_thread) link;
 	struct io_channel_tree channels;
+	struct walk_list begun;           /* walks begun here that have not come back */
+	struct walk_list visitors;        /* walks that are on their way here, or stand here */
+	struct io_device_list owed_to_it; /* devices whose unregister callback is owed here */
 
 	/* Never changes. */
 	uint64_t id;
+	uint16_t trace_id;
 	struct spdk_cpuset cpumask; /* by the thread itself */
 	char name[THREAD_NAME_MAX];
 	uint8_t ctx[] __attribute__((aligned(SPDK_CACHE_LINE_SIZE)));
@@ -221,6 +229,22 @@ int poller_heap_insert(struct poller_heap *heap, struct spdk_poller *poller);
 void poller_heap_remove(struct poller_heap *heap, struct spdk_poller *poller);
 /** The poller's next_run has changed. */
 void poller_heap_update(struct poller_heap *heap, struct spdk_poller *poller);
+
+/** One turn of an exiting thread is over: become exited if nothing is held any more, or the time is
+ *  up. */
+void thread_exit_step(struct spdk_thread *thread, uint64_t now);
+/** Set the state of a thread that ends with walks and devices that hold on to it: walks that stand
+ *  at it go on to the next thread, its own come back to nobody, and what it is owed is not paid.
+ *  Under the library's lock. */
+void thread_let_go(struct spdk_thread *thread);
+/** The parts of that. */
+void walks_let_go(struct spdk_thread *thread);
+void io_devices_let_go(struct spdk_thread *thread);
+/** What a walk is, and where, in words. Under the library's lock. */
+void walk_describe(const struct walk *walk, char *text, size_t size);
+/** The next in the list it was found in by way of its thread. */
+struct walk *walk_next_begun(struct walk *walk);
+struct walk *walk_next_visitor(struct walk *walk);
 
 /** Log devices that nobody unregistered; under no lock, at the library's end. */
 void io_device_report_left(void);

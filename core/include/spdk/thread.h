@@ -106,9 +106,12 @@ struct spdk_thread *spdk_get_thread(void);
 void spdk_thread_bind(struct spdk_thread *thread, bool bind);
 bool spdk_thread_is_bound(struct spdk_thread *thread);
 
-/** Ask the thread to end: it goes on until its pollers are unregistered, its channels are put and
- *  its messages are done (after five seconds it ends without that, and says what was left). On the
- *  thread. For the app thread last. Always 0. */
+/** Ask the thread to end: it is polled on until its pollers are unregistered, its channels are put,
+ *  its walks have come back and those of others have left it, the unregister callbacks that it is
+ *  owed have been called and its messages are done. After five seconds it ends without that, and the
+ *  log names what it held. Until then it can do all it could before. Once more is allowed and
+ *  changes nothing. On the thread. For the app thread last (otherwise the log names who was not
+ *  asked). Always 0. */
 int spdk_thread_exit(struct spdk_thread *thread);
 /** True once the exit is complete. */
 bool spdk_thread_is_exited(struct spdk_thread *thread);
@@ -123,7 +126,8 @@ struct spdk_thread *spdk_thread_get_from_ctx(void *ctx);
 
 struct spdk_cpuset *spdk_thread_get_cpumask(struct spdk_thread *thread);
 /** Change the current thread's mask and have it placed again. Returns 0, -ENOTSUP when who runs the
- *  threads cannot, -EINVAL off any thread or for an empty mask. */
+ *  threads cannot, -EINVAL off any thread or for an empty mask, or what who runs them answers; the
+ *  mask is changed only if it returns 0. */
 int spdk_thread_set_cpumask(struct spdk_cpuset *cpumask);
 
 /** One turn: at most `max_msgs` messages (0: 8), every active poller, the timed pollers that are
@@ -156,7 +160,8 @@ struct spdk_thread_stats {
 int spdk_thread_get_stats(struct spdk_thread_stats *stats);
 /** When its last turn ended. NULL asks for the current thread. */
 uint64_t spdk_thread_get_last_tsc(struct spdk_thread *thread);
-/** Always 0: traces know threads by their id. */
+/** A number that no other thread has, 1 to 65535; that of a thread that has gone is given out again,
+ *  late. (0 if there are more threads than numbers.) */
 uint16_t spdk_thread_get_trace_id(struct spdk_thread *thread);
 
 /* --- messages --------------------------------------------------------------------------------- */
@@ -167,7 +172,7 @@ uint16_t spdk_thread_get_trace_id(struct spdk_thread *thread);
 int spdk_thread_send_msg(const struct spdk_thread *thread, spdk_msg_fn fn, void *ctx);
 
 /** The same for a signal handler, before all other messages, with ctx NULL. Returns 0, or -EIO
- * while another one waits. */
+ *  while another one waits or once the thread has exited. */
 int spdk_thread_send_critical_msg(struct spdk_thread *thread, spdk_msg_fn fn);
 
 /** Call at once if on that thread already, otherwise send. */
@@ -183,7 +188,8 @@ spdk_thread_exec_msg(const struct spdk_thread *thread, spdk_msg_fn fn, void *ctx
 }
 
 /** Call `fn(ctx)` on every running thread, one after another, then `cpl(ctx)` (NULL allowed) on the
- *  calling one. On a thread. */
+ *  calling one, which waits for that if it exits. Threads created meanwhile are visited too, those
+ *  that are exiting are not, unless the walk was on its way there. On a thread. */
 void spdk_for_each_thread(spdk_msg_fn fn, void *ctx, spdk_msg_fn cpl);
 
 /* --- pollers ---------------------------------------------------------------------------------- */
@@ -227,13 +233,14 @@ void spdk_io_device_register(void *io_device, spdk_io_channel_create_cb create_c
                              spdk_io_channel_destroy_cb destroy_cb, uint32_t ctx_size,
                              const char *name);
 
-/** No new channels from now on; once all are gone, `unregister_cb` (NULL allowed) is called on the
- *  calling thread. While spdk_for_each_channel() walks over the device, this waits for its end. On
- * a thread. */
+/** No new channels and walks from now on; once all are gone, `unregister_cb` (NULL allowed) is called
+ *  on the calling thread, by a message. The pointer can be registered anew once no walk is under
+ *  way, though channels of the old device may still exist. On a thread. */
 void spdk_io_device_unregister(void *io_device, spdk_io_device_unregister_cb unregister_cb);
 
 /** The current thread's channel, made at the first call, with one more reference. NULL when there
- * is no such device, its create callback failed, or without memory. */
+ *  is no such device, it is being unregistered, its create callback failed, without memory, on an
+ *  exited thread, or off any thread. */
 struct spdk_io_channel *spdk_get_io_channel(void *io_device);
 /** One more reference to a channel of the current thread. */
 struct spdk_io_channel *spdk_io_channel_ref(struct spdk_io_channel *ch);
@@ -256,7 +263,9 @@ void *spdk_io_channel_get_io_device(struct spdk_io_channel *ch);
 
 /** Call `fn` for each channel of the device on the channel's thread, one after another; each call
  *  must lead to spdk_for_each_channel_continue(), at once or later on the same thread, with other
- *  than 0 to stop. Then `cpl` (NULL allowed) on the calling thread. On a thread. */
+ *  than 0 to stop. Then `cpl` (NULL allowed) on the calling thread with that status; -ENODEV when
+ *  there is no such device or it is being unregistered. A thread does not finish exiting while a
+ *  walk stands at it, or one that it began is under way. On a thread. */
 void spdk_for_each_channel(void *io_device, spdk_channel_msg fn, void *ctx,
                            spdk_channel_for_each_cpl cpl);
 void spdk_for_each_channel_continue(struct spdk_io_channel_iter *i, int status);

@@ -228,7 +228,7 @@ exits_in_any_case_after_five_seconds(void)
 	spdk_thread_poll(thread, 0, 0);
 	CHECK(spdk_thread_is_exited(thread));
 	CHECK(strstr(g_logged, "thread stubborn did not finish") != NULL);
-	CHECK(strstr(g_logged, "pollers left") != NULL);
+	CHECK(strstr(g_logged, "stubborn ends with 1 pollers not unregistered: idle") != NULL);
 	spdk_thread_destroy(thread); /* frees the poller */
 	spdk_thread_lib_fini();
 	spdk_log_close();
