@@ -256,6 +256,16 @@ uint32_t io_channel_free_all(struct spdk_thread *thread);
 /** Become, and cease to be, the OS thread that polls it. */
 void thread_take(struct spdk_thread *thread);
 void thread_release(struct spdk_thread *thread);
+/** Put it into interrupt mode; any time, in its turn or outside, twice too. Its group is readable at
+ *  once and sets itself up in its first turn: nothing that waits is overlooked. By who polls it.
+ *  Returns 0 or why there are no descriptors. */
+int thread_interrupt_enter(struct spdk_thread *thread);
+/** And back to being polled. Likewise. */
+void thread_interrupt_leave(struct spdk_thread *thread);
+bool thread_in_interrupt(const struct spdk_thread *thread);
+/** In interrupt mode: make it ready, so that it has a turn soon and looks at everything. By who
+ *  polls it, or takes it over from another reactor. */
+void thread_interrupt_kick(struct spdk_thread *thread);
 /** Messages that wait. By who polls it. */
 uint32_t thread_msg_depth(const struct spdk_thread *thread);
 /** Messages that did not fit its ring, since it was created. */

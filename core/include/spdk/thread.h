@@ -213,13 +213,13 @@ void spdk_poller_unregister(struct spdk_poller **ppoller);
 void spdk_poller_pause(struct spdk_poller *poller);
 void spdk_poller_resume(struct spdk_poller *poller);
 
-/** Say that the poller can do without being called all the time: `cb_fn` (NULL: nothing to do) is
- *  called when its thread goes into interrupt mode or comes back. On its thread. */
+/** Say that the poller need not be called in interrupt mode, since what it looks at has a
+ * descriptor (spdk_interrupt_register()): there `cb_fn` (NULL: nothing to do) is called when its
+ * thread goes into interrupt mode (true) or comes back (false), paused or not, and at once if the
+ * thread is in interrupt mode now. Given again, it replaces what was given before. On its thread.
+ */
 void spdk_poller_register_interrupt(struct spdk_poller *poller,
                                     spdk_poller_set_interrupt_mode_cb cb_fn, void *cb_arg);
-
-/** False: reactors poll. */
-bool spdk_interrupt_mode_is_enabled(void);
 
 typedef void (*spdk_post_poller_fn)(void *fn_arg);
 /** Have `fn(fn_arg)` called once, when the poller that runs has returned. In a poller. */
@@ -272,6 +272,73 @@ void spdk_for_each_channel_continue(struct spdk_io_channel_iter *i, int status);
 void *spdk_io_channel_iter_get_io_device(struct spdk_io_channel_iter *i);
 struct spdk_io_channel *spdk_io_channel_iter_get_channel(struct spdk_io_channel_iter *i);
 void *spdk_io_channel_iter_get_ctx(struct spdk_io_channel_iter *i);
+
+/* --- interrupt mode --------------------------------------------------------------------------- */
+
+/* In interrupt mode a thread is not called all the time: whoever runs it waits for its descriptor,
+ * and spdk_thread_poll() serves what is ready without waiting. Messages, timed pollers, and the
+ * descriptors registered here make it ready; as long as it has active pollers without
+ * spdk_poller_register_interrupt(), it is always ready. A thread may enter and leave interrupt mode
+ * at any time, also where spdk_interrupt_mode_enable() was not called. */
+
+/** Have reactors, and threads created from now on, begin in interrupt mode. Before there are
+ *  threads: 0, later -EBUSY. Calling it again is allowed. */
+int spdk_interrupt_mode_enable(void);
+bool spdk_interrupt_mode_is_enabled(void);
+
+/** Put the current thread into interrupt mode or back. In a poller it takes effect at once for the
+ *  callbacks of spdk_poller_register_interrupt(). If there are no descriptors left, that is logged
+ *  and the thread goes on polling. On a thread. */
+void spdk_thread_set_interrupt_mode(bool enable_interrupt);
+
+/** A descriptor that is readable while the thread has something to do in interrupt mode; negative
+ *  if it cannot be made. Made at the first call: by who polls the thread. */
+int spdk_thread_get_interrupt_fd(struct spdk_thread *thread);
+/** The group behind it, to be nested into one's own; NULL if it cannot be made. */
+struct spdk_fd_group *spdk_thread_get_interrupt_fd_group(struct spdk_thread *thread);
+
+struct spdk_interrupt;
+
+/** Returns more than 0 if there was work, 0 if there was none, or a negative errno. */
+typedef int (*spdk_interrupt_fn)(void *ctx);
+
+/* The kernel's bits, named. */
+enum spdk_interrupt_event_types {
+	SPDK_INTERRUPT_EVENT_IN = EPOLLIN,
+	SPDK_INTERRUPT_EVENT_OUT = EPOLLOUT,
+	SPDK_INTERRUPT_EVENT_ET = EPOLLET,
+};
+
+/** While the current thread is in interrupt mode, call `fn(arg)` on it whenever `efd` is readable.
+ *  The name is copied; NULL: the function's address. Returns NULL when spdk_fd_group_add_ext()
+ *  would fail or the thread is exiting, which is logged. On a thread. */
+struct spdk_interrupt *spdk_interrupt_register(int efd, spdk_interrupt_fn fn, void *arg,
+                                               const char *name);
+/** The same for any of `events`, a mask of enum spdk_interrupt_event_types. */
+struct spdk_interrupt *spdk_interrupt_register_for_events(int efd, uint32_t events,
+                                                          spdk_interrupt_fn fn, void *arg,
+                                                          const char *name);
+/** The same with options: spdk_fd_group_add_ext(). */
+struct spdk_interrupt *spdk_interrupt_register_ext(int efd, spdk_interrupt_fn fn, void *arg,
+                                                   const char *name,
+                                                   struct spdk_event_handler_opts *opts);
+/** The same for all that is in the group, now or later; its handlers run on the thread. */
+struct spdk_interrupt *spdk_interrupt_register_fd_group(struct spdk_fd_group *fgrp,
+                                                        const char *name);
+
+#define SPDK_INTERRUPT_REGISTER(efd, fn, arg) spdk_interrupt_register(efd, fn, arg, #fn)
+#define SPDK_INTERRUPT_REGISTER_FOR_EVENTS(efd, events, fn, arg) \
+	spdk_interrupt_register_for_events(efd, events, fn, arg, #fn)
+#define SPDK_INTERRUPT_REGISTER_EXT(efd, fn, arg, opts) \
+	spdk_interrupt_register_ext(efd, fn, arg, #fn, opts)
+
+/** Undo it, before the descriptor is closed, and set the pointer to NULL; NULL in it is allowed.
+ *  Also from its own function. On its thread. */
+void spdk_interrupt_unregister(struct spdk_interrupt **pintr);
+
+/** Wait for other events. Returns 0, -EINVAL for a group, or a negative errno. On its thread. */
+int spdk_interrupt_set_event_types(struct spdk_interrupt *intr,
+                                   enum spdk_interrupt_event_types event_types);
 
 /* --- spinlocks -------------------------------------------------------------------------------- */
 
