@@ -21,7 +21,14 @@ tests: $(UNIT_BINS) $(HELPER_BINS) $(BENCH_BINS)
 check:
 	@scripts/deps.sh build test
 	@$(MAKE) --no-print-directory -j$$(nproc) all tests
-	$(Q)tests/run --build $(B) unit integration
+	@$(MAKE) --no-print-directory -j$$(nproc) SAN=tsan B=build-tsan $(STRESS_BIN)
+	$(Q)tests/run --build $(B) unit integration stress
+#: make stress [S=SECONDS]     threads under load on two OS threads, under ThreadSanitizer (30)
+.PHONY: stress
+STRESS_BIN := build-tsan/tests/unit/thread/stress
+stress:
+	@$(MAKE) --no-print-directory -j$$(nproc) SAN=tsan B=build-tsan $(STRESS_BIN)
+	$(Q)$(if $(S),CAL_STRESS_S=$(S)) tests/run stress
 #: make asan [T=NAME]          unit and integration under AddressSanitizer and UBSan
 #: make tsan [T=NAME]          the unit tests under ThreadSanitizer
 #: make valgrind [T=NAME]      the unit tests under valgrind
