@@ -54,7 +54,7 @@ thread_run_messages(struct spdk_thread *thread, struct cal_stats_reactor *slot, 
 			slot_begin(slot, CAL_RUNNING_MESSAGE, (uintptr_t)batch[i].fn, 0);
 			batch[i].fn(batch[i].arg);
 			slot_end(slot);
-			if (spdk_unlikely(thread->lock_count != 0)) {
+			if (spdk_unlikely(thread->after != 0)) {
 				thread_locks_held(thread, "message", (uintptr_t)batch[i].fn);
 			}
 		}

@@ -2,60 +2,110 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* Pollers. A poller is in exactly one place: the active list, the heap of timed ones, the paused
- * list, or the list of those to be freed at the end of the turn. The one that runs stays where it
- * is; what it did to itself is carried out when it returns. */
+/* Life of a poller. It is in exactly one place: among the active or the timed ones, in the paused
+ * list, or in the list of those to be freed at the end of the turn. The one that runs stays where
+ * it is; what it did to itself is carried out when it returns (poller_run.c). */
 
-#include "core/thread/poller_trace.h"
 #include "core/thread/thread_internal.h"
 
 #include "spdk/log.h"
 #include "spdk_internal/thread.h"
 
+/* So that a time plus a period is one, too: a century or so. */
+#define PERIOD_MAX (UINT64_MAX / 4)
+
 static uint64_t
 us_to_ticks(uint64_t us)
 {
-	uint64_t hz = spdk_get_ticks_hz(), ticks;
+	uint64_t hz = spdk_get_ticks_hz(), seconds = us / SPDK_SEC_TO_USEC, ticks;
 
 	if (us == 0) {
 		return 0;
 	}
+	if (seconds >= PERIOD_MAX / hz) {
+		return PERIOD_MAX;
+	}
 	/* In two parts: a period of days times a frequency of gigahertz is more than 64 bits. */
-	ticks = us / SPDK_SEC_TO_USEC * hz + us % SPDK_SEC_TO_USEC * hz / SPDK_SEC_TO_USEC;
+	ticks = seconds * hz + us % SPDK_SEC_TO_USEC * hz / SPDK_SEC_TO_USEC;
 	return ticks != 0 ? ticks : 1;
 }
 
-/* Put a poller that is nowhere to where it runs from. */
+/* Get, and give up, its room among those of its kind. Until then starting it cannot fail. */
 static int
+poller_join(struct spdk_thread *thread, struct spdk_poller *poller)
+{
+	if (poller->period == 0) {
+		return poller_active_join(&thread->active);
+	}
+	poller->class = poller_timers_join(&thread->timed, poller->period);
+	return poller->class != NULL ? 0 : -ENOMEM;
+}
+
+static void
+poller_leave(struct spdk_thread *thread, struct spdk_poller *poller)
+{
+	if (poller->class != NULL) {
+		poller_timers_leave(&thread->timed, poller->class);
+		poller->class = NULL;
+	} else {
+		poller_active_leave(&thread->active);
+	}
+}
+
+/* Put a poller that is nowhere to where it runs from. */
+static void
 poller_start(struct spdk_thread *thread, struct spdk_poller *poller)
 {
-	int rc;
+	uint64_t now;
 
-	if (poller->period == 0) {
-		TAILQ_INSERT_TAIL(&thread->active, poller, link);
-	} else {
-		poller->next_run = spdk_get_ticks() + poller->period;
-		rc = poller_heap_insert(&thread->timed, poller);
-		if (rc != 0) {
-			return rc;
-		}
-	}
 	poller->state = POLLER_WAITING;
-	return 0;
+	if (poller->class != NULL) {
+		/* A turn that was told a later time than it is must not call it, either. */
+		now = spdk_get_ticks();
+		now = spdk_max(now, thread->timed_now);
+		poller_timers_arm(&thread->timed, poller, now + poller->period);
+	} else if (poller_active_add(&thread->active, poller) && thread->running != NULL) {
+		thread->after |= AFTER_MOVED;
+	}
 }
 
 /* Take a poller out of where it runs from. */
 static void
 poller_stop(struct spdk_thread *thread, struct spdk_poller *poller)
 {
-	if (poller->period != 0) {
-		poller_heap_remove(&thread->timed, poller);
-		return;
+	if (poller->class != NULL) {
+		poller_timers_disarm(&thread->timed, poller);
+	} else {
+		poller_active_remove(&thread->active, poller,
+		                     thread->running != NULL && thread->running->class == NULL);
 	}
-	if (thread->next_active == poller) {
-		thread->next_active = TAILQ_PREV(poller, poller_list, link);
+}
+
+/* It is nowhere and will not be called again. */
+static void
+poller_bury(struct spdk_thread *thread, struct spdk_poller *poller)
+{
+	poller->state = POLLER_UNREGISTERED;
+	poller_leave(thread, poller);
+	TAILQ_INSERT_TAIL(&thread->unregistered, poller, link);
+}
+
+static void
+poller_rest(struct spdk_thread *thread, struct spdk_poller *poller)
+{
+	poller->state = POLLER_PAUSED;
+	TAILQ_INSERT_TAIL(&thread->paused, poller, link);
+}
+
+void
+poller_self_stop(struct spdk_thread *thread, struct spdk_poller *poller)
+{
+	poller_stop(thread, poller);
+	if (poller->state == POLLER_UNREGISTERED) {
+		poller_bury(thread, poller);
+	} else {
+		poller_rest(thread, poller);
 	}
-	TAILQ_REMOVE(&thread->active, poller, link);
 }
 
 struct spdk_poller *
@@ -65,7 +115,7 @@ spdk_poller_register_named(spdk_poller_fn fn, void *arg, uint64_t period_microse
 	struct spdk_thread *thread = thread_this_os.current;
 	struct spdk_poller *poller;
 	char address[24];
-	size_t name_size;
+	size_t size;
 
 	if (thread == NULL) {
 		SPDK_ERRLOG("poller %s cannot be registered: the caller is on no thread\n",
@@ -80,23 +130,27 @@ spdk_poller_register_named(spdk_poller_fn fn, void *arg, uint64_t period_microse
 		snprintf(address, sizeof(address), "%p", (void *)(uintptr_t)fn);
 		name = address;
 	}
-	name_size = strlen(name) + 1;
-	poller = calloc(1, sizeof(*poller) + name_size);
+	size = offsetof(struct spdk_poller, name) + strlen(name) + 1;
+	size = SPDK_ALIGN_CEIL(spdk_max(size, sizeof(*poller)), (size_t)SPDK_CACHE_LINE_SIZE);
+	poller = aligned_alloc(SPDK_CACHE_LINE_SIZE, size);
 	if (poller == NULL) {
 		SPDK_ERRLOG("no memory for poller %s\n", name);
 		return NULL;
 	}
-	memcpy(poller->name, name, name_size);
+	memset(poller, 0, size);
+	memcpy(poller->name, name, strlen(name) + 1);
 	poller->thread = thread;
 	poller->fn = fn;
 	poller->arg = arg;
 	poller->id = thread->next_poller_id++;
+	poller->what = slot_what(CAL_RUNNING_POLLER, (uint32_t)poller->id);
 	poller->period = us_to_ticks(period_microseconds);
-	if (poller_start(thread, poller) != 0) {
+	if (poller_join(thread, poller) != 0) {
 		SPDK_ERRLOG("no memory for poller %s\n", name);
 		free(poller);
 		return NULL;
 	}
+	poller_start(thread, poller);
 	return poller;
 }
 
@@ -118,23 +172,21 @@ spdk_poller_unregister(struct spdk_poller **ppoller)
 	*ppoller = NULL;
 	thread = poller->thread;
 	thread_check(__func__, "poller", poller->name, poller, thread);
-	switch (poller->state) {
-	case POLLER_UNREGISTERED:
+	if (poller->state == POLLER_UNREGISTERED) {
 		thread_fatal(__func__, "poller %s (%p) of thread %s was unregistered before",
 		             poller->name, (void *)poller, thread->name);
-	case POLLER_RUNNING:
-	case POLLER_PAUSING:
-		poller->state = POLLER_UNREGISTERED;
-		return;
-	case POLLER_PAUSED:
-		TAILQ_REMOVE(&thread->paused, poller, link);
-		break;
-	case POLLER_WAITING:
-		poller_stop(thread, poller);
-		break;
 	}
-	poller->state = POLLER_UNREGISTERED;
-	TAILQ_INSERT_TAIL(&thread->unregistered, poller, link);
+	if (thread->running == poller) {
+		poller->state = POLLER_UNREGISTERED;
+		thread->after |= AFTER_SELF;
+		return;
+	}
+	if (poller->state == POLLER_PAUSED) {
+		TAILQ_REMOVE(&thread->paused, poller, link);
+	} else {
+		poller_stop(thread, poller);
+	}
+	poller_bury(thread, poller);
 }
 
 void
@@ -143,20 +195,16 @@ spdk_poller_pause(struct spdk_poller *poller)
 	struct spdk_thread *thread = poller->thread;
 
 	thread_check(__func__, "poller", poller->name, poller, thread);
-	switch (poller->state) {
-	case POLLER_RUNNING:
-		poller->state = POLLER_PAUSING;
-		break;
-	case POLLER_WAITING:
-		poller_stop(thread, poller);
-		poller->state = POLLER_PAUSED;
-		TAILQ_INSERT_TAIL(&thread->paused, poller, link);
-		break;
-	case POLLER_UNREGISTERED:
-	case POLLER_PAUSING:
-	case POLLER_PAUSED:
-		break;
+	if (poller->state != POLLER_WAITING) {
+		return;
 	}
+	if (thread->running == poller) {
+		poller->state = POLLER_PAUSING;
+		thread->after |= AFTER_SELF;
+		return;
+	}
+	poller_stop(thread, poller);
+	poller_rest(thread, poller);
 }
 
 void
@@ -166,14 +214,10 @@ spdk_poller_resume(struct spdk_poller *poller)
 
 	thread_check(__func__, "poller", poller->name, poller, thread);
 	if (poller->state == POLLER_PAUSING) {
-		poller->state = POLLER_RUNNING;
+		poller->state = POLLER_WAITING;
 	} else if (poller->state == POLLER_PAUSED) {
 		TAILQ_REMOVE(&thread->paused, poller, link);
-		if (poller_start(thread, poller) != 0) {
-			SPDK_ERRLOG("no memory to resume poller %s: it stays paused\n",
-			            poller->name);
-			TAILQ_INSERT_TAIL(&thread->paused, poller, link);
-		}
+		poller_start(thread, poller);
 	}
 }
 
@@ -197,85 +241,7 @@ spdk_thread_register_post_poller_handler(spdk_post_poller_fn fn, void *fn_arg)
 		                                     : "too many handlers for one poller");
 	}
 	thread->posts[thread->num_posts++] = (struct thread_post){ fn, fn_arg };
-}
-
-/* Call the poller, and carry out what it did to itself if that takes it out of its place. Returns
- * what it returned. */
-static int
-poller_run(struct spdk_thread *thread, struct spdk_poller *poller, struct cal_stats_reactor *slot)
-{
-	uint32_t i;
-	int rc;
-
-	poller->state = POLLER_RUNNING;
-	thread->running = poller;
-	slot_begin(slot, CAL_RUNNING_POLLER, (uintptr_t)poller->fn, (uint32_t)poller->id);
-	rc = spdk_unlikely(PROBE_ENABLED(poller_run)) ? poller_call_traced(thread, poller)
-	                                              : poller->fn(poller->arg);
-	slot_end(slot);
-	poller->run_count++;
-	poller->busy_count += rc > 0;
-	if (spdk_unlikely(thread->lock_count != 0)) {
-		thread_locks_held(thread, "poller", (uintptr_t)poller->fn);
-	}
-	if (spdk_unlikely(thread->num_posts > 0)) {
-		for (i = 0; i < thread->num_posts; i++) {
-			thread->posts[i].fn(thread->posts[i].arg);
-		}
-		thread->num_posts = 0;
-	}
-	thread->running = NULL;
-	switch (poller->state) {
-	case POLLER_UNREGISTERED:
-		poller_stop(thread, poller);
-		TAILQ_INSERT_TAIL(&thread->unregistered, poller, link);
-		break;
-	case POLLER_PAUSING:
-		poller_stop(thread, poller);
-		poller->state = POLLER_PAUSED;
-		TAILQ_INSERT_TAIL(&thread->paused, poller, link);
-		break;
-	default:
-		poller->state = POLLER_WAITING;
-		break;
-	}
-	return rc;
-}
-
-bool
-thread_run_active(struct spdk_thread *thread, struct cal_stats_reactor *slot, bool *ran)
-{
-	struct spdk_poller *poller;
-	bool busy = false;
-
-	for (poller = TAILQ_LAST(&thread->active, poller_list); poller != NULL;
-	     poller = thread->next_active) {
-		thread->next_active = TAILQ_PREV(poller, poller_list, link);
-		busy |= poller_run(thread, poller, slot) > 0;
-		*ran = true;
-	}
-	return busy;
-}
-
-bool
-thread_run_timed(struct spdk_thread *thread, struct cal_stats_reactor *slot, uint64_t now,
-                 bool *ran)
-{
-	struct poller_heap *heap = &thread->timed;
-	struct spdk_poller *poller;
-	bool busy = false;
-
-	while (heap->count > 0 && heap->entries[0].next_run <= now) {
-		poller = heap->entries[0].poller;
-		busy |= poller_run(thread, poller, slot) > 0;
-		*ran = true;
-		/* A period is at least a tick: each is called once at most. */
-		if (poller->state == POLLER_WAITING) {
-			poller->next_run = now + poller->period;
-			poller_heap_update(heap, poller);
-		}
-	}
-	return busy;
+	thread->after |= AFTER_POSTS;
 }
 
 static void
@@ -290,24 +256,26 @@ poller_list_free(struct poller_list *list)
 }
 
 void
-thread_reap_pollers(struct spdk_thread *thread)
+pollers_free_unregistered(struct spdk_thread *thread)
 {
-	if (spdk_unlikely(!TAILQ_EMPTY(&thread->unregistered))) {
-		poller_list_free(&thread->unregistered);
-	}
+	poller_list_free(&thread->unregistered);
 }
 
 void
 thread_free_pollers(struct spdk_thread *thread)
 {
-	uint32_t i;
+	struct spdk_poller *poller, *next;
 
 	poller_list_free(&thread->unregistered);
-	poller_list_free(&thread->active);
 	poller_list_free(&thread->paused);
-	for (i = 0; i < thread->timed.count; i++) {
-		free(thread->timed.entries[i].poller);
+	for (poller = poller_active_first(&thread->active); poller != NULL; poller = next) {
+		next = poller_active_next(&thread->active, poller);
+		free(poller);
 	}
-	free(thread->timed.entries);
-	memset(&thread->timed, 0, sizeof(thread->timed));
+	for (poller = poller_timers_first(&thread->timed); poller != NULL; poller = next) {
+		next = poller_timers_next(&thread->timed, poller);
+		free(poller);
+	}
+	poller_active_fini(&thread->active);
+	poller_timers_fini(&thread->timed);
 }

@@ -23,11 +23,9 @@ spdk_poller_get_id(struct spdk_poller *poller)
 const char *
 spdk_poller_get_state_str(struct spdk_poller *poller)
 {
-	switch (poller->state) {
+	switch ((enum poller_state)poller->state) {
 	case POLLER_WAITING:
-		return "waiting";
-	case POLLER_RUNNING:
-		return "running";
+		return poller->thread->running == poller ? "running" : "waiting";
 	case POLLER_UNREGISTERED:
 		return "unregistered";
 	case POLLER_PAUSING:
@@ -54,28 +52,25 @@ spdk_poller_get_stats(struct spdk_poller *poller, struct spdk_poller_stats *stat
 struct spdk_poller *
 spdk_thread_get_first_active_poller(struct spdk_thread *thread)
 {
-	return TAILQ_FIRST(&thread->active);
+	return poller_active_first(&thread->active);
 }
 
 struct spdk_poller *
 spdk_thread_get_next_active_poller(struct spdk_poller *prev)
 {
-	return TAILQ_NEXT(prev, link);
+	return poller_active_next(&prev->thread->active, prev);
 }
 
 struct spdk_poller *
 spdk_thread_get_first_timed_poller(struct spdk_thread *thread)
 {
-	return thread->timed.count > 0 ? thread->timed.entries[0].poller : NULL;
+	return poller_timers_first(&thread->timed);
 }
 
 struct spdk_poller *
 spdk_thread_get_next_timed_poller(struct spdk_poller *prev)
 {
-	const struct poller_heap *heap = &prev->thread->timed;
-	uint32_t next = prev->heap_index + 1;
-
-	return next < heap->count ? heap->entries[next].poller : NULL;
+	return poller_timers_next(&prev->thread->timed, prev);
 }
 
 struct spdk_poller *

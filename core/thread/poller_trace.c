@@ -28,22 +28,24 @@ poller_trace_set(uint32_t min_us, uint32_t sample)
 	return 0;
 }
 
-int
-poller_call_traced(struct spdk_thread *thread, struct spdk_poller *poller)
+void
+poller_watched(struct spdk_thread *thread, struct spdk_poller *poller, uint64_t ticks)
 {
-	uint64_t begin = spdk_get_ticks(), ticks;
-	uint32_t sample = __atomic_load_n(&g_sample, __ATOMIC_RELAXED);
+	uint32_t sample;
 	bool sampled;
-	int rc;
 
-	rc = poller->fn(poller->arg);
-	ticks = spdk_get_ticks() - begin;
+	if (ticks > poller->longest_tsc) {
+		poller->longest_tsc = ticks;
+	}
+	if (!PROBE_ENABLED(poller_run)) {
+		return;
+	}
 	/* A sample that was made smaller counts from now on. */
+	sample = __atomic_load_n(&g_sample, __ATOMIC_RELAXED);
 	sampled = t_until_sample == 0 || t_until_sample >= sample;
 	t_until_sample = sampled ? sample - 1 : t_until_sample - 1;
 	if (sampled || ticks >= __atomic_load_n(&g_min_tsc, __ATOMIC_RELAXED)) {
 		PROBE6(poller_run, thread->id, poller->id, (uintptr_t)thread->name,
 		       (uintptr_t)poller->name, (uintptr_t)poller->fn, ticks);
 	}
-	return rc;
 }

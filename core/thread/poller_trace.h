@@ -18,9 +18,9 @@ struct spdk_thread;
 
 PROBE_DECLARE_SEMAPHORE(poller_run);
 
-/** Call the poller's function, timed, and fire the probe if the run is worth it. Only while
- * somebody listens: PROBE_ENABLED(poller_run). Returns what the function returned. */
-int poller_call_traced(struct spdk_thread *thread, struct spdk_poller *poller);
+/** A call of the poller took so long: remember the longest, and fire the probe if somebody listens
+ *  and it is worth it. */
+void poller_watched(struct spdk_thread *thread, struct spdk_poller *poller, uint64_t ticks);
 
 /** Which runs fire: those of `min_us` microseconds or more, and every `sample`-th of a reactor. Any
  *  thread; reactors see it soon. Returns 0, or -EINVAL when `sample` is 0. */

@@ -57,7 +57,7 @@ spdk_spin_lock(struct spdk_spinlock *sspin)
 	}
 	pthread_spin_lock(&sspin->spinlock);
 	__atomic_store_n(&sspin->thread, thread, __ATOMIC_RELAXED);
-	thread->lock_count++;
+	thread->after++;
 }
 
 void
@@ -70,7 +70,7 @@ spdk_spin_unlock(struct spdk_spinlock *sspin)
 		thread_fatal(__func__, "spinlock %p is unlocked by thread %s but held by %s",
 		             (void *)sspin, thread->name, holder != NULL ? holder->name : "nobody");
 	}
-	thread->lock_count--;
+	thread->after--;
 	__atomic_store_n(&sspin->thread, NULL, __ATOMIC_RELAXED);
 	pthread_spin_unlock(&sspin->spinlock);
 }

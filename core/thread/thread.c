@@ -132,7 +132,6 @@ thread_alloc(const char *name, const struct spdk_cpuset *cpumask)
 		free(thread);
 		return NULL;
 	}
-	TAILQ_INIT(&thread->active);
 	TAILQ_INIT(&thread->paused);
 	TAILQ_INIT(&thread->unregistered);
 	RB_INIT(&thread->channels);

@@ -60,7 +60,7 @@ void
 thread_locks_held(struct spdk_thread *thread, const char *what, uintptr_t fn)
 {
 	thread_fatal(what, "function %p on thread %s returned with %u spinlocks held", (void *)fn,
-	             thread->name, thread->lock_count);
+	             thread->name, thread_locks(thread));
 }
 
 void
@@ -136,31 +136,31 @@ spdk_thread_next_poller_expiration(struct spdk_thread *thread)
 {
 	uint64_t now, due;
 
-	if (thread->timed.count == 0) {
+	if (!poller_timers_any(&thread->timed)) {
 		return 0;
 	}
 	now = spdk_get_ticks();
-	due = thread->timed.entries[0].next_run;
+	due = poller_timers_due(&thread->timed);
 	return due > now ? due - now : 0;
 }
 
 int
 spdk_thread_has_active_pollers(struct spdk_thread *thread)
 {
-	return !TAILQ_EMPTY(&thread->active);
+	return poller_active_any(&thread->active);
 }
 
 bool
 spdk_thread_has_pollers(struct spdk_thread *thread)
 {
-	return !TAILQ_EMPTY(&thread->active) || thread->timed.count > 0 ||
+	return poller_active_any(&thread->active) || poller_timers_any(&thread->timed) ||
 	       !TAILQ_EMPTY(&thread->paused);
 }
 
 bool
 spdk_thread_is_idle(struct spdk_thread *thread)
 {
-	return msg_queue_is_empty(&thread->msgs) && TAILQ_EMPTY(&thread->active) &&
+	return msg_queue_is_empty(&thread->msgs) && !poller_active_any(&thread->active) &&
 	       __atomic_load_n(&thread->critical, __ATOMIC_RELAXED) == NULL;
 }
 

@@ -9,6 +9,8 @@
 
 #include "calandria/stats.h"
 #include "core/thread/msg_queue.h"
+#include "core/thread/poller_active.h"
+#include "core/thread/poller_timers.h"
 #include "spdk/thread.h"
 #include "spdk/tree.h"
 
@@ -25,44 +27,34 @@ struct thread_msg {
 SPDK_STATIC_ASSERT(sizeof(struct thread_msg) == 16, "a message is 16 bytes");
 
 enum poller_state {
-	POLLER_WAITING = 0,
-	POLLER_RUNNING,
+	POLLER_WAITING = 0,  /* or running: then it is thread->running */
 	POLLER_UNREGISTERED, /* will be freed; not called any more */
 	POLLER_PAUSING,      /* by itself: it is paused once it returns */
 	POLLER_PAUSED,
 };
 
 struct spdk_poller {
-	/* In the active or paused list, or among those to be freed. */
-	TAILQ_ENTRY(spdk_poller) link;
-	struct spdk_thread *thread;
+	/* All that a call touches, in one cache line. */
 	spdk_poller_fn fn;
 	void *arg;
-	enum poller_state state;
-	uint32_t heap_index; /* of a timed poller that is neither paused nor unregistered */
-	uint64_t period;     /* ticks, 0: active */
-	uint64_t next_run;   /* ticks */
-	uint64_t id;
+	uint64_t what; /* for the stats slot: CAL_RUNNING_POLLER, id */
 	uint64_t run_count;
 	uint64_t busy_count;
+	struct timer_class *class; /* NULL: active */
+	struct spdk_thread *thread;
+	uint32_t place; /* in the array of active ones, in its class */
+	uint32_t state; /* enum poller_state */
+
+	TAILQ_ENTRY(spdk_poller) link; /* paused, or to be freed */
+	uint64_t period;               /* ticks, 0: active */
+	uint64_t id;
+	uint64_t longest_tsc; /* of the calls that were timed */
 	spdk_poller_set_interrupt_mode_cb intr_cb;
 	void *intr_arg;
 	char name[];
-};
+} __attribute__((aligned(SPDK_CACHE_LINE_SIZE)));
+SPDK_STATIC_ASSERT(offsetof(struct spdk_poller, link) == SPDK_CACHE_LINE_SIZE, "one cache line");
 TAILQ_HEAD(poller_list, spdk_poller);
-
-/* A heap with four children a node: a third of the cache lines of a binary one. The keys stand in
- * the array. */
-struct poller_heap_entry {
-	uint64_t next_run;
-	struct spdk_poller *poller;
-};
-
-struct poller_heap {
-	struct poller_heap_entry *entries;
-	uint32_t count;
-	uint32_t room;
-};
 
 struct spdk_io_channel {
 	struct spdk_thread *thread;
@@ -99,17 +91,20 @@ struct spdk_thread {
 	/* Everything up to the next remark belongs to who polls. */
 	uint64_t last_tsc;
 	struct spdk_thread_stats stats;
-	struct poller_list
-		active; /* run from the tail, so that a new one waits for the next turn */
-	struct spdk_poller *next_active; /* while the list is walked */
-	struct poller_heap timed;
-	struct poller_list paused;
-	struct poller_list unregistered;
+	uint64_t longest_turn; /* ticks, of a turn in which something ran */
+	struct poller_active active;
+	struct poller_timers timed;
 	struct spdk_poller *running;
+	/* What a message or poller left to be done: the number of spinlocks held, and flags. */
+	uint32_t after;
 	bool in_poll;
 	uint32_t num_posts;
+	uint32_t active_watch; /* turns until calls are timed */
+	uint32_t timed_watch;
+	uint64_t timed_now; /* while timed pollers are run: the time of this turn, else 0 */
+	struct poller_list paused;
+	struct poller_list unregistered;
 	struct thread_post posts[THREAD_POST_MAX];
-	uint32_t lock_count; /* spinlocks held */
 	uint64_t next_poller_id;
 	uint64_t exit_deadline;
 
@@ -157,12 +152,31 @@ void thread_stats_slot_set(struct cal_stats_reactor *slot);
 /* Others read the slot at any time: single stores, in any order. */
 #define SLOT_SET(slot, field, value) __atomic_store_n(&(slot)->field, (value), __ATOMIC_RELAXED)
 
+/* What runs and which poller it is are neighbours, and written as one. */
+SPDK_STATIC_ASSERT(offsetof(struct cal_stats_reactor, running_what) % 8 == 0 &&
+                           offsetof(struct cal_stats_reactor, running_poller) ==
+                                   offsetof(struct cal_stats_reactor, running_what) + 4 &&
+                           __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+                   "one word");
+typedef uint64_t __attribute__((may_alias)) slot_word;
+
+static inline uint64_t
+slot_what(uint32_t what, uint32_t poller)
+{
+	return what | (uint64_t)poller << 32;
+}
+
+static inline void
+slot_set_what(struct cal_stats_reactor *slot, uint64_t word)
+{
+	__atomic_store_n((slot_word *)(void *)&slot->running_what, word, __ATOMIC_RELAXED);
+}
+
 static inline void
 slot_begin(struct cal_stats_reactor *slot, uint32_t what, uintptr_t fn, uint32_t poller)
 {
 	SLOT_SET(slot, running_fn, (uint64_t)fn);
-	SLOT_SET(slot, running_poller, poller);
-	SLOT_SET(slot, running_what, what);
+	slot_set_what(slot, slot_what(what, poller));
 }
 
 static inline void
@@ -193,6 +207,18 @@ thread_check(const char *func, const char *kind, const char *name, const void *o
 /** The current thread; off any thread the process ends. */
 struct spdk_thread *thread_required(const char *func, const char *what);
 
+/* Flags of thread->after; below them it counts spinlocks. */
+#define AFTER_POSTS 0x80000000u /* handlers are to be called */
+#define AFTER_SELF  0x40000000u /* the poller that runs was unregistered or paused */
+#define AFTER_MOVED 0x20000000u /* the active pollers were moved */
+#define AFTER_LOCKS 0x0fffffffu
+
+static inline uint32_t
+thread_locks(const struct spdk_thread *thread)
+{
+	return thread->after & AFTER_LOCKS;
+}
+
 /** After a message or poller: no spinlock may be held. */
 void thread_locks_held(struct spdk_thread *thread, const char *what, uintptr_t fn)
 	__attribute__((noreturn));
@@ -215,20 +241,49 @@ extern struct thread_list thread_lib_threads;
 /** Run what waits, at most `max`. Returns how many ran. */
 uint32_t thread_run_messages(struct spdk_thread *thread, struct cal_stats_reactor *slot,
                              uint32_t max);
+/** Run active pollers, of which there are some, and timed ones, of which some are due. Return
+ *  whether one was busy. */
+bool pollers_run_active(struct spdk_thread *thread, struct cal_stats_reactor *slot);
+bool pollers_run_timed(struct spdk_thread *thread, struct cal_stats_reactor *slot, uint64_t now);
+
 /** Run active pollers, and timed ones that are due at `now`. Return whether one was busy; *ran
  *  becomes true if any was called. */
-bool thread_run_active(struct spdk_thread *thread, struct cal_stats_reactor *slot, bool *ran);
-bool thread_run_timed(struct spdk_thread *thread, struct cal_stats_reactor *slot, uint64_t now,
-                      bool *ran);
+static inline bool
+thread_run_active(struct spdk_thread *thread, struct cal_stats_reactor *slot, bool *ran)
+{
+	if (thread->active.used == 0) {
+		return false;
+	}
+	*ran = true;
+	return pollers_run_active(thread, slot);
+}
+
+static inline bool
+thread_run_timed(struct spdk_thread *thread, struct cal_stats_reactor *slot, uint64_t now,
+                 bool *ran)
+{
+	if (!poller_timers_any(&thread->timed) || poller_timers_due(&thread->timed) > now) {
+		return false;
+	}
+	*ran = true;
+	return pollers_run_timed(thread, slot, now);
+}
+
+/** Carry out what the running poller did to itself: unregister or pause. */
+void poller_self_stop(struct spdk_thread *thread, struct spdk_poller *poller);
+
+void pollers_free_unregistered(struct spdk_thread *thread);
 /** Free the pollers that were unregistered. */
-void thread_reap_pollers(struct spdk_thread *thread);
+static inline void
+thread_reap_pollers(struct spdk_thread *thread)
+{
+	if (spdk_unlikely(!TAILQ_EMPTY(&thread->unregistered))) {
+		pollers_free_unregistered(thread);
+	}
+}
+
 /** Free all of them, whatever their state: the thread ends. */
 void thread_free_pollers(struct spdk_thread *thread);
-
-int poller_heap_insert(struct poller_heap *heap, struct spdk_poller *poller);
-void poller_heap_remove(struct poller_heap *heap, struct spdk_poller *poller);
-/** The poller's next_run has changed. */
-void poller_heap_update(struct poller_heap *heap, struct spdk_poller *poller);
 
 /** One turn of an exiting thread is over: become exited if nothing is held any more, or the time is
  *  up. */

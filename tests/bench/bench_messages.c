@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* What a message, a poller and a turn cost. No hugepages, no EAL: two OS threads pinned to CPUs 0
+/* What a message costs. No hugepages, no EAL: two OS threads pinned to CPUs 0
  * and 1 (or what $CAL_BENCH_CPUS says, "2,3") that poll a lightweight thread each. One line a
  * measurement: name, nanoseconds each in the best of 100 windows (others may use the machine). */
 
@@ -162,50 +162,6 @@ stream(uint32_t count)
 	}
 }
 
-static int
-idle_poller(void *arg)
-{
-	return 0;
-}
-
-static void
-turns(uint32_t count)
-{
-	while (count-- > 0) {
-		spdk_thread_poll(g_threads[0], 0, 1);
-	}
-}
-
-/* Each turn finds exactly one due. */
-static void
-turns_due(uint32_t count)
-{
-	while (count-- > 0) {
-		spdk_thread_poll(g_threads[0], 0, g_threads[0]->timed.entries[0].next_run);
-	}
-}
-
-static void
-pollers(void)
-{
-	struct spdk_poller *one, *timed[1000];
-	uint32_t i;
-
-	measure("empty turn", turns, LOCAL);
-	one = SPDK_POLLER_REGISTER(idle_poller, NULL, 0);
-	measure("turn with an active poller (reads the clock)", turns, LOCAL);
-	spdk_poller_unregister(&one);
-	for (i = 0; i < 1000; i++) {
-		timed[i] = SPDK_POLLER_REGISTER(idle_poller, NULL, 1000000 + i);
-	}
-	measure("turn with 1000 timed pollers, none due", turns, LOCAL);
-	measure("turn with 1000 timed pollers, one due", turns_due, LOCAL);
-	for (i = 0; i < 1000; i++) {
-		spdk_poller_unregister(&timed[i]);
-	}
-	spdk_thread_poll(g_threads[0], 0, 0);
-}
-
 int
 main(void)
 {
@@ -225,7 +181,6 @@ main(void)
 		return 1;
 	}
 	spdk_set_thread(g_threads[0]);
-	pollers();
 	measure("message by way of the ring, same core", own_messages, LOCAL);
 	thread_take(g_threads[0]);
 	measure("own-core message, bursts of 64", own_messages, LOCAL);

@@ -299,52 +299,9 @@ messages_follow_their_model(void)
 	spdk_thread_lib_fini();
 }
 
-/* --- the heap --------------------------------------------------------------------------------- */
-
-static void
-the_heap_is_in_order(void)
-{
-	struct poller_heap heap = { 0 };
-	struct spdk_poller *pollers = calloc(2000, sizeof(*pollers)), *p;
-	uint64_t last = 0;
-	uint32_t i, in = 0;
-
-	seed_begin("heap");
-	for (i = 0; i < 2000; i++) {
-		pollers[i].id = i;
-		pollers[i].heap_index = UINT32_MAX;
-	}
-	for (i = 0; i < STEPS; i++) {
-		p = &pollers[pick(2000)];
-		if (p->heap_index == UINT32_MAX) {
-			p->next_run = pick(500);
-			REQUIRE(poller_heap_insert(&heap, p) == 0);
-			in++;
-		} else if (pick(2) == 0) {
-			p->next_run = pick(500);
-			poller_heap_update(&heap, p);
-		} else {
-			poller_heap_remove(&heap, p);
-			p->heap_index = UINT32_MAX;
-			in--;
-		}
-		REQUIRE(heap.count == in);
-	}
-	for (; heap.count > 0; in--) {
-		p = heap.entries[0].poller;
-		CHECK(p->next_run >= last && p->next_run == heap.entries[0].next_run);
-		last = p->next_run;
-		poller_heap_remove(&heap, p);
-	}
-	CHECK_EQ(in, 0);
-	free(heap.entries);
-	free(pollers);
-}
-
 static const struct test_case cases[] = {
 	TEST(pollers_follow_their_model),
 	TEST(messages_follow_their_model),
-	TEST(the_heap_is_in_order),
 };
 
 TEST_MAIN("thread/model", cases)
