@@ -18,12 +18,6 @@ RB_GENERATE_STATIC(timer_classes, timer_class, node, by_period)
 
 /* --- the heap of classes ---------------------------------------------------------------------- */
 
-static bool
-heap_before(const struct timer_heap_entry *a, const struct timer_heap_entry *b)
-{
-	return a->due < b->due || (a->due == b->due && a->class->period < b->class->period);
-}
-
 static void
 heap_put(struct poller_timers *timers, uint32_t at, struct timer_heap_entry entry)
 {
@@ -31,14 +25,23 @@ heap_put(struct poller_timers *timers, uint32_t at, struct timer_heap_entry entr
 	entry.class->heap_index = at;
 }
 
-/* Which of the nodes from `child` on, siblings all, comes first. */
+/* Which of the nodes from `child` on, siblings all, comes first. Four are compared without
+ * branches, since nobody could guess them. */
 static uint32_t
 heap_best(const struct poller_timers *timers, uint32_t child)
 {
-	uint32_t best = child, last = spdk_min(child + ARITY, timers->count);
+	const struct timer_heap_entry *h = timers->heap;
+	uint32_t best, other, last;
 
+	if (spdk_likely(child + ARITY <= timers->count)) {
+		best = h[child + 1].due < h[child].due ? child + 1 : child;
+		other = h[child + 3].due < h[child + 2].due ? child + 3 : child + 2;
+		return h[other].due < h[best].due ? other : best;
+	}
+	best = child;
+	last = timers->count;
 	for (child++; child < last; child++) {
-		if (heap_before(&timers->heap[child], &timers->heap[best])) {
+		if (h[child].due < h[best].due) {
 			best = child;
 		}
 	}
@@ -54,14 +57,14 @@ heap_place(struct poller_timers *timers, uint32_t at, struct timer_heap_entry en
 
 	for (; at > 0; at = parent) {
 		parent = (at - 1) / ARITY;
-		if (!heap_before(&entry, &timers->heap[parent])) {
+		if (entry.due >= timers->heap[parent].due) {
 			break;
 		}
 		heap_put(timers, at, timers->heap[parent]);
 	}
 	while (at * ARITY + 1 < timers->count) {
 		best = heap_best(timers, at * ARITY + 1);
-		if (!heap_before(&timers->heap[best], &entry)) {
+		if (timers->heap[best].due >= entry.due) {
 			break;
 		}
 		heap_put(timers, at, timers->heap[best]);
@@ -102,13 +105,7 @@ poller_timers_settle(struct poller_timers *timers, struct timer_class *class)
 uint64_t
 poller_timers_limit(const struct poller_timers *timers)
 {
-	const struct timer_heap_entry *front = &timers->heap[0], *next;
-
-	if (timers->count == 1) {
-		return UINT64_MAX;
-	}
-	next = &timers->heap[heap_best(timers, 1)];
-	return front->class->period < next->class->period ? next->due : next->due - 1;
+	return timers->count > 1 ? timers->heap[heap_best(timers, 1)].due : UINT64_MAX;
 }
 
 /* --- a class ---------------------------------------------------------------------------------- */

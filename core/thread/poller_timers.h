@@ -11,7 +11,7 @@
  * when their first poller is due.
  *
  * Pollers are run in the order they are due. Of those due at the same time, within a class the one
- * armed first, between classes the one with the shorter period.
+ * armed first; between classes no order is promised.
  *
  * A member of a class is a poller with its period, armed or paused. There is room for twice as many
  * as there are members, so that arming cannot fail, and holes are squeezed out only when they are
