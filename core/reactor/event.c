@@ -9,9 +9,42 @@
 void
 reactor_send(struct spdk_reactor *reactor, spdk_event_fn fn, void *arg1, void *arg2)
 {
-	struct reactor_event event = { fn, arg1, arg2 };
+	uint64_t event[REACTOR_EVENT_WORDS] = { (uintptr_t)fn, (uintptr_t)arg1, (uintptr_t)arg2 };
 
-	msg_queue_push(&reactor->events, &event, sizeof(event), thread_token());
+	msg_queue_push(&reactor->events, &thread_this_os.sender, event, REACTOR_EVENT_WORDS);
+}
+
+/* The structure between allocate and call is a form that is filled in and torn up at once. A
+ * reactor keeps some; other OS threads have libc's cache. */
+static struct spdk_event *
+event_get(void)
+{
+	struct spdk_reactor *reactor = reactor_current();
+
+	if (spdk_likely(reactor != NULL && reactor->num_free_events > 0)) {
+		return reactor->free_events[--reactor->num_free_events];
+	}
+	return malloc(sizeof(struct spdk_event));
+}
+
+static void
+event_put(struct spdk_event *event)
+{
+	struct spdk_reactor *reactor = reactor_current();
+
+	if (spdk_likely(reactor != NULL && reactor->num_free_events < REACTOR_EVENT_CACHE)) {
+		reactor->free_events[reactor->num_free_events++] = event;
+	} else {
+		free(event);
+	}
+}
+
+void
+reactor_free_events(struct spdk_reactor *reactor)
+{
+	while (reactor->num_free_events > 0) {
+		free(reactor->free_events[--reactor->num_free_events]);
+	}
 }
 
 struct spdk_event *
@@ -19,13 +52,12 @@ spdk_event_allocate(uint32_t lcore, spdk_event_fn fn, void *arg1, void *arg2)
 {
 	struct spdk_event *event;
 
-	if (reactor_get(lcore) == NULL) {
+	if (spdk_unlikely(reactor_get(lcore) == NULL)) {
 		SPDK_ERRLOG("core %u has no reactor to send an event to\n", lcore);
 		return NULL;
 	}
-	/* Freed by the sender when it is called: libc's per-thread cache serves both. */
-	event = malloc(sizeof(*event));
-	if (event == NULL) {
+	event = event_get();
+	if (spdk_unlikely(event == NULL)) {
 		SPDK_ERRLOG("no memory for an event\n");
 		return NULL;
 	}
@@ -40,25 +72,34 @@ void
 spdk_event_call(struct spdk_event *event)
 {
 	reactor_send(reactor_get(event->lcore), event->fn, event->arg1, event->arg2);
-	free(event);
+	event_put(event);
 }
 
 uint32_t
 reactor_run_events(struct spdk_reactor *reactor)
 {
-	struct reactor_event batch[REACTOR_EVENT_BATCH];
-	uint32_t count, i;
+	uint64_t batch[REACTOR_EVENT_BATCH * REACTOR_EVENT_WORDS], *event;
+	uint32_t done = 0, count, i;
 
-	count = msg_queue_pop(&reactor->events, batch, REACTOR_EVENT_BATCH, true);
-	for (i = 0; i < count; i++) {
-		slot_begin(reactor->slot, CAL_RUNNING_EVENT, (uintptr_t)batch[i].fn, 0);
-		batch[i].fn(batch[i].arg1, batch[i].arg2);
+	/* A turn is so many, also when one leads to the next. */
+	while (done < REACTOR_EVENT_BATCH) {
+		count = msg_queue_pop(&reactor->events, batch, REACTOR_EVENT_BATCH - done,
+		                      REACTOR_EVENT_WORDS);
+		if (count == 0) {
+			break;
+		}
+		for (i = 0, event = batch; i < count; i++, event += REACTOR_EVENT_WORDS) {
+			slot_begin(reactor->slot, CAL_RUNNING_EVENT, (uintptr_t)event[0], 0);
+			((spdk_event_fn)(uintptr_t)event[0])((void *)(uintptr_t)event[1],
+			                                     (void *)(uintptr_t)event[2]);
+		}
+		done += count;
+	}
+	if (done > 0) {
 		slot_end(reactor->slot);
+		SLOT_SET(reactor->slot, events, reactor->slot->events + done);
 	}
-	if (count > 0) {
-		SLOT_SET(reactor->slot, events, reactor->slot->events + count);
-	}
-	return count;
+	return done;
 }
 
 struct reactor_walk {

@@ -4,7 +4,7 @@
 
 /* Which reactor polls which lightweight thread. A thread belongs to the reactor whose list it is
  * in; it moves by an event that takes it there, so that what it did before happens before what it
- * does after. The one that lets it go clears "polled by", the one that takes it sets it. */
+ * does after. */
 
 #include "core/reactor/reactor_private.h"
 
@@ -53,7 +53,6 @@ arrive(void *arg1, void *arg2)
 	TAILQ_INSERT_TAIL(&reactor->threads, lw, link);
 	__atomic_store_n(&reactor->thread_count, reactor->thread_count + 1, __ATOMIC_RELAXED);
 	SLOT_SET(reactor->slot, threads, reactor->thread_count);
-	thread_take(spdk_thread_get_from_ctx(lw));
 }
 
 static void
@@ -62,7 +61,6 @@ leave(struct spdk_reactor *reactor, struct spdk_lw_thread *lw)
 	TAILQ_REMOVE(&reactor->threads, lw, link);
 	__atomic_store_n(&reactor->thread_count, reactor->thread_count - 1, __ATOMIC_RELAXED);
 	SLOT_SET(reactor->slot, threads, reactor->thread_count);
-	thread_release(spdk_thread_get_from_ctx(lw));
 }
 
 static void
@@ -144,11 +142,13 @@ placement_poll(struct spdk_reactor *reactor)
 {
 	struct spdk_lw_thread *lw, *next;
 	struct spdk_thread *thread;
+	/* What is not clocked in this turn counts for the next one, of whatever thread. */
+	uint32_t clock_every = reactor->thread_count == 1 ? THREAD_MSG_BATCH : 1;
 	bool busy, any = false;
 
 	TAILQ_FOREACH_SAFE (lw, &reactor->threads, link, next) {
 		thread = spdk_thread_get_from_ctx(lw);
-		busy = spdk_thread_poll(thread, 0, reactor->last_tsc) > 0;
+		busy = thread_turn(thread, 0, reactor->last_tsc, clock_every) > 0;
 		any |= busy;
 		reactor_account(reactor, spdk_thread_get_last_tsc(thread), busy);
 		if (spdk_unlikely(spdk_thread_is_exited(thread))) {

@@ -90,6 +90,7 @@ reactors_free(void)
 			SPDK_INFOLOG(reactor, "%u events to reactor_%u were never run\n", left,
 			             lcore);
 		}
+		reactor_free_events(g_reactors[lcore]);
 		free(g_reactors[lcore]);
 	}
 	free(g_reactors);
@@ -107,11 +108,7 @@ reactor_create(uint32_t lcore, uint32_t index)
 		return -ENOMEM;
 	}
 	memset(reactor, 0, sizeof(*reactor));
-	if (msg_queue_init(&reactor->events, sizeof(struct reactor_event), REACTOR_EVENT_RING) !=
-	    0) {
-		free(reactor);
-		return -ENOMEM;
-	}
+	msg_queue_init(&reactor->events, REACTOR_EVENT_WORDS);
 	TAILQ_INIT(&reactor->threads);
 	reactor->lcore = lcore;
 	reactor->slot = cal_stats_reactor(index);
@@ -193,7 +190,7 @@ look_at_switches(struct spdk_reactor *reactor)
 {
 	struct rusage usage;
 
-	if (reactor->last_tsc - reactor->rusage_tsc < spdk_get_ticks_hz()) {
+	if (reactor->last_tsc - reactor->rusage_tsc < reactor->ticks_hz) {
 		return;
 	}
 	reactor->rusage_tsc = reactor->last_tsc;
@@ -215,13 +212,13 @@ static void
 look_at_depth(struct spdk_reactor *reactor)
 {
 	struct spdk_thread *thread;
-	uint32_t depth = 0;
+	uint64_t depth = 0;
 
 	for (thread = reactor_first_thread(reactor); thread != NULL;
 	     thread = reactor_next_thread(reactor, thread)) {
 		depth += thread_msg_depth(thread);
 	}
-	SLOT_SET(reactor->slot, message_depth, depth);
+	SLOT_SET(reactor->slot, message_depth, (uint32_t)spdk_min(depth, UINT32_MAX));
 }
 
 static void
@@ -235,15 +232,12 @@ reactor_turn(struct spdk_reactor *reactor)
 	if (reactor_run_events(reactor) > 0) {
 		reactor_account(reactor, spdk_get_ticks(), true);
 	}
-	placement_poll(reactor);
-	if (reactor->last_tsc == began) {
+	if (!placement_poll(reactor) && reactor->last_tsc == began) {
 		/* Nobody had reason to read the clock. */
 		reactor_account(reactor, spdk_get_ticks(), false);
 	}
-	SLOT_SET(slot, busy_tsc, reactor->busy_tsc);
-	SLOT_SET(slot, idle_tsc, reactor->idle_tsc);
-	look_at_switches(reactor);
-	if (slot->iterations % REACTOR_DEPTH_PERIOD == 0) {
+	if (spdk_unlikely(slot->iterations % REACTOR_LOOK_PERIOD == 0)) {
+		look_at_switches(reactor);
 		look_at_depth(reactor);
 	}
 }
@@ -261,7 +255,8 @@ reactor_run(void *arg)
 	SLOT_SET(reactor->slot, tid, reactor->tid);
 	thread_stats_slot_set(reactor->slot);
 	log_defer_on_this_thread(true);
-	msg_queue_take(&reactor->events, thread_token());
+	msg_sender_register(&thread_this_os.sender);
+	reactor->ticks_hz = spdk_get_ticks_hz();
 	reactor->last_tsc = reactor->rusage_tsc = spdk_get_ticks();
 
 	while (spdk_likely(reactors_get_state() == SPDK_REACTOR_STATE_RUNNING)) {
@@ -274,7 +269,6 @@ reactor_run(void *arg)
 		reactor_turn(reactor);
 	}
 
-	msg_queue_release(&reactor->events);
 	log_defer_on_this_thread(false);
 	thread_stats_slot_set(NULL);
 	SLOT_SET(reactor->slot, in_use, 0);
@@ -344,13 +338,13 @@ reactor_in_interrupt(const struct spdk_reactor *reactor)
 uint64_t
 reactor_get_busy_tsc(const struct spdk_reactor *reactor)
 {
-	return __atomic_load_n(&reactor->busy_tsc, __ATOMIC_RELAXED);
+	return __atomic_load_n(&reactor->slot->busy_tsc, __ATOMIC_RELAXED);
 }
 
 uint64_t
 reactor_get_idle_tsc(const struct spdk_reactor *reactor)
 {
-	return __atomic_load_n(&reactor->idle_tsc, __ATOMIC_RELAXED);
+	return __atomic_load_n(&reactor->slot->idle_tsc, __ATOMIC_RELAXED);
 }
 
 uint32_t

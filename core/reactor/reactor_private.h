@@ -12,16 +12,12 @@
 #include "spdk/queue.h"
 
 #define REACTOR_EVENT_BATCH 8u
-#define REACTOR_EVENT_RING  4096u
-/* Depths of queues are added up every so many iterations: it touches every thread's queue. */
-#define REACTOR_DEPTH_PERIOD 1024u
-
-/* An event as it travels. */
-struct reactor_event {
-	spdk_event_fn fn;
-	void *arg1;
-	void *arg2;
-};
+/* An event as it travels: function and two arguments. */
+#define REACTOR_EVENT_WORDS 3u
+/* Event structures that a reactor keeps for the next spdk_event_allocate(). */
+#define REACTOR_EVENT_CACHE 32u
+/* What need not be looked at in every iteration is looked at every so many. */
+#define REACTOR_LOOK_PERIOD 1024u
 
 /* The reactor's part of a lightweight thread, in its context. Belongs to the reactor that has it.
  */
@@ -43,13 +39,14 @@ struct spdk_reactor {
 	uint64_t last_tsc;
 	uint64_t stop_tsc;   /* when it saw that it is to stop */
 	uint64_t rusage_tsc; /* of the last look at context switches */
+	uint64_t ticks_hz;
 	uint32_t lcore;
+	uint32_t num_free_events;
+	struct spdk_event *free_events[REACTOR_EVENT_CACHE];
 
 	/* Written by the reactor, read by others: relaxed atomics. */
 	uint32_t thread_count;
 	int tid;
-	uint64_t busy_tsc;
-	uint64_t idle_tsc;
 	struct reactor_switches switches;
 };
 
@@ -57,6 +54,9 @@ struct spdk_reactor {
 void reactor_send(struct spdk_reactor *reactor, spdk_event_fn fn, void *arg1, void *arg2);
 /** Run waiting events. Returns how many. On the reactor. */
 uint32_t reactor_run_events(struct spdk_reactor *reactor);
+
+/** Free the structures that it keeps. When it does not run. */
+void reactor_free_events(struct spdk_reactor *reactor);
 
 /** What the threading library asks (spdk_thread_op_fn). */
 int placement_op(struct spdk_thread *thread, enum spdk_thread_op op);
@@ -72,9 +72,13 @@ uint32_t placement_count(void);
 static inline void
 reactor_account(struct spdk_reactor *reactor, uint64_t now, bool busy)
 {
-	uint64_t *sum = busy ? &reactor->busy_tsc : &reactor->idle_tsc;
+	uint64_t passed = now - reactor->last_tsc;
 
-	__atomic_store_n(sum, *sum + (now - reactor->last_tsc), __ATOMIC_RELAXED);
+	if (busy) {
+		SLOT_SET(reactor->slot, busy_tsc, reactor->slot->busy_tsc + passed);
+	} else {
+		SLOT_SET(reactor->slot, idle_tsc, reactor->slot->idle_tsc + passed);
+	}
 	reactor->last_tsc = now;
 }
 

@@ -9,7 +9,7 @@
 int
 spdk_thread_send_msg(const struct spdk_thread *thread, spdk_msg_fn fn, void *ctx)
 {
-	struct thread_msg msg = { fn, ctx };
+	uint64_t msg[THREAD_MSG_WORDS] = { (uintptr_t)fn, (uintptr_t)ctx };
 
 	if (spdk_unlikely(thread_state_get(thread) == THREAD_EXITED)) {
 		SPDK_ERRLOG("thread %s has exited: message %p is not sent\n", thread->name,
@@ -17,8 +17,8 @@ spdk_thread_send_msg(const struct spdk_thread *thread, spdk_msg_fn fn, void *ctx
 		return -EIO;
 	}
 	/* Sending changes the queue, which to the sender is no part of the thread. */
-	msg_queue_push((struct msg_queue *)(uintptr_t)&thread->msgs, &msg, sizeof(msg),
-	               thread_token());
+	msg_queue_push((struct msg_queue *)(uintptr_t)&thread->msgs, &thread_this_os.sender, msg,
+	               THREAD_MSG_WORDS);
 	return 0;
 }
 
@@ -40,28 +40,23 @@ spdk_thread_send_critical_msg(struct spdk_thread *thread, spdk_msg_fn fn)
 uint32_t
 thread_run_messages(struct spdk_thread *thread, struct cal_stats_reactor *slot, uint32_t max)
 {
-	struct thread_msg batch[THREAD_MSG_BATCH];
-	uint32_t done = 0, count, i;
+	uint64_t batch[THREAD_MSG_MAX * THREAD_MSG_WORDS], *msg = batch;
+	uint32_t count, i;
 
-	while (done < max) {
-		/* What is sent during this turn waits for the next one. */
-		count = msg_queue_pop(&thread->msgs, batch, spdk_min(max - done, THREAD_MSG_BATCH),
-		                      done == 0);
-		if (count == 0) {
-			break;
-		}
-		for (i = 0; i < count; i++) {
-			slot_begin(slot, CAL_RUNNING_MESSAGE, (uintptr_t)batch[i].fn, 0);
-			batch[i].fn(batch[i].arg);
-			slot_end(slot);
-			if (spdk_unlikely(thread->after != 0)) {
-				thread_locks_held(thread, "message", (uintptr_t)batch[i].fn);
-			}
-		}
-		done += count;
+	/* All at once: what is sent during this turn waits for the next one. */
+	count = msg_queue_pop(&thread->msgs, batch, spdk_min(max, THREAD_MSG_MAX),
+	                      THREAD_MSG_WORDS);
+	if (count == 0) {
+		return 0;
 	}
-	if (done > 0) {
-		SLOT_SET(slot, messages, slot->messages + done);
+	for (i = 0; i < count; i++, msg += THREAD_MSG_WORDS) {
+		slot_begin(slot, CAL_RUNNING_MESSAGE, (uintptr_t)msg[0], 0);
+		((spdk_msg_fn)(uintptr_t)msg[0])((void *)(uintptr_t)msg[1]);
+		if (spdk_unlikely(thread->after != 0)) {
+			thread_locks_held(thread, "message", (uintptr_t)msg[0]);
+		}
 	}
-	return done;
+	slot_end(slot);
+	SLOT_SET(slot, messages, slot->messages + count);
+	return count;
 }

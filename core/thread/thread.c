@@ -10,7 +10,7 @@
 #include "core/util/log_internal.h"
 
 struct thread_list thread_lib_threads = TAILQ_HEAD_INITIALIZER(thread_lib_threads);
-__thread struct thread_tls thread_this_os;
+__thread struct thread_tls thread_this_os = { .sender.index = MSG_LANES };
 
 static pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct spdk_thread *g_app_thread;
@@ -128,10 +128,7 @@ thread_alloc(const char *name, const struct spdk_cpuset *cpumask)
 		return NULL;
 	}
 	memset(thread, 0, size);
-	if (msg_queue_init(&thread->msgs, sizeof(struct thread_msg), THREAD_RING_SIZE) != 0) {
-		free(thread);
-		return NULL;
-	}
+	msg_queue_init(&thread->msgs, THREAD_MSG_WORDS);
 	TAILQ_INIT(&thread->paused);
 	TAILQ_INIT(&thread->unregistered);
 	RB_INIT(&thread->channels);
@@ -139,6 +136,7 @@ thread_alloc(const char *name, const struct spdk_cpuset *cpumask)
 	TAILQ_INIT(&thread->visitors);
 	TAILQ_INIT(&thread->owed_to_it);
 	thread->next_poller_id = 1;
+	thread->polled_by = THREAD_POLLED_BY_NOBODY;
 	thread->last_tsc = spdk_get_ticks();
 	if (cpumask != NULL) {
 		spdk_cpuset_copy(&thread->cpumask, cpumask);
@@ -227,9 +225,37 @@ spdk_thread_is_app_thread(struct spdk_thread *thread)
 	return thread != NULL && thread == spdk_thread_get_app_thread();
 }
 
+/* This OS thread takes the thread over from another one: what it sends from here must not overtake
+ * what it has sent from there. */
+static void
+thread_take_over(struct spdk_thread *thread)
+{
+	static uint64_t last_id;
+
+	if (thread_this_os.id == 0) {
+		thread_this_os.id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
+	}
+	if (__atomic_load_n(&thread->polled_by, __ATOMIC_RELAXED) != THREAD_POLLED_BY_NOBODY) {
+		msg_sender_new_epoch(&thread_this_os.sender);
+	}
+	__atomic_store_n(&thread->polled_by, thread_this_os.id, __ATOMIC_RELAXED);
+}
+
+static inline void
+thread_be_polled_here(struct spdk_thread *thread)
+{
+	if (spdk_unlikely(__atomic_load_n(&thread->polled_by, __ATOMIC_RELAXED) !=
+	                  thread_this_os.id)) {
+		thread_take_over(thread);
+	}
+}
+
 void
 spdk_set_thread(struct spdk_thread *thread)
 {
+	if (thread != NULL) {
+		thread_be_polled_here(thread);
+	}
 	thread_this_os.current = thread;
 }
 
@@ -268,44 +294,61 @@ thread_run_critical(struct spdk_thread *thread, struct cal_stats_reactor *slot)
 	return true;
 }
 
+/* The first turn on this OS thread. */
+static void
+os_thread_begin(void)
+{
+	thread_stats_slot_set(NULL);
+	msg_sender_register(&thread_this_os.sender);
+}
+
 int
-spdk_thread_poll(struct spdk_thread *thread, uint32_t max_msgs, uint64_t now)
+thread_turn(struct spdk_thread *thread, uint32_t max_msgs, uint64_t now, uint32_t clock_every)
 {
 	struct spdk_thread *before = thread_this_os.current;
-	struct cal_stats_reactor *slot = thread_this_os.slot;
-	bool busy, ran;
+	struct cal_stats_reactor *slot;
+	bool busy, ran = false;
+	uint32_t messages;
+	uint64_t took;
 
 	if (spdk_unlikely(thread_state_get(thread) == THREAD_EXITED || thread->in_poll)) {
 		return 0;
 	}
-	if (spdk_unlikely(slot == NULL)) {
-		thread_stats_slot_set(NULL);
-		slot = thread_this_os.slot;
+	if (spdk_unlikely(thread_this_os.slot == NULL)) {
+		os_thread_begin();
 	}
-	if (now == 0) {
-		now = spdk_get_ticks();
-	}
+	thread_be_polled_here(thread);
+	slot = thread_this_os.slot;
 	thread_this_os.current = thread;
 	thread->in_poll = true;
 	SLOT_SET(slot, running_thread, thread->id);
 
-	busy = thread_run_critical(thread, slot);
-	busy |= thread_run_messages(thread, slot, max_msgs != 0 ? max_msgs : THREAD_MSG_BATCH) > 0;
-	ran = busy;
-	busy |= thread_run_active(thread, slot, &ran);
+	messages = thread_run_critical(thread, slot);
+	messages += thread_run_messages(thread, slot, max_msgs != 0 ? max_msgs : THREAD_MSG_BATCH);
+	busy = thread_run_active(thread, slot, &ran);
 	busy |= thread_run_timed(thread, slot, now, &ran);
 	thread_reap_pollers(thread);
 	if (spdk_unlikely(thread_state_get(thread) == THREAD_EXITING)) {
 		thread_exit_step(thread, now);
 	}
 
-	/* Reading the clock is the dearest part of an empty turn, and nothing has happened in it.
-	 */
-	thread->last_tsc = ran ? spdk_get_ticks() : now;
-	if (busy) {
-		thread->stats.busy_tsc += thread->last_tsc - now;
-	} else {
-		thread->stats.idle_tsc += thread->last_tsc - now;
+	/* Reading the clock is the dearest part of a short turn. It can wait while nothing has
+	 * happened, or a few messages only. */
+	thread->unclocked += messages;
+	busy |= thread->unclocked > 0;
+	thread->last_tsc = now;
+	if (ran || thread->unclocked >= clock_every || (thread->unclocked > 0 && messages == 0)) {
+		thread->unclocked = 0;
+		thread->last_tsc = spdk_get_ticks();
+		took = thread->last_tsc - now;
+		if (busy) {
+			thread->stats.busy_tsc += took;
+		} else {
+			thread->stats.idle_tsc += took;
+		}
+		if (spdk_unlikely(took > thread->longest_turn)) {
+			thread->longest_turn = took;
+		}
 	}
 	SLOT_SET(slot, running_thread, 0);
 	thread->in_poll = false;
@@ -313,16 +356,10 @@ spdk_thread_poll(struct spdk_thread *thread, uint32_t max_msgs, uint64_t now)
 	return busy;
 }
 
-void
-thread_take(struct spdk_thread *thread)
+int
+spdk_thread_poll(struct spdk_thread *thread, uint32_t max_msgs, uint64_t now)
 {
-	msg_queue_take(&thread->msgs, thread_token());
-}
-
-void
-thread_release(struct spdk_thread *thread)
-{
-	msg_queue_release(&thread->msgs);
+	return thread_turn(thread, max_msgs, now != 0 ? now : spdk_get_ticks(), 1);
 }
 
 uint32_t

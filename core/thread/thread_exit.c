@@ -206,7 +206,7 @@ thread_exit_step(struct spdk_thread *thread, uint64_t now)
 			return;
 		}
 		SPDK_ERRLOG("thread %s did not finish within %d s of spdk_thread_exit() and ends "
-		            "now, with %u messages and what is named below\n",
+		            "now, with %" PRIu64 " messages and what is named below\n",
 		            thread->name, THREAD_EXIT_TIMEOUT_S, msg_queue_depth(&thread->msgs));
 		report_pollers(thread);
 		report_held(thread);

@@ -164,7 +164,7 @@ spdk_thread_is_idle(struct spdk_thread *thread)
 	       __atomic_load_n(&thread->critical, __ATOMIC_RELAXED) == NULL;
 }
 
-uint32_t
+uint64_t
 thread_msg_depth(const struct spdk_thread *thread)
 {
 	return msg_queue_depth(&thread->msgs);

@@ -14,17 +14,15 @@
 #include "spdk/thread.h"
 #include "spdk/tree.h"
 
-#define THREAD_NAME_MAX       256
-#define THREAD_RING_SIZE      4096u
-#define THREAD_MSG_BATCH      8u
-#define THREAD_EXIT_TIMEOUT_S 5
-#define THREAD_POST_MAX       4
+#define THREAD_NAME_MAX         256
+#define THREAD_MSG_BATCH        8u  /* messages a turn, unless told otherwise */
+#define THREAD_MSG_MAX          32u /* at most, whatever is told */
+#define THREAD_EXIT_TIMEOUT_S   5
+#define THREAD_POST_MAX         4
+#define THREAD_POLLED_BY_NOBODY UINT64_MAX
 
-struct thread_msg {
-	spdk_msg_fn fn;
-	void *arg;
-};
-SPDK_STATIC_ASSERT(sizeof(struct thread_msg) == 16, "a message is 16 bytes");
+/* A message is two words: function and argument. */
+#define THREAD_MSG_WORDS 2u
 
 enum poller_state {
 	POLLER_WAITING = 0,  /* or running: then it is thread->running */
@@ -90,6 +88,7 @@ struct spdk_thread {
 
 	/* Everything up to the next remark belongs to who polls. */
 	uint64_t last_tsc;
+	uint32_t unclocked; /* messages run since the clock was read */
 	struct spdk_thread_stats stats;
 	uint64_t longest_turn; /* ticks, of a turn in which something ran */
 	struct poller_active active;
@@ -109,7 +108,8 @@ struct spdk_thread {
 	uint64_t exit_deadline;
 
 	/* Read by others: relaxed atomics. */
-	int state; /* enum thread_state */
+	uint64_t polled_by; /* id of the OS thread that polled it last, or acted as it */
+	int state;          /* enum thread_state */
 	bool bound;
 	spdk_msg_fn critical; /* also set by signal handlers */
 
@@ -134,17 +134,12 @@ TAILQ_HEAD(thread_list, spdk_thread);
 struct thread_tls {
 	struct spdk_thread *current;
 	struct cal_stats_reactor *slot; /* where to leave what runs; never NULL once polled */
+	struct msg_sender sender;
+	uint64_t id; /* 0: none yet. Addresses are used again. */
 };
 
 /* The library is linked statically: the fast way to reach it is always possible. */
 extern __thread struct thread_tls thread_this_os __attribute__((tls_model("initial-exec")));
-
-/** Identifies the calling OS thread as the owner of queues. */
-static inline const void *
-thread_token(void)
-{
-	return &thread_this_os;
-}
 
 /** Where the calling OS thread leaves what it runs. NULL: memory of its own. By the reactor. */
 void thread_stats_slot_set(struct cal_stats_reactor *slot);
@@ -308,11 +303,8 @@ uint32_t io_channel_free_all(struct spdk_thread *thread);
 
 /* --- for the reactor -------------------------------------------------------------------------- */
 
-/** Become, and cease to be, the OS thread that polls it. */
-void thread_take(struct spdk_thread *thread);
-void thread_release(struct spdk_thread *thread);
-/** Put it into interrupt mode; any time, in its turn or outside, twice too. Its group is readable at
- *  once and sets itself up in its first turn: nothing that waits is overlooked. By who polls it.
+/** Put it into interrupt mode; any time, in its turn or outside, twice too. Its group is readable
+ * at once and sets itself up in its first turn: nothing that waits is overlooked. By who polls it.
  *  Returns 0 or why there are no descriptors. */
 int thread_interrupt_enter(struct spdk_thread *thread);
 /** And back to being polled. Likewise. */
@@ -321,9 +313,12 @@ bool thread_in_interrupt(const struct spdk_thread *thread);
 /** In interrupt mode: make it ready, so that it has a turn soon and looks at everything. By who
  *  polls it, or takes it over from another reactor. */
 void thread_interrupt_kick(struct spdk_thread *thread);
-/** Messages that wait. By who polls it. */
-uint32_t thread_msg_depth(const struct spdk_thread *thread);
-/** Messages that did not fit its ring, since it was created. */
+/** spdk_thread_poll() for who polls nothing else in between and passes the end of one turn as the
+ *  beginning of the next: the clock need not be read before `clock_every` messages have run. */
+int thread_turn(struct spdk_thread *thread, uint32_t max_msgs, uint64_t now, uint32_t clock_every);
+/** Messages that wait, about. By who polls it. */
+uint64_t thread_msg_depth(const struct spdk_thread *thread);
+/** Messages that did not fit a ring, since it was created. */
 uint64_t thread_msg_spilled(const struct spdk_thread *thread);
 /** Whether it was asked to exit and has not finished. */
 bool thread_is_exiting(const struct spdk_thread *thread);

@@ -113,12 +113,10 @@ static void *
 other_core(void *arg)
 {
 	pin(g_cpus[1]);
-	thread_take(g_threads[1]);
 	__atomic_store_n(&g_ready, true, __ATOMIC_RELEASE);
 	while (!__atomic_load_n(&g_stop, __ATOMIC_RELAXED)) {
 		spdk_thread_poll(g_threads[1], 32, 1);
 	}
-	thread_release(g_threads[1]);
 	return NULL;
 }
 
@@ -181,8 +179,6 @@ main(void)
 		return 1;
 	}
 	spdk_set_thread(g_threads[0]);
-	measure("message by way of the ring, same core", own_messages, LOCAL);
-	thread_take(g_threads[0]);
 	measure("own-core message, bursts of 64", own_messages, LOCAL);
 	measure("own core, one message a turn, whole turn", own_chain, LOCAL);
 	g_stop = true;

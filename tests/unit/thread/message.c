@@ -120,80 +120,112 @@ a_turn_runs_so_many(void)
 	CHECK_EQ(g_wrong, 0);
 }
 
+/* Run `fn` on an OS thread of its own, which polls nothing, and wait for its end. */
+static void
+elsewhere(void *(*fn)(void *), void *arg)
+{
+	pthread_t other;
+
+	REQUIRE(pthread_create(&other, NULL, fn, arg) == 0);
+	pthread_join(other, NULL);
+}
+
+static void *
+send_a_million(void *arg)
+{
+	send_numbers(g_t[0], 0, 1000000);
+	return NULL;
+}
+
 static void
 a_million_wait_and_none_is_lost(void)
 {
-	/* From outside of any reactor: ring, then spill; and from the core that polls: fifo first.
-	 */
+	/* From an OS thread that polls, and from one that does not. */
+	uint64_t spilled;
 	int own;
 
 	for (own = 0; own < 2; own++) {
-		uint64_t spilled = thread_msg_spilled(g_t[0]);
-
-		if (own) {
-			thread_take(g_t[0]);
-		}
+		spilled = thread_msg_spilled(g_t[0]);
 		expect_reset();
-		send_numbers(g_t[0], 0, 1000000);
+		if (own) {
+			send_a_million(NULL);
+		} else {
+			elsewhere(send_a_million, NULL);
+		}
 		CHECK(thread_msg_spilled(g_t[0]) - spilled > 900000);
+		CHECK(thread_msg_depth(g_t[0]) >= (own ? 1000000 : 4000));
 		fake_poll_all(g_t, 1);
 		CHECK_EQ(g_next, 1000000);
 		CHECK_EQ(g_wrong, 0);
-		thread_release(g_t[0]);
-		/* Spilling ends once everything has been taken. */
-		spilled = thread_msg_spilled(g_t[0]);
-		spdk_thread_poll(g_t[0], 0, 0);
-		send_numbers(g_t[0], 1000000, 100);
-		CHECK_EQ(thread_msg_spilled(g_t[0]), spilled);
-		fake_poll_all(g_t, 1);
-		CHECK_EQ(g_next, 1000100);
-		CHECK_EQ(g_wrong, 0);
+		CHECK_EQ(thread_msg_depth(g_t[0]), 0);
 	}
+}
+
+static void
+spilling_ends(void)
+{
+	/* Back in the ring once a chunk is full and the ring has been emptied. */
+	uint64_t spilled = thread_msg_spilled(g_t[0]);
+	int i;
+
+	expect_reset();
+	for (i = 0; i < 30; i++) {
+		send_numbers(g_t[0], (uintptr_t)i * 100, 100);
+		fake_poll_all(g_t, 1);
+	}
+	CHECK(thread_msg_spilled(g_t[0]) - spilled < MSG_CHUNK_ROOM);
+	spilled = thread_msg_spilled(g_t[0]);
+	for (; i < 60; i++) {
+		send_numbers(g_t[0], (uintptr_t)i * 100, 100);
+		fake_poll_all(g_t, 1);
+	}
+	CHECK_EQ(thread_msg_spilled(g_t[0]), spilled);
+	CHECK_EQ(g_next, 6000);
+	CHECK_EQ(g_wrong, 0);
+}
+
+static uintptr_t g_from;
+
+static void *
+send_ten_as_one(void *arg)
+{
+	spdk_set_thread(g_t[1]);
+	send_numbers(g_t[0], g_from, 10);
+	spdk_set_thread(NULL);
+	return NULL;
+}
+
+static void *
+poll_and_send_ten_as_one(void *arg)
+{
+	/* Once it has polled it has a lane. */
+	spdk_thread_poll(g_t[2], 0, 0);
+	return send_ten_as_one(arg);
 }
 
 static void
 order_holds_when_the_sender_comes_or_goes(void)
 {
-	uintptr_t n;
+	uint64_t seed = 42;
 
-	/* The sender is elsewhere (no owner here), then on the target's core, then elsewhere. */
+	/* Here, on OS threads with and without a lane, and half-way through what is waiting. */
 	expect_reset();
-	send_numbers(g_t[0], 0, 5);
-	thread_take(g_t[0]);
-	send_numbers(g_t[0], 5, 5);
-	thread_release(g_t[0]);
-	send_numbers(g_t[0], 10, 5);
-	fake_poll_all(g_t, 1);
-	CHECK_EQ(g_next, 15);
-	CHECK_EQ(g_wrong, 0);
-
-	/* Fifo first, then ring, with a budget that ends in the middle of the fifo. */
-	expect_reset();
-	thread_take(g_t[0]);
-	send_numbers(g_t[0], 0, 100);
-	thread_release(g_t[0]);
-	send_numbers(g_t[0], 100, 100);
-	while (g_next < 200) {
-		n = g_next;
-		spdk_thread_poll(g_t[0], 7, 0);
-		REQUIRE(g_next > n);
-	}
-	CHECK_EQ(g_wrong, 0);
-
-	/* Each half-way through what the other left. */
-	expect_reset();
-	for (n = 0; n < 3000; n += 10) {
-		if (n / 10 % 3 == 0) {
-			thread_take(g_t[0]);
-		} else {
-			thread_release(g_t[0]);
+	for (g_from = 0; g_from < 6000; g_from += 10) {
+		switch (spdk_rand_xorshift64(&seed) >> 20 & 3) {
+		case 0:
+			elsewhere(send_ten_as_one, NULL);
+			break;
+		case 1:
+			elsewhere(poll_and_send_ten_as_one, NULL);
+			break;
+		default:
+			send_ten_as_one(NULL);
+			break;
 		}
-		send_numbers(g_t[0], n, 10);
-		spdk_thread_poll(g_t[0], 4, 0);
+		spdk_thread_poll(g_t[0], 9, 0);
 	}
-	thread_release(g_t[0]);
 	fake_poll_all(g_t, 1);
-	CHECK_EQ(g_next, 3000);
+	CHECK_EQ(g_next, 6000);
 	CHECK_EQ(g_wrong, 0);
 }
 
@@ -213,49 +245,44 @@ hear(void *arg)
 	g_heard = g_again;
 }
 
+static void *
+send_hear(void *arg)
+{
+	spdk_thread_send_msg(g_t[0], hear, NULL);
+	return NULL;
+}
+
 static void
 sending_to_itself_starves_nobody(void)
 {
-	/* Eight that keep the fifo full on one side, one from another core. */
+	/* Eight that keep this OS thread's lane full, one from another OS thread. */
 	int i;
 
 	g_again = 0;
 	g_heard = -1;
-	thread_take(g_t[0]);
 	spdk_set_thread(g_t[0]);
 	for (i = 0; i < 8; i++) {
 		spdk_thread_send_msg(g_t[0], send_again, NULL);
 	}
 	spdk_set_thread(NULL);
-	thread_release(g_t[0]);
-	spdk_thread_send_msg(g_t[0], hear, NULL);
-	thread_take(g_t[0]);
+	elsewhere(send_hear, NULL);
 	for (i = 0; i < 10; i++) {
 		spdk_thread_poll(g_t[0], 0, 0);
 	}
 	CHECK(g_heard >= 0 && g_heard < 100);
 	fake_poll_all(g_t, 1);
-	thread_release(g_t[0]);
 }
 
 static void
 what_is_sent_in_a_turn_waits(void)
 {
-	int own;
-
-	for (own = 0; own < 2; own++) {
-		g_again = 99998;
-		if (own) {
-			thread_take(g_t[0]);
-		}
-		spdk_thread_send_msg(g_t[0], send_again, NULL);
-		spdk_thread_poll(g_t[0], 100, 0);
-		CHECK_EQ(g_again, 99999);
-		spdk_thread_poll(g_t[0], 100, 0);
-		CHECK_EQ(g_again, 100000);
-		fake_poll_all(g_t, 1);
-		thread_release(g_t[0]);
-	}
+	g_again = 99998;
+	spdk_thread_send_msg(g_t[0], send_again, NULL);
+	spdk_thread_poll(g_t[0], 100, 0);
+	CHECK_EQ(g_again, 99999);
+	spdk_thread_poll(g_t[0], 100, 0);
+	CHECK_EQ(g_again, 100000);
+	fake_poll_all(g_t, 1);
 }
 
 static int g_critical;
@@ -343,6 +370,7 @@ static const struct test_case cases[] = {
 	TEST(exec_calls_at_once_or_sends),
 	TEST(a_turn_runs_so_many),
 	TEST(a_million_wait_and_none_is_lost),
+	TEST(spilling_ends),
 	TEST(order_holds_when_the_sender_comes_or_goes),
 	TEST(sending_to_itself_starves_nobody),
 	TEST(what_is_sent_in_a_turn_waits),

@@ -199,21 +199,23 @@ pollers_follow_their_model(void)
 
 /* --- messages --------------------------------------------------------------------------------- */
 
-/* Senders number what they send to each target; targets expect each sender's next number. A target
- * that is taken is polled "here", where the fast path applies; one that is not is polled elsewhere.
- * Targets send to each other from within, in their own name. */
+/* Senders number what they send to each target; targets expect each sender's next number. Each
+ * sends from one of a few made-up cores, the last of which has no lanes, and moves between them at
+ * random. Targets send to each other from within, in their own name. */
 
 #define TARGETS 3
 #define SENDERS 6 /* the first TARGETS are the targets themselves */
+#define CORES   5
 
 static struct target {
 	struct spdk_thread *thread;
-	bool here;
 	uint64_t sent[SENDERS];
 	uint64_t seen[SENDERS];
 } g_targets[TARGETS];
 
-static uint64_t g_wrong, g_sent, g_seen, g_forward;
+static struct msg_sender g_cores[CORES];
+static uint32_t g_core_of[SENDERS];
+static uint64_t g_wrong, g_sent, g_seen, g_forward, g_core_moves;
 
 static void model_receive(void *arg);
 
@@ -222,9 +224,22 @@ model_send(uint32_t sender, uint32_t target)
 {
 	/* All of it fits into the argument. */
 	uintptr_t arg = (uintptr_t)(target | sender << 4 | g_targets[target].sent[sender]++ << 8);
+	struct msg_sender self = thread_this_os.sender;
 
 	g_sent++;
+	thread_this_os.sender = g_cores[g_core_of[sender]];
 	spdk_thread_send_msg(g_targets[target].thread, model_receive, (void *)arg);
+	thread_this_os.sender = self;
+}
+
+static void
+model_move(uint32_t sender, uint32_t core)
+{
+	if (core != g_core_of[sender]) {
+		msg_sender_new_epoch(&g_cores[core]);
+		g_core_of[sender] = core;
+		g_core_moves++;
+	}
 }
 
 static void
@@ -252,6 +267,10 @@ messages_follow_their_model(void)
 	memset(g_targets, 0, sizeof(g_targets));
 	g_wrong = g_sent = g_seen = 0;
 	g_forward = 200000;
+	for (n = 0; n < CORES; n++) {
+		/* The indices of OS threads that there are not. */
+		g_cores[n].index = n + 1 < CORES ? MSG_LANES - 1 - n : MSG_LANES;
+	}
 	for (target = 0; target < TARGETS; target++) {
 		snprintf(name, sizeof(name), "t%u", target);
 		g_targets[target].thread = fake_thread(name);
@@ -260,12 +279,7 @@ messages_follow_their_model(void)
 		target = pick(TARGETS);
 		switch (pick(10)) {
 		case 0:
-			g_targets[target].here = !g_targets[target].here;
-			if (g_targets[target].here) {
-				thread_take(g_targets[target].thread);
-			} else {
-				thread_release(g_targets[target].thread);
-			}
+			model_move(pick(SENDERS), pick(CORES));
 			break;
 		case 1:
 		case 2:
@@ -289,11 +303,11 @@ messages_follow_their_model(void)
 	}
 	CHECK_EQ(g_wrong, 0);
 	CHECK(thread_msg_spilled(g_targets[0].thread) > 0);
+	CHECK(g_core_moves > STEPS / 50);
 	for (target = 0; target < TARGETS; target++) {
 		for (sender = 0; sender < SENDERS; sender++) {
 			CHECK_EQ(g_targets[target].sent[sender], g_targets[target].seen[sender]);
 		}
-		thread_release(g_targets[target].thread);
 		fake_thread_end(g_targets[target].thread);
 	}
 	spdk_thread_lib_fini();
