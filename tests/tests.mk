@@ -50,6 +50,13 @@ check-unit: $(if $(T),$(foreach b,$(UNIT_BINS),$(if $(findstring $(T),$(b)),$(b)
 	$(Q)tests/run --build $(B) unit $(if $(T),--only $(T))
 check-integration: all $(HELPER_BINS)
 	$(Q)tests/run --build $(B) integration $(if $(T),--only $(T))
+#: make bench-runtime [SPDK_DIR=DIR]  what the runtime costs; side by side with a built SPDK tree
+# BENCH_ARGS: options of tests/bench/against_spdk.py, as in BENCH_ARGS="--pairs 9 -- --window-ms 10".
+.PHONY: bench-runtime
+bench-runtime:
+	@scripts/deps.sh build
+	@$(MAKE) --no-print-directory $(B)/tests/bench/bench_runtime
+	$(Q)tests/bench/against_spdk.py --build $(B) $(if $(SPDK_DIR),--spdk $(SPDK_DIR)) $(BENCH_ARGS)
 
 # A unit test may carry `/* links: client */` to be linked as a secondary is, or name extra
 # libraries in `/* libs: -luv */`.

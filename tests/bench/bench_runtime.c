@@ -139,14 +139,15 @@ check(bool ok, const char *what, uint64_t is, uint64_t should)
 static void
 stuck(int signo)
 {
+	static char text[] = "bench_runtime: no end after 20 s: ";
 	const char *id = g_figures[g_cases[g_bench.next].figure].id;
-	struct iovec text[] = {
-		{ "bench_runtime: no end after 20 s: ", 35 },
+	struct iovec pieces[] = {
+		{ text, sizeof(text) - 1 },
 		{ (char *)(uintptr_t)id, strlen(id) },
 		{ "\n", 1 },
 	};
 
-	_exit(writev(STDERR_FILENO, text, SPDK_COUNTOF(text)) < 0 ? 2 : 1);
+	_exit(writev(STDERR_FILENO, pieces, SPDK_COUNTOF(pieces)) < 0 ? 2 : 1);
 }
 
 static void
