@@ -20,6 +20,7 @@ static const struct ctl_column columns[] = {
 	{ "RUNS", .right = true },
 	{ "BUSY RUNS", .right = true },
 	{ "BUSY", .right = true },
+	{ "LONGEST", .right = true },
 	{ "STATE" },
 };
 
@@ -34,6 +35,7 @@ add_pollers(struct ctl_table *table, struct json_object *thread, const char *key
 		struct json_object *p = ctl_json_at(pollers, i);
 		uint64_t runs = ctl_json_u64(p, "run_count"), busy = ctl_json_u64(p, "busy_count");
 		uint64_t period = ctl_json_u64(p, "period_ticks");
+		uint64_t longest = ctl_json_u64(p, "longest_ticks");
 
 		ctl_table_add(table, CTL_PLAIN, "%s", ctl_json_str(thread, "name"));
 		ctl_table_add(table, CTL_PLAIN, "%s", ctl_json_str(p, "name"));
@@ -44,6 +46,8 @@ add_pollers(struct ctl_table *table, struct json_object *thread, const char *key
 		ctl_table_add(table, CTL_PLAIN, "%s", ctl_units_count((double)busy).s);
 		ctl_table_add(table, CTL_PLAIN, "%s",
 		              ctl_units_percent((double)busy, (double)runs).s);
+		ctl_table_add(table, CTL_PLAIN, "%s",
+		              longest > 0 ? ctl_units_ticks(longest, hz).s : "-");
 		ctl_table_add(table, CTL_PLAIN, "%s", ctl_json_str(p, "state"));
 	}
 }
@@ -65,7 +69,7 @@ fill(struct ctl_table *table, struct json_object *result)
 }
 
 static const struct ctl_view view = {
-	.method = "thread_get_pollers",
+	.method = "cal_thread_get_pollers",
 	.columns = columns,
 	.num_columns = sizeof(columns) / sizeof(columns[0]),
 	.fill = fill,
@@ -80,8 +84,10 @@ run(struct ctl *ctl, int argc, char **argv)
 
 static struct ctl_command command = {
 	.name = "pollers",
-	.summary = "the pollers of its threads: periods and runs",
-	.details = "A run is busy when the poller found something to do.",
+	.summary = "the pollers of its threads: periods, runs, longest run",
+	.details = "A run is busy when the poller found something to do. Not every run is timed: "
+	           "LONGEST is "
+		   "the longest of a sample, the runs of every 61st turn of a thread.",
 	.group = CTL_GROUP_INSIDE,
 	.run = run,
 };

@@ -4,6 +4,7 @@
 
 /* Looking at pollers and channels: spdk_internal/thread.h. */
 
+#include "core/thread/poller_longest.h"
 #include "core/thread/thread_internal.h"
 
 #include "spdk_internal/thread.h"
@@ -47,6 +48,18 @@ spdk_poller_get_stats(struct spdk_poller *poller, struct spdk_poller_stats *stat
 {
 	stats->run_count = poller->run_count;
 	stats->busy_count = poller->busy_count;
+}
+
+uint64_t
+poller_get_longest(const struct spdk_poller *poller)
+{
+	return poller->longest_tsc;
+}
+
+uint64_t
+thread_get_longest_turn(const struct spdk_thread *thread)
+{
+	return thread->longest_turn;
 }
 
 struct spdk_poller *

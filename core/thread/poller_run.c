@@ -8,11 +8,9 @@
  * The one that runs stays where it is; what it did to itself is carried out when it returns. Nobody
  * else moves the front of its class, so the loop over timed ones knows where it is, too. */
 
+#include "core/thread/poller_longest.h"
 #include "core/thread/poller_trace.h"
 #include "core/thread/thread_internal.h"
-
-/* Prime, so that work that repeats every few turns cannot hide from it. */
-#define WATCH_PERIOD 61u
 
 /* Whether this is a turn in which each call is timed. */
 static bool
@@ -25,7 +23,7 @@ turn_is_watched(uint32_t *until)
 		--*until;
 		return false;
 	}
-	*until = WATCH_PERIOD - 1;
+	*until = POLLER_TIMED_TURNS - 1;
 	return true;
 }
 

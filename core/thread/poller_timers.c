@@ -85,6 +85,31 @@ heap_remove(struct poller_timers *timers, struct timer_class *class)
 	}
 }
 
+/* Room for so many classes, and not much more. */
+static int
+heap_fit(struct poller_timers *timers, uint32_t classes)
+{
+	uint32_t room = spdk_max(timers->room, HEAP_MIN);
+	struct timer_heap_entry *heap;
+
+	while (room < classes) {
+		room *= 2;
+	}
+	while (room > HEAP_MIN && room / 4 >= classes) {
+		room /= 2;
+	}
+	if (room == timers->room) {
+		return 0;
+	}
+	heap = realloc(timers->heap, room * sizeof(*heap));
+	if (heap == NULL) {
+		return -ENOMEM;
+	}
+	timers->heap = heap;
+	timers->room = room;
+	return 0;
+}
+
 void
 poller_timers_settle(struct poller_timers *timers, struct timer_class *class)
 {
@@ -216,8 +241,6 @@ poller_timers_join(struct poller_timers *timers, uint64_t period)
 {
 	struct timer_class key = { .period = period };
 	struct timer_class *class = RB_FIND(timer_classes, &timers->classes, &key);
-	struct timer_heap_entry *heap;
-	uint32_t room;
 
 	if (class != NULL) {
 		class->members++;
@@ -227,14 +250,8 @@ poller_timers_join(struct poller_timers *timers, uint64_t period)
 		}
 		return class;
 	}
-	if (timers->num_classes == timers->room) {
-		room = timers->room != 0 ? timers->room * 2 : HEAP_MIN;
-		heap = realloc(timers->heap, room * sizeof(*heap));
-		if (heap == NULL) {
-			return NULL;
-		}
-		timers->heap = heap;
-		timers->room = room;
+	if (heap_fit(timers, timers->num_classes + 1) != 0) {
+		return NULL;
 	}
 	class = aligned_alloc(SPDK_CACHE_LINE_SIZE, sizeof(*class));
 	if (class == NULL) {
@@ -262,6 +279,7 @@ poller_timers_leave(struct poller_timers *timers, struct timer_class *class)
 	assert(timer_class_empty(class) && class->heap_index == TIMER_NOT_IN_HEAP);
 	RB_REMOVE(timer_classes, &timers->classes, class);
 	timers->num_classes--;
+	heap_fit(timers, timers->num_classes);
 	ring_free(class);
 	free(class);
 }

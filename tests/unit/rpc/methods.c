@@ -479,6 +479,14 @@ threads(void)
 	CHECK_EQ(count(g_text, "\"active_pollers\":["), 3);
 	CHECK_EQ(count(g_text, "\"paused_pollers\":["), 3);
 
+	/* The same, with the longest runs. */
+	call("cal_thread_get_pollers", NULL);
+	CHECK_EQ(count(g_text, "\"longest_turn_ticks\":"), 3);
+	CHECK_EQ(count(g_text, "\"timed_turns\":61,\"active_pollers\":["), 3);
+	CHECK_EQ(count(g_text, ",\"longest_ticks\":"), 353);
+	CHECK_EQ(count(g_text, "\"period_ticks\":1000,\"longest_ticks\":"), 3);
+	BEGINS(call("cal_thread_get_pollers", "{}"), "[-32602,");
+
 	/* No visit writes more than its share: four rounds over the threads for 353 pollers. */
 	ask("thread_get_pollers", NULL);
 	while (g_link.answers == 0 && rounds < 100) {
