@@ -3,6 +3,8 @@
  */
 
 #include "core/env/env_internal.h"
+#include "core/env/env_mem_map.h"
+#include "core/env/env_pci_private.h"
 #include "core/env/env_private.h"
 
 #include <rte_eal.h>
@@ -94,6 +96,10 @@ eal_start(const struct spdk_env_opts *opts, char *err, size_t err_size)
 	if (rc != 0) {
 		return rc;
 	}
+	rc = env_pci_start(&copy);
+	if (rc != 0) {
+		return env_fail(err, err_size, rc, "no memory for the list of PCI addresses");
+	}
 	id = copy.shm_id >= 0 ? copy.shm_id : getpid();
 	rc = instance_dir_make(id, dir, sizeof(dir));
 	if (rc != 0) {
@@ -135,6 +141,12 @@ env_primary_init(const struct spdk_env_opts *opts, char *err, size_t err_size)
 			return rc;
 		}
 	}
+	rc = env_vtophys_start(false);
+	if (rc != 0) {
+		own_dir_remove();
+		return env_fail(err, err_size, rc, "the memory cannot be registered: %s",
+		                strerror(-rc));
+	}
 	g_env.in_use = true;
 	return 0;
 }
@@ -157,6 +169,10 @@ spdk_env_fini(void)
 {
 	/* EAL can be started once a process, so it stays until the process ends; its memory was
 	 * unlinked when it was mapped, and its files go with the instance's folder. */
+	if (g_env.in_use) {
+		env_vtophys_stop();
+		env_pci_stop();
+	}
 	own_dir_remove();
 	g_env.in_use = false;
 }
@@ -164,8 +180,16 @@ spdk_env_fini(void)
 int
 spdk_env_dpdk_post_init(bool legacy_mem)
 {
+	int rc;
+
 	if (g_env.eal_started) {
 		return -EALREADY;
+	}
+	rc = env_vtophys_start(!legacy_mem && rte_eal_has_hugepages() != 0);
+	if (rc != 0) {
+		SPDK_ERRLOG("the memory of the program's EAL cannot be registered: %s\n",
+		            strerror(-rc));
+		return rc;
 	}
 	g_env.eal_started = true;
 	g_env.external = true;
@@ -177,6 +201,9 @@ spdk_env_dpdk_post_init(bool legacy_mem)
 void
 spdk_env_dpdk_post_fini(void)
 {
+	if (g_env.external) {
+		env_vtophys_stop();
+	}
 	g_env.eal_started = false;
 	g_env.external = false;
 	g_env.in_use = false;

@@ -12,14 +12,12 @@
 #include <rte_malloc.h>
 #include <rte_memory.h>
 #include <rte_memzone.h>
-#include <rte_vfio.h>
 
 #include "calandria/stats.h"
 #include "spdk/env_dpdk.h"
 #include "spdk/memory.h"
 
 static bool g_enforce_numa;
-static bool g_iommu;
 
 static int
 growth_deny(int socket, size_t limit, size_t new_len)
@@ -35,7 +33,6 @@ env_memory_start(const struct env_plan *plan, bool enforce_numa)
 	int i, node;
 
 	g_enforce_numa = enforce_numa;
-	g_iommu = rte_vfio_is_enabled("vfio") && rte_vfio_noiommu_is_enabled() == 0;
 	stats->heap_bytes = stats->heap_used_bytes = stats->heap_allocs = 0;
 	for (i = 0; i < (int)rte_socket_count(); i++) {
 		node = rte_socket_id_by_idx((unsigned)i);
@@ -240,39 +237,6 @@ void
 spdk_memzone_dump(FILE *f)
 {
 	rte_memzone_dump(f);
-}
-
-/* --- addresses -------------------------------------------------------------------------------- */
-
-bool
-spdk_iommu_is_enabled(void)
-{
-	return g_iommu;
-}
-
-uint64_t
-spdk_vtophys(const void *buf, uint64_t *size)
-{
-	const struct rte_memseg *seg = rte_mem_virt2memseg(buf, NULL), *next;
-	uint64_t offset, length;
-
-	/* Memory that is not EAL's is not looked up further: that would mean reading a file. */
-	if (seg == NULL || seg->iova == RTE_BAD_IOVA) {
-		return SPDK_VTOPHYS_ERROR;
-	}
-	offset = (uint64_t)((uintptr_t)buf - (uintptr_t)seg->addr);
-	if (size != NULL) {
-		length = seg->len - offset;
-		while (length < *size) {
-			next = rte_mem_virt2memseg((const char *)buf + length, NULL);
-			if (next == NULL || next->iova != seg->iova + offset + length) {
-				break;
-			}
-			length += next->len;
-		}
-		*size = length < *size ? length : *size;
-	}
-	return seg->iova + offset;
 }
 
 /* --- for people ------------------------------------------------------------------------------- */

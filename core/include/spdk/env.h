@@ -12,6 +12,7 @@
 #include "spdk/stdinc.h"
 #include "spdk/queue.h"
 #include "spdk/assert.h"
+#include "spdk/pci_ids.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -263,10 +264,75 @@ bool spdk_iommu_is_enabled(void);
 
 #define SPDK_VTOPHYS_ERROR (0xFFFFFFFFFFFFFFFFULL)
 
-/** The address by which devices know `buf`, SPDK_VTOPHYS_ERROR when it is not the environment's
- *  memory. With `size`: how many bytes the caller cares for, and on return for how many of them the
- *  translation is contiguous. */
+/** The address by which devices know `buf`, SPDK_VTOPHYS_ERROR when it is neither the environment's
+ *  memory nor registered. With `size`: how many bytes the caller cares for, and on return for how
+ *  many of them the translation is contiguous. Takes no lock. */
 uint64_t spdk_vtophys(const void *buf, uint64_t *size);
+
+/** A table from pages of the address space (4 KB each) to values. */
+struct spdk_mem_map;
+
+enum spdk_mem_map_notify_action {
+	SPDK_MEM_MAP_NOTIFY_REGISTER,
+	SPDK_MEM_MAP_NOTIFY_UNREGISTER,
+};
+
+/** Called for memory that is registered or unregistered, region by region as it was registered,
+ *  under a lock: it may set translations, and may not register. Other than 0 refuses a
+ *  registration. */
+typedef int (*spdk_mem_map_notify_cb)(void *cb_ctx, struct spdk_mem_map *map,
+                                      enum spdk_mem_map_notify_action action, void *vaddr,
+                                      size_t size);
+/** Whether the second translation goes on where the first one ends. */
+typedef int (*spdk_mem_map_contiguous_translations)(uint64_t addr_1, uint64_t addr_2);
+
+struct spdk_mem_map_ops {
+	spdk_mem_map_notify_cb notify_cb;                    /* NULL: nobody is told */
+	spdk_mem_map_contiguous_translations are_contiguous; /* NULL: no two pages are */
+};
+
+/** Make a map; `default_translation` is what pages have that nobody gave another. `ops` may be
+ *  NULL. Its notify_cb is called at once for what is registered already. Returns NULL without
+ *  memory, or when notify_cb refused. */
+struct spdk_mem_map *spdk_mem_map_alloc(uint64_t default_translation,
+                                        const struct spdk_mem_map_ops *ops, void *cb_ctx);
+/** Tell it to forget everything, free it, and set *pmap to NULL. */
+void spdk_mem_map_free(struct spdk_mem_map **pmap);
+
+/** Give whole pages a value. Returns 0, -EINVAL for a range that is not whole pages of 4 KB within
+ *  48 bits, or -ENOMEM. */
+int spdk_mem_map_set_translation(struct spdk_mem_map *map, uint64_t vaddr, uint64_t size,
+                                 uint64_t translation);
+/** Take it away again. */
+int spdk_mem_map_clear_translation(struct spdk_mem_map *map, uint64_t vaddr, uint64_t size);
+/** The value of the page that `vaddr` is in. With `size`: how many bytes the caller cares for, and
+ *  on return for how many of them it holds, to the end of the page or beyond where the map's
+ *  are_contiguous says so. Takes no lock. */
+uint64_t spdk_mem_map_translate(const struct spdk_mem_map *map, uint64_t vaddr, uint64_t *size);
+
+/** Make memory known to every map: whole pages of 4 KB, pinned (hugepages), not the environment's.
+ *  Returns 0, -EINVAL for part of a page, -EBUSY when some of it is registered, or what a map
+ *  refused with. */
+int spdk_mem_register(void *vaddr, size_t len);
+/** The opposite, of one or more whole regions; no device may use them any more. Returns 0, -EINVAL
+ *  when some of it is not registered, -ERANGE when it begins or ends in the middle of a region. */
+int spdk_mem_unregister(void *vaddr, size_t len);
+/** Let one later registration of this range do without allocating memory. Returns 0, -EINVAL,
+ *  -EBUSY when some of it is registered, or -ENOMEM. */
+int spdk_mem_reserve(void *vaddr, size_t len);
+
+/** The NUMA node of the environment's memory, SPDK_ENV_NUMA_ID_ANY for other. `size` as with
+ *  spdk_vtophys(). */
+int32_t spdk_mem_get_numa_id(const void *buf, uint64_t *size);
+/** The descriptor of the file that the page at `vaddr` is of, and where in it `vaddr` is. Returns
+ *  it, or a negative errno: -EINVAL when it is not the environment's memory. */
+int spdk_mem_get_fd_and_offset(void *vaddr, uint64_t *offset);
+
+/* --- PCI -------------------------------------------------------------------------------------- */
+
+/* Devices that the kernel gave to user space: those bound to uio_pci_generic or igb_uio, found in
+ * /sys, and those that a program hooks in. Finding, attaching and detaching read and write files:
+ * not on a reactor. Functions about one device are for who attached it. */
 
 /** Order of two PCI addresses: below 0, 0 or above 0. */
 int spdk_pci_addr_compare(const struct spdk_pci_addr *a1, const struct spdk_pci_addr *a2);
@@ -275,6 +341,192 @@ int spdk_pci_addr_compare(const struct spdk_pci_addr *a1, const struct spdk_pci_
 int spdk_pci_addr_parse(struct spdk_pci_addr *addr, const char *bdf);
 /** Write "domain:bus:dev.func", at least 14 bytes. Returns 0 or a negative errno. */
 int spdk_pci_addr_fmt(char *bdf, size_t sz, const struct spdk_pci_addr *addr);
+
+struct spdk_pci_id {
+	uint32_t class_id; /* SPDK_PCI_CLASS_ANY_ID: any; the others: SPDK_PCI_ANY_ID */
+	uint16_t vendor_id;
+	uint16_t device_id;
+	uint16_t subvendor_id;
+	uint16_t subdevice_id;
+};
+
+/** A driver's flags: it maps the device's registers, so the kernel must have let go of the device;
+ *  and it wants those of them that may be so with write combining. */
+#define SPDK_PCI_DRIVER_NEED_MAPPING 0x0001
+#define SPDK_PCI_DRIVER_WC_ACTIVATE  0x0002
+
+struct spdk_pci_driver;
+
+/** Make a driver known, at constructor time. `id_table` ends with a vendor_id of 0; it and `name`
+ *  must stay. */
+void spdk_pci_driver_register(const char *name, struct spdk_pci_id *id_table, uint32_t flags);
+
+#define SPDK_PCI_DEVICE(vend, dev)                                                  \
+	.class_id = SPDK_PCI_CLASS_ANY_ID, .vendor_id = (vend), .device_id = (dev), \
+	.subvendor_id = SPDK_PCI_ANY_ID, .subdevice_id = SPDK_PCI_ANY_ID
+
+#define SPDK_PCI_DRIVER_REGISTER(name, id_table, flags)                                 \
+	__attribute__((constructor)) static void _spdk_pci_driver_register_##name(void) \
+	{                                                                               \
+		spdk_pci_driver_register(#name, id_table, flags);                       \
+	}
+
+/** One found or hooked in. Who hooks one in fills everything before `internal`; the four functions
+ *  return 0 for success. */
+struct spdk_pci_device {
+	struct spdk_pci_device *parent;
+	void *dev_handle;
+	struct spdk_pci_addr addr;
+	struct spdk_pci_id id;
+	union {
+		int numa_id;
+		int socket_id; /* the older name */
+	};
+	const char *type; /* "pci", or the name of the provider that made it */
+
+	int (*map_bar)(struct spdk_pci_device *dev, uint32_t bar, void **mapped_addr,
+	               uint64_t *phys_addr, uint64_t *size);
+	int (*unmap_bar)(struct spdk_pci_device *dev, uint32_t bar, void *addr);
+	int (*cfg_read)(struct spdk_pci_device *dev, void *value, uint32_t len, uint32_t offset);
+	int (*cfg_write)(struct spdk_pci_device *dev, void *value, uint32_t len, uint32_t offset);
+
+	/** Of the environment. */
+	struct _spdk_pci_device_internal {
+		struct spdk_pci_driver *driver;
+		bool attached;
+		int claim_fd; /* -1: not claimed */
+		bool pending_removal;
+		bool removed;
+		TAILQ_ENTRY(spdk_pci_device) tailq;
+	} internal;
+};
+
+/** Called for a device that nobody is attached to. Returns 0 to attach it, 1 to leave it, -1 for an
+ *  error, which ends the enumeration. */
+typedef int (*spdk_pci_enum_cb)(void *enum_ctx, struct spdk_pci_device *dev);
+
+/** The registered driver of a name, NULL when there is none; and those that are always there. */
+struct spdk_pci_driver *spdk_pci_get_driver(const char *name);
+struct spdk_pci_driver *spdk_pci_nvme_get_driver(void);
+struct spdk_pci_driver *spdk_pci_vmd_get_driver(void);
+struct spdk_pci_driver *spdk_pci_ioat_get_driver(void);
+struct spdk_pci_driver *spdk_pci_idxd_get_driver(void);
+struct spdk_pci_driver *spdk_pci_ae4dma_get_driver(void);
+struct spdk_pci_driver *spdk_pci_virtio_get_driver(void);
+
+/** Look for the driver's devices (those that pci_allowed and pci_blocked of the options leave) and
+ *  offer each that is free. One that was plugged in while the program runs is offered two seconds
+ *  later. Returns 0, or -1 when `enum_cb` did or /sys cannot be read. */
+int spdk_pci_enumerate(struct spdk_pci_driver *driver, spdk_pci_enum_cb enum_cb, void *enum_ctx);
+/** Offer the device at an address, whatever pci_blocked says. Returns 0, or -1 when there is none
+ *  that is the driver's and free, or `enum_cb` did not take it. */
+int spdk_pci_device_attach(struct spdk_pci_driver *driver, spdk_pci_enum_cb enum_cb, void *enum_ctx,
+                           struct spdk_pci_addr *pci_address);
+/** Give it back: its registers are unmapped, its interrupts off, its claim ends. */
+void spdk_pci_device_detach(struct spdk_pci_device *device);
+/** Let an address be enumerated that the options kept out. Returns 0, -EINVAL for what is no
+ *  address, or -ENOMEM. */
+int spdk_pci_device_allow(struct spdk_pci_addr *pci_addr);
+/** Call `fn` for every device known. */
+void spdk_pci_for_each_device(void *ctx, void (*fn)(void *ctx, struct spdk_pci_device *dev));
+
+/** Map its registers; `bar` is 0 to 5. Returns 0, or a negative errno when it has no such memory.
+ */
+int spdk_pci_device_map_bar(struct spdk_pci_device *dev, uint32_t bar, void **mapped_addr,
+                            uint64_t *phys_addr, uint64_t *size);
+int spdk_pci_device_unmap_bar(struct spdk_pci_device *dev, uint32_t bar, void *mapped_addr);
+
+/** Its one interrupt: on, off, and a descriptor that becomes readable. Negative errno; -ENOTSUP for
+ *  a device that was hooked in. */
+int spdk_pci_device_enable_interrupt(struct spdk_pci_device *dev);
+int spdk_pci_device_disable_interrupt(struct spdk_pci_device *dev);
+int spdk_pci_device_get_interrupt_efd(struct spdk_pci_device *dev);
+/** MSI-X vectors need VFIO: -ENOTSUP with the kernel drivers that we know. */
+int spdk_pci_device_enable_interrupts(struct spdk_pci_device *dev, uint32_t efd_count);
+int spdk_pci_device_disable_interrupts(struct spdk_pci_device *dev);
+int spdk_pci_device_get_interrupt_efd_by_index(struct spdk_pci_device *dev, uint32_t index);
+
+uint32_t spdk_pci_device_get_domain(struct spdk_pci_device *dev);
+uint8_t spdk_pci_device_get_bus(struct spdk_pci_device *dev);
+uint8_t spdk_pci_device_get_dev(struct spdk_pci_device *dev);
+uint8_t spdk_pci_device_get_func(struct spdk_pci_device *dev);
+struct spdk_pci_addr spdk_pci_device_get_addr(struct spdk_pci_device *dev);
+uint16_t spdk_pci_device_get_vendor_id(struct spdk_pci_device *dev);
+uint16_t spdk_pci_device_get_device_id(struct spdk_pci_device *dev);
+uint16_t spdk_pci_device_get_subvendor_id(struct spdk_pci_device *dev);
+uint16_t spdk_pci_device_get_subdevice_id(struct spdk_pci_device *dev);
+struct spdk_pci_id spdk_pci_device_get_id(struct spdk_pci_device *dev);
+int spdk_pci_device_get_numa_id(struct spdk_pci_device *dev);
+const char *spdk_pci_device_get_type(const struct spdk_pci_device *dev);
+/** Write its Device Serial Number as 16 hexadecimal digits to `sn`, of at least 17 bytes. Returns
+ * 0, or -1 when it has none. */
+int spdk_pci_device_get_serial_number(struct spdk_pci_device *dev, char *sn, size_t len);
+/** Whether it was taken away, so that it should be detached. */
+bool spdk_pci_device_is_removed(struct spdk_pci_device *dev);
+
+/** Keep other processes (SPDK's too) that claim from using it, until it is unclaimed or detached.
+ *  Returns 0, -EACCES when somebody has claimed it, or another negative errno. */
+int spdk_pci_device_claim(struct spdk_pci_device *dev);
+void spdk_pci_device_unclaim(struct spdk_pci_device *dev);
+
+/** Its configuration space. Return 0 or -1. */
+int spdk_pci_device_cfg_read(struct spdk_pci_device *dev, void *buf, uint32_t len, uint32_t offset);
+int spdk_pci_device_cfg_write(struct spdk_pci_device *dev, void *buf, uint32_t len,
+                              uint32_t offset);
+int spdk_pci_device_cfg_read8(struct spdk_pci_device *dev, uint8_t *value, uint32_t offset);
+int spdk_pci_device_cfg_write8(struct spdk_pci_device *dev, uint8_t value, uint32_t offset);
+int spdk_pci_device_cfg_read16(struct spdk_pci_device *dev, uint16_t *value, uint32_t offset);
+int spdk_pci_device_cfg_write16(struct spdk_pci_device *dev, uint16_t value, uint32_t offset);
+int spdk_pci_device_cfg_read32(struct spdk_pci_device *dev, uint32_t *value, uint32_t offset);
+int spdk_pci_device_cfg_write32(struct spdk_pci_device *dev, uint32_t value, uint32_t offset);
+
+/** Hook in a device of the program's own, for `drv`. It must stay until it is unhooked, which is
+ *  when it is not attached. Returns 0, -EINVAL for one that lacks a function, or -EEXIST for an
+ *  address that is taken. */
+int spdk_pci_hook_device(struct spdk_pci_driver *drv, struct spdk_pci_device *dev);
+void spdk_pci_unhook_device(struct spdk_pci_device *dev);
+
+/** Who makes devices on request: spdk_pci_device_attach() asks each in turn for an address that is
+ *  not known, and `attach_cb` hooks in what it has there and returns 0, or a negative errno. A
+ *  device goes back to the provider whose name is its type. */
+struct spdk_pci_device_provider {
+	const char *name;
+	int (*attach_cb)(const struct spdk_pci_addr *addr);
+	void (*detach_cb)(struct spdk_pci_device *dev);
+	TAILQ_ENTRY(spdk_pci_device_provider) tailq;
+};
+
+void spdk_pci_register_device_provider(struct spdk_pci_device_provider *provider);
+
+#define SPDK_PCI_REGISTER_DEVICE_PROVIDER(name, provider)                                        \
+	static void __attribute__((constructor)) _spdk_pci_register_device_provider_##name(void) \
+	{                                                                                        \
+		spdk_pci_register_device_provider(provider);                                     \
+	}
+
+enum spdk_pci_event_type {
+	SPDK_UEVENT_ADD = 0,
+	SPDK_UEVENT_REMOVE = 1,
+};
+
+struct spdk_pci_event {
+	enum spdk_pci_event_type action;
+	struct spdk_pci_addr traddr;
+};
+
+/** Listen to the kernel: devices given to user space and taken from it. Returns a non-blocking
+ *  descriptor, the caller's to close, or a negative errno. */
+int spdk_pci_event_listen(void);
+/** Read the next event. Returns 1, 0 when there is none, or a negative errno. */
+int spdk_pci_get_event(int fd, struct spdk_pci_event *event);
+
+/** Called in the signal handler of an access that failed (SIGBUS), with its address, so that
+ *  registers of a device that is gone may be replaced by memory. */
+typedef void (*spdk_pci_error_handler)(const void *failure_addr, void *ctx);
+/** Returns 0, -EINVAL for NULL, -EEXIST for one that is registered, or another negative errno. */
+int spdk_pci_register_error_handler(spdk_pci_error_handler sighandler, void *ctx);
+/** Once this returns it is not called any more, and not running. Not from a handler. */
+void spdk_pci_unregister_error_handler(spdk_pci_error_handler sighandler);
 
 #ifdef __cplusplus
 }

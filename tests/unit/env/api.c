@@ -339,7 +339,8 @@ test_addresses(void)
 {
 	uint8_t *buf = spdk_dma_malloc(3 << 20, 4096, NULL);
 	uint64_t size = 1 << 20, other = 8;
-	int local;
+	int local, fd;
+	uint8_t byte;
 
 	REQUIRE(buf != NULL);
 	/* Ordinary memory is known to devices under its virtual address, if at all. */
@@ -347,7 +348,41 @@ test_addresses(void)
 	CHECK_EQ(size, 1 << 20);
 	CHECK_EQ(spdk_vtophys(buf, NULL), (uintptr_t)buf);
 	CHECK_EQ(spdk_vtophys(&local, &other), SPDK_VTOPHYS_ERROR);
+	other = 100;
+	CHECK_EQ(spdk_mem_get_numa_id(buf, &other), 0);
+	CHECK_EQ(other, 100);
+	CHECK_EQ(spdk_mem_get_numa_id(&local, NULL), SPDK_ENV_NUMA_ID_ANY);
+	CHECK_EQ(spdk_mem_get_fd_and_offset(&local, &other), -EINVAL);
+	CHECK_EQ(spdk_mem_get_fd_and_offset(buf, NULL), -EINVAL);
+	/* What the descriptor has there is what is here. */
+	fd = spdk_mem_get_fd_and_offset(buf + 5, &other);
+	REQUIRE(fd >= 0);
+	buf[5] = 0xa7;
+	CHECK_EQ(pread(fd, &byte, 1, (off_t)other), 1);
+	CHECK_EQ(byte, 0xa7);
+	/* The environment's memory is registered, and stays so. */
+	CHECK_EQ(spdk_mem_register((void *)((uintptr_t)buf & ~4095ul), 4096), -EBUSY);
+	CHECK_EQ(spdk_mem_unregister((void *)((uintptr_t)buf & ~4095ul), 4096), -ERANGE);
 	spdk_dma_free(buf);
+}
+
+/* Memory that the program brings. */
+static void
+test_foreign_memory(void)
+{
+	size_t len = 4 << 20;
+	uint8_t *mine = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t size = UINT64_MAX;
+
+	REQUIRE(mine != MAP_FAILED);
+	CHECK_EQ(spdk_vtophys(mine, NULL), SPDK_VTOPHYS_ERROR);
+	CHECK_EQ(spdk_mem_register(mine, len), 0);
+	CHECK_EQ(spdk_vtophys(mine + 12345, &size), (uintptr_t)mine + 12345);
+	CHECK(size >= len - 12345);
+	CHECK_EQ(spdk_mem_get_numa_id(mine, NULL), SPDK_ENV_NUMA_ID_ANY);
+	CHECK_EQ(spdk_mem_unregister(mine, len), 0);
+	CHECK_EQ(spdk_vtophys(mine, NULL), SPDK_VTOPHYS_ERROR);
+	munmap(mine, len);
 }
 
 static void
@@ -463,10 +498,12 @@ test_end_and_start_again(void)
 	CHECK_EQ(access(folder, F_OK), 0);
 	spdk_env_fini();
 	CHECK(access(folder, F_OK) != 0);
+	CHECK_EQ(spdk_vtophys(folder, NULL), SPDK_VTOPHYS_ERROR);
 	CHECK_EQ(spdk_env_init(NULL), 0);
 	CHECK_EQ(spdk_env_init(NULL), -EALREADY);
 	buf = spdk_malloc(4096, 0, NULL, SPDK_ENV_NUMA_ID_ANY, SPDK_MALLOC_DMA);
 	CHECK(buf != NULL);
+	CHECK_EQ(spdk_vtophys(buf, NULL), (uintptr_t)buf);
 	spdk_free(buf);
 	spdk_env_fini();
 }
@@ -504,12 +541,19 @@ teardown(void)
 }
 
 static const struct test_case g_cases[] = {
-	TEST(test_start_refuses), TEST(test_buffers),
-	TEST(test_memzones),      TEST(test_mempools),
-	TEST(test_rings),         TEST(test_cores),
-	TEST(test_core_is_busy),  TEST(test_addresses),
-	TEST(test_dumps),         TEST(test_descriptors_close_on_exec),
-	TEST(test_template),      TEST(test_end_and_start_again),
+	TEST(test_start_refuses),
+	TEST(test_buffers),
+	TEST(test_memzones),
+	TEST(test_mempools),
+	TEST(test_rings),
+	TEST(test_cores),
+	TEST(test_core_is_busy),
+	TEST(test_addresses),
+	TEST(test_foreign_memory),
+	TEST(test_dumps),
+	TEST(test_descriptors_close_on_exec),
+	TEST(test_template),
+	TEST(test_end_and_start_again),
 };
 
 TEST_MAIN_WITH("env/api", g_cases, setup, teardown)
