@@ -483,7 +483,8 @@ threads(void)
 	call("cal_thread_get_pollers", NULL);
 	CHECK_EQ(count(g_text, "\"longest_turn_ticks\":"), 3);
 	CHECK_EQ(count(g_text, "\"timed_turns\":61,\"active_pollers\":["), 3);
-	CHECK_EQ(count(g_text, ",\"longest_ticks\":"), 353);
+	CHECK(count(g_text, "\"run_count\":") >= 353);
+	CHECK_EQ(count(g_text, ",\"longest_ticks\":"), count(g_text, "\"run_count\":"));
 	CHECK_EQ(count(g_text, "\"period_ticks\":1000,\"longest_ticks\":"), 3);
 	BEGINS(call("cal_thread_get_pollers", "{}"), "[-32602,");
 
