@@ -133,6 +133,8 @@ running_name(uint32_t what)
 		return "message";
 	case CAL_RUNNING_EVENT:
 		return "event";
+	case CAL_RUNNING_INTERRUPT:
+		return "interrupt";
 	default:
 		return "nothing";
 	}

@@ -30,11 +30,13 @@ spdk_thread_send_critical_msg(struct spdk_thread *thread, spdk_msg_fn fn)
 	if (thread_state_get(thread) == THREAD_EXITED) {
 		return -EIO;
 	}
-	/* A lock-free word is all that a signal handler may touch. */
-	return __atomic_compare_exchange_n(&thread->critical, &none, fn, false, __ATOMIC_RELEASE,
-	                                   __ATOMIC_RELAXED)
-	               ? 0
-	               : -EIO;
+	/* A lock-free word, and write(), are all that a signal handler may touch. */
+	if (!__atomic_compare_exchange_n(&thread->critical, &none, fn, false, __ATOMIC_SEQ_CST,
+	                                 __ATOMIC_RELAXED)) {
+		return -EIO;
+	}
+	thread_interrupt_wake(thread);
+	return 0;
 }
 
 uint32_t

@@ -52,8 +52,7 @@ poller_leave(struct spdk_thread *thread, struct spdk_poller *poller)
 	}
 }
 
-/* Put a poller that is nowhere to where it runs from. */
-static void
+void
 poller_start(struct spdk_thread *thread, struct spdk_poller *poller)
 {
 	uint64_t now;
@@ -67,12 +66,22 @@ poller_start(struct spdk_thread *thread, struct spdk_poller *poller)
 	} else if (poller_active_add(&thread->active, poller) && thread->running != NULL) {
 		thread->after |= AFTER_MOVED;
 	}
+	if (spdk_unlikely(thread->interrupt)) {
+		thread_interrupt_changed(thread);
+	}
 }
 
-/* Take a poller out of where it runs from. */
-static void
+void
 poller_stop(struct spdk_thread *thread, struct spdk_poller *poller)
 {
+	if (spdk_unlikely(poller->quiet)) {
+		poller->quiet = false;
+		TAILQ_REMOVE(&thread->quiet, poller, link);
+		return;
+	}
+	if (spdk_unlikely(thread->interrupt)) {
+		thread_interrupt_changed(thread);
+	}
 	if (poller->class != NULL) {
 		poller_timers_disarm(&thread->timed, poller);
 	} else {
@@ -86,6 +95,7 @@ static void
 poller_bury(struct spdk_thread *thread, struct spdk_poller *poller)
 {
 	poller->state = POLLER_UNREGISTERED;
+	poller_interrupt_forget(thread, poller);
 	poller_leave(thread, poller);
 	TAILQ_INSERT_TAIL(&thread->unregistered, poller, link);
 }
@@ -222,15 +232,6 @@ spdk_poller_resume(struct spdk_poller *poller)
 }
 
 void
-spdk_poller_register_interrupt(struct spdk_poller *poller, spdk_poller_set_interrupt_mode_cb cb_fn,
-                               void *cb_arg)
-{
-	thread_check(__func__, "poller", poller->name, poller, poller->thread);
-	poller->intr_cb = cb_fn;
-	poller->intr_arg = cb_arg;
-}
-
-void
 spdk_thread_register_post_poller_handler(spdk_post_poller_fn fn, void *fn_arg)
 {
 	struct spdk_thread *thread = thread_required(__func__, "post-poller handler");
@@ -268,6 +269,7 @@ thread_free_pollers(struct spdk_thread *thread)
 
 	poller_list_free(&thread->unregistered);
 	poller_list_free(&thread->paused);
+	poller_list_free(&thread->quiet);
 	for (poller = poller_active_first(&thread->active); poller != NULL; poller = next) {
 		next = poller_active_next(&thread->active, poller);
 		free(poller);

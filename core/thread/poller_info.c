@@ -65,25 +65,39 @@ thread_get_longest_turn(const struct spdk_thread *thread)
 struct spdk_poller *
 spdk_thread_get_first_active_poller(struct spdk_thread *thread)
 {
-	return poller_active_first(&thread->active);
+	struct spdk_poller *first = poller_active_first(&thread->active);
+
+	return first != NULL ? first : poller_quiet_next(thread, NULL, false);
 }
 
 struct spdk_poller *
 spdk_thread_get_next_active_poller(struct spdk_poller *prev)
 {
-	return poller_active_next(&prev->thread->active, prev);
+	struct spdk_poller *next = NULL;
+
+	if (!prev->quiet) {
+		next = poller_active_next(&prev->thread->active, prev);
+	}
+	return next != NULL ? next : poller_quiet_next(prev->thread, prev, false);
 }
 
 struct spdk_poller *
 spdk_thread_get_first_timed_poller(struct spdk_thread *thread)
 {
-	return poller_timers_first(&thread->timed);
+	struct spdk_poller *first = poller_timers_first(&thread->timed);
+
+	return first != NULL ? first : poller_quiet_next(thread, NULL, true);
 }
 
 struct spdk_poller *
 spdk_thread_get_next_timed_poller(struct spdk_poller *prev)
 {
-	return poller_timers_next(&prev->thread->timed, prev);
+	struct spdk_poller *next = NULL;
+
+	if (!prev->quiet) {
+		next = poller_timers_next(&prev->thread->timed, prev);
+	}
+	return next != NULL ? next : poller_quiet_next(prev->thread, prev, true);
 }
 
 struct spdk_poller *

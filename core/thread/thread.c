@@ -108,6 +108,7 @@ thread_free(struct spdk_thread *thread)
 	}
 	thread_lib_unlock();
 	thread_free_pollers(thread);
+	thread_interrupt_fini(thread);
 	channels = io_channel_free_all(thread);
 	msgs = msg_queue_fini(&thread->msgs);
 	if (channels > 0 || msgs > 0) {
@@ -131,6 +132,9 @@ thread_alloc(const char *name, const struct spdk_cpuset *cpumask)
 	msg_queue_init(&thread->msgs, THREAD_MSG_WORDS);
 	TAILQ_INIT(&thread->paused);
 	TAILQ_INIT(&thread->unregistered);
+	TAILQ_INIT(&thread->quiet);
+	TAILQ_INIT(&thread->with_intr);
+	thread->wake_fd = -1;
 	RB_INIT(&thread->channels);
 	TAILQ_INIT(&thread->begun);
 	TAILQ_INIT(&thread->visitors);
@@ -178,6 +182,7 @@ struct spdk_thread *
 spdk_thread_create(const char *name, const struct spdk_cpuset *cpumask)
 {
 	struct spdk_thread *thread = thread_alloc(name, cpumask);
+	const char *why = "be placed on a core";
 	bool first = false;
 	int rc = 0;
 
@@ -196,13 +201,18 @@ spdk_thread_create(const char *name, const struct spdk_cpuset *cpumask)
 	}
 	thread_lib_unlock();
 
-	if (g_new_thread_fn != NULL) {
+	if (spdk_interrupt_mode_is_enabled()) {
+		rc = thread_interrupt_enter(thread);
+	}
+	if (rc != 0) {
+		why = "be given the descriptors of interrupt mode";
+	} else if (g_new_thread_fn != NULL) {
 		rc = g_new_thread_fn(thread);
 	} else if (op_supported(SPDK_THREAD_OP_NEW)) {
 		rc = g_op_fn(thread, SPDK_THREAD_OP_NEW);
 	}
 	if (rc != 0) {
-		SPDK_ERRLOG("thread %s could not be placed on a core: %d%s\n", thread->name, rc,
+		SPDK_ERRLOG("thread %s could not %s: %d%s\n", thread->name, why, rc,
 		            first ? "; it would have been the app thread" : "");
 		thread_free(thread);
 		return NULL;
@@ -278,7 +288,7 @@ spdk_thread_destroy(struct spdk_thread *thread)
 	thread_free(thread);
 }
 
-static bool
+bool
 thread_run_critical(struct spdk_thread *thread, struct cal_stats_reactor *slot)
 {
 	spdk_msg_fn fn;
@@ -302,6 +312,19 @@ os_thread_begin(void)
 	msg_sender_register(&thread_this_os.sender);
 }
 
+struct spdk_thread *
+thread_turn_here(struct spdk_thread *thread)
+{
+	struct spdk_thread *before = thread_this_os.current;
+
+	if (spdk_unlikely(thread_this_os.slot == NULL)) {
+		os_thread_begin();
+	}
+	thread_be_polled_here(thread);
+	thread_this_os.current = thread;
+	return before;
+}
+
 int
 thread_turn(struct spdk_thread *thread, uint32_t max_msgs, uint64_t now, uint32_t clock_every)
 {
@@ -311,8 +334,9 @@ thread_turn(struct spdk_thread *thread, uint32_t max_msgs, uint64_t now, uint32_
 	uint32_t messages;
 	uint64_t took;
 
-	if (spdk_unlikely(thread_state_get(thread) == THREAD_EXITED || thread->in_poll)) {
-		return 0;
+	if (spdk_unlikely(thread_state_get(thread) == THREAD_EXITED || thread->in_poll ||
+	                  thread->interrupt)) {
+		return thread_interrupt_poll(thread, max_msgs, now);
 	}
 	if (spdk_unlikely(thread_this_os.slot == NULL)) {
 		os_thread_begin();

@@ -9,6 +9,7 @@
  * and of a thread that has not exited. So none of their messages is lost. */
 
 #include "core/thread/io_device.h"
+#include "core/thread/thread_interrupt.h"
 
 #include "spdk/log.h"
 #include "spdk_internal/thread.h"
@@ -85,6 +86,18 @@ report_pollers(struct spdk_thread *thread)
 	names_log(&names, thread, "pollers not unregistered");
 }
 
+static void
+report_interrupts(struct spdk_thread *thread)
+{
+	struct names names = { 0 };
+	struct spdk_interrupt *intr;
+
+	for (intr = interrupt_first(thread); intr != NULL; intr = interrupt_next(intr)) {
+		names_add(&names, "%s", interrupt_name(intr));
+	}
+	names_log(&names, thread, "interrupts not unregistered");
+}
+
 /* Under the lock. */
 static void
 report_held(struct spdk_thread *thread)
@@ -153,6 +166,7 @@ spdk_thread_exit(struct spdk_thread *thread)
 	}
 	thread->exit_deadline = spdk_get_ticks() + spdk_get_ticks_hz() * THREAD_EXIT_TIMEOUT_S;
 	__atomic_store_n(&thread->state, THREAD_EXITING, __ATOMIC_RELAXED);
+	thread_interrupt_changed(thread);
 	return 0;
 }
 
@@ -193,7 +207,8 @@ is_held(const struct spdk_thread *thread)
 void
 thread_exit_step(struct spdk_thread *thread, uint64_t now)
 {
-	bool busy = spdk_thread_has_pollers(thread) || !msg_queue_is_empty(&thread->msgs) ||
+	bool busy = spdk_thread_has_pollers(thread) || interrupt_first(thread) != NULL ||
+	            !msg_queue_is_empty(&thread->msgs) ||
 	            __atomic_load_n(&thread->critical, __ATOMIC_RELAXED) != NULL;
 
 	if (busy && now < thread->exit_deadline) {
@@ -209,6 +224,7 @@ thread_exit_step(struct spdk_thread *thread, uint64_t now)
 		            "now, with %" PRIu64 " messages and what is named below\n",
 		            thread->name, THREAD_EXIT_TIMEOUT_S, msg_queue_depth(&thread->msgs));
 		report_pollers(thread);
+		report_interrupts(thread);
 		report_held(thread);
 	}
 	thread_let_go(thread);

@@ -147,14 +147,15 @@ spdk_thread_next_poller_expiration(struct spdk_thread *thread)
 int
 spdk_thread_has_active_pollers(struct spdk_thread *thread)
 {
-	return poller_active_any(&thread->active);
+	return poller_active_any(&thread->active) ||
+	       poller_quiet_next(thread, NULL, false) != NULL;
 }
 
 bool
 spdk_thread_has_pollers(struct spdk_thread *thread)
 {
 	return poller_active_any(&thread->active) || poller_timers_any(&thread->timed) ||
-	       !TAILQ_EMPTY(&thread->paused);
+	       !TAILQ_EMPTY(&thread->paused) || !TAILQ_EMPTY(&thread->quiet);
 }
 
 bool
@@ -174,10 +175,4 @@ uint64_t
 thread_msg_spilled(const struct spdk_thread *thread)
 {
 	return msg_queue_spilled(&thread->msgs);
-}
-
-bool
-spdk_interrupt_mode_is_enabled(void)
-{
-	return false;
 }

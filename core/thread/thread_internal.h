@@ -47,8 +47,12 @@ struct spdk_poller {
 	uint64_t period;               /* ticks, 0: active */
 	uint64_t id;
 	uint64_t longest_tsc; /* of the calls that were timed */
+	/* What spdk_poller_register_interrupt() was given. */
+	TAILQ_ENTRY(spdk_poller) intr_link;
 	spdk_poller_set_interrupt_mode_cb intr_cb;
 	void *intr_arg;
+	bool has_intr;
+	bool quiet; /* not called in interrupt mode: in the list of these, with `link` */
 	char name[];
 } __attribute__((aligned(SPDK_CACHE_LINE_SIZE)));
 SPDK_STATIC_ASSERT(offsetof(struct spdk_poller, link) == SPDK_CACHE_LINE_SIZE, "one cache line");
@@ -96,13 +100,18 @@ struct spdk_thread {
 	struct spdk_poller *running;
 	/* What a message or poller left to be done: the number of spinlocks held, and flags. */
 	uint32_t after;
-	bool in_poll;
+	bool in_poll;   /* a turn is under way */
+	bool interrupt; /* it is in interrupt mode */
 	uint32_t num_posts;
 	uint32_t active_watch; /* turns until calls are timed */
 	uint32_t timed_watch;
 	uint64_t timed_now; /* while timed pollers are run: the time of this turn, else 0 */
 	struct poller_list paused;
 	struct poller_list unregistered;
+	struct poller_list quiet;      /* neither active nor armed, while in interrupt mode */
+	struct poller_list with_intr;  /* all of spdk_poller_register_interrupt(), by intr_link */
+	struct spdk_poller *intr_next; /* while that list is walked */
+	struct thread_interrupt *intr; /* descriptors; made when first needed, and kept */
 	struct thread_post posts[THREAD_POST_MAX];
 	uint64_t next_poller_id;
 	uint64_t exit_deadline;
@@ -112,6 +121,7 @@ struct spdk_thread {
 	int state;          /* enum thread_state */
 	bool bound;
 	spdk_msg_fn critical; /* also set by signal handlers */
+	int wake_fd;          /* eventfd that wakes it in interrupt mode, else -1 */
 
 	/* Changed under the library's lock. */
 	TAILQ_ENTRY(spdk_thread) link;
@@ -277,6 +287,11 @@ thread_reap_pollers(struct spdk_thread *thread)
 	}
 }
 
+/** Make the thread the current one of an OS thread that may be new to it. Returns which was. */
+struct spdk_thread *thread_turn_here(struct spdk_thread *thread);
+/** Run the critical message, if there is one. Returns whether there was. */
+bool thread_run_critical(struct spdk_thread *thread, struct cal_stats_reactor *slot);
+
 /** Free all of them, whatever their state: the thread ends. */
 void thread_free_pollers(struct spdk_thread *thread);
 
@@ -300,6 +315,36 @@ struct walk *walk_next_visitor(struct walk *walk);
 void io_device_report_left(void);
 /** Free the channels of a thread that ends with some left. Returns how many. */
 uint32_t io_channel_free_all(struct spdk_thread *thread);
+
+/* --- interrupt mode: interrupt.c, thread_interrupt.c, poller_interrupt.c ---------------------- */
+
+/** spdk_thread_poll() of a thread in interrupt mode, or in its turn already. */
+int thread_interrupt_poll(struct spdk_thread *thread, uint32_t max_msgs, uint64_t now);
+/** Wake it from outside if it is in interrupt mode. Any thread, also in a signal handler; after
+ *  what it is to see was stored with __ATOMIC_SEQ_CST. */
+void thread_interrupt_wake(struct spdk_thread *thread);
+/** Something has changed that the descriptors must follow: pollers, or that it is to exit. Its turn
+ *  does so at its end; outside of one, it is woken for one. */
+void thread_interrupt_changed(struct spdk_thread *thread);
+/** Free the descriptors. The thread ends. */
+void thread_interrupt_fini(struct spdk_thread *thread);
+/** Make the group and the descriptors if there are none. Returns 0 or a negative errno. */
+int thread_interrupt_init(struct spdk_thread *thread);
+/** Take pollers with spdk_poller_register_interrupt() out of where they run from. Not while a
+ *  poller runs. */
+void pollers_quieten(struct spdk_thread *thread);
+/** Interrupt mode begins: tell the callbacks. */
+void pollers_interrupt_enter(struct spdk_thread *thread);
+/** It is over: put those pollers back, and tell the callbacks. */
+void pollers_interrupt_leave(struct spdk_thread *thread);
+/** The next quiet poller, active (timed) or timed, behind `prev` or the first. */
+struct spdk_poller *poller_quiet_next(const struct spdk_thread *thread,
+                                      const struct spdk_poller *prev, bool timed);
+/** The poller is unregistered. */
+void poller_interrupt_forget(struct spdk_thread *thread, struct spdk_poller *poller);
+/** Put a poller that is nowhere to where it runs from, and take it out. */
+void poller_start(struct spdk_thread *thread, struct spdk_poller *poller);
+void poller_stop(struct spdk_thread *thread, struct spdk_poller *poller);
 
 /* --- for the reactor -------------------------------------------------------------------------- */
 

@@ -45,7 +45,8 @@ enum cal_stats_running {
 	CAL_RUNNING_NOTHING = 0,
 	CAL_RUNNING_POLLER,
 	CAL_RUNNING_MESSAGE,
-	CAL_RUNNING_EVENT
+	CAL_RUNNING_EVENT,
+	CAL_RUNNING_INTERRUPT, /* the handler of a descriptor */
 };
 
 /* One a reactor, indexed by slot, not by lcore. The first line is what changes with every

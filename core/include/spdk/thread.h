@@ -311,7 +311,7 @@ enum spdk_interrupt_event_types {
 
 /** While the current thread is in interrupt mode, call `fn(arg)` on it whenever `efd` is readable.
  *  The name is copied; NULL: the function's address. Returns NULL when spdk_fd_group_add_ext()
- *  would fail or the thread is exiting, which is logged. On a thread. */
+ *  would fail or the thread has exited, which is logged. On a thread. */
 struct spdk_interrupt *spdk_interrupt_register(int efd, spdk_interrupt_fn fn, void *arg,
                                                const char *name);
 /** The same for any of `events`, a mask of enum spdk_interrupt_event_types. */
