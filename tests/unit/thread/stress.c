@@ -21,6 +21,9 @@
 #define SENDERS (ACTORS + 1) /* the last one is the OS thread */
 #define DEVICES 16           /* the first actors own one each */
 #define POLLERS 3            /* extra ones, of each actor */
+#define BACKLOG 1000         /* messages that wait at an actor: no more are sent to it then */
+#define SLOW    60           /* a second of the library's: on a loaded machine nobody may be late */
+#define STUCK_S 60           /* until all must have come to rest */
 
 static const uint32_t g_two[] = { 0, 1 };
 
@@ -79,6 +82,7 @@ static uint64_t g_locked; /* under the lock */
 static uint64_t g_os_sent[ACTORS];
 static bool g_stop_os, g_stop_all;
 static pthread_t g_os_thread;
+static uint32_t g_backlog[ACTORS];
 static uint64_t g_deadline;
 static uint32_t g_quiet;
 
@@ -112,13 +116,22 @@ receive(void *arg)
 	MUST(spdk_get_thread() == actor->thread);
 	MUST(actor->seen[sender] == (uintptr_t)arg >> 16);
 	actor->seen[sender] = ((uintptr_t)arg >> 16) + 1;
+	__atomic_fetch_sub(&g_backlog[target], 1, __ATOMIC_RELAXED);
 }
 
+/* The reactors' loads differ, and so may the rates at which messages come and are run. */
 static void
-send_number(uintptr_t sender, uintptr_t target, uint64_t *counter)
+send_numbers(uintptr_t sender, uintptr_t target, uint64_t *counter, uint32_t n)
 {
-	MUST(spdk_thread_send_msg(g_actors[target].thread, receive,
-	                          (void *)(target | sender << 8 | (*counter)++ << 16)) == 0);
+	if (__atomic_load_n(&g_backlog[target], __ATOMIC_RELAXED) > BACKLOG) {
+		return;
+	}
+	__atomic_fetch_add(&g_backlog[target], n, __ATOMIC_RELAXED);
+	while (n-- > 0) {
+		MUST(spdk_thread_send_msg(g_actors[target].thread, receive,
+		                          (void *)(target | sender << 8 | (*counter)++ << 16)) ==
+		     0);
+	}
 }
 
 static void
@@ -131,12 +144,10 @@ critical(void *arg)
 static void *
 os_thread(void *arg)
 {
-	uint32_t target = 0, i;
+	uint32_t target = 0;
 
 	while (!__atomic_load_n(&g_stop_os, __ATOMIC_RELAXED)) {
-		for (i = 0; i < 20; i++) {
-			send_number(ACTORS, target, &g_os_sent[target]);
-		}
+		send_numbers(ACTORS, target, &g_os_sent[target], 20);
 		if (spdk_thread_send_critical_msg(g_actors[target].thread, critical) == 0) {
 			COUNT(critical_sent);
 		}
@@ -444,7 +455,7 @@ mayfly_create(struct actor *actor)
 	}
 	fly->parent = actor;
 	fly->left = 3;
-	fly->period = pick(&actor->rand, 2) * 10;
+	fly->period = pick(&actor->rand, 2);
 	fly->thread = spdk_thread_create("mayfly", NULL);
 	MUST(fly->thread != NULL);
 	actor->busy++;
@@ -481,7 +492,7 @@ extra_act(struct extra *extra)
 	if (extra->poller == NULL) {
 		extra->paused = false;
 		extra->poller =
-			SPDK_POLLER_REGISTER(extra_poll, extra, pick(&extra->actor->rand, 3) * 7);
+			SPDK_POLLER_REGISTER(extra_poll, extra, pick(&extra->actor->rand, 3));
 	} else if (pick(&extra->actor->rand, 3) == 0) {
 		spdk_poller_unregister(&extra->poller);
 	} else {
@@ -499,11 +510,9 @@ send_burst(struct actor *actor)
 {
 	uintptr_t self = (uintptr_t)(actor - g_actors), target = pick(&actor->rand, ACTORS);
 	/* Rarely one that fills whatever a queue is made of. */
-	uint32_t n = pick(&actor->rand, 20000) == 0 ? 10000 : pick(&actor->rand, 8);
+	uint32_t n = pick(&actor->rand, 20000) == 0 ? 6000 : pick(&actor->rand, 8);
 
-	while (n-- > 0) {
-		send_number(self, target, &actor->sent[target]);
-	}
+	send_numbers(self, target, &actor->sent[target], n);
 }
 
 static void
@@ -563,7 +572,7 @@ act_at_random(struct actor *actor)
 		}
 		break;
 	case 5:
-		if (actor - g_actors < DEVICES && pick(&actor->rand, 10) == 0) {
+		if (actor - g_actors < DEVICES && pick(&actor->rand, 3) == 0) {
 			device_toggle(actor);
 		}
 		break;
@@ -657,13 +666,32 @@ begin(void *arg)
 		device_start(&g_devices[actor - g_actors]);
 	}
 	actor->poller = SPDK_POLLER_REGISTER(act, actor, 0);
-	actor->mover = SPDK_POLLER_REGISTER(move, actor, 50);
+	actor->mover = SPDK_POLLER_REGISTER(move, actor, 1);
 }
 
 static void
 leave(void *arg)
 {
 	spdk_thread_exit(spdk_get_thread());
+}
+
+/* What nobody waits for ends here, with what can be seen from here. */
+static void
+check_stuck(void)
+{
+	int i;
+
+	if (spdk_get_ticks() < g_deadline + STUCK_S * 1000000000ull) {
+		return;
+	}
+	fprintf(stderr, "no rest after %d s: %u of %d actors quiet, %u threads left\n", STUCK_S,
+	        g_quiet, ACTORS, spdk_thread_get_count());
+	for (i = 0; i < ACTORS; i++) {
+		fprintf(stderr, "actor%d: busy %u mayfly %d device %d backlog %u\n", i,
+		        g_actors[i].busy, g_actors[i].mayfly, g_actors[i].device_busy,
+		        g_backlog[i]);
+	}
+	abort();
 }
 
 /* On the app thread: when the time is up everybody falls silent; then each is told to go, by a
@@ -682,6 +710,9 @@ watch(void *arg)
 		__atomic_store_n(&g_stop_os, true, __ATOMIC_RELAXED);
 		pthread_join(g_os_thread, NULL);
 		__atomic_store_n(&g_stop_all, true, __ATOMIC_RELAXED);
+	}
+	if (__atomic_load_n(&g_quiet, __ATOMIC_ACQUIRE) < ACTORS || spdk_thread_get_count() > 1) {
+		check_stuck();
 	}
 	if (__atomic_load_n(&g_quiet, __ATOMIC_ACQUIRE) < ACTORS) {
 		return 0;
@@ -716,7 +747,7 @@ start(void *arg)
 		spdk_thread_send_msg(g_actors[i].thread, begin, &g_actors[i]);
 	}
 	pthread_create(&g_os_thread, NULL, os_thread, NULL);
-	watcher = SPDK_POLLER_REGISTER(watch, &watcher, 1000);
+	watcher = SPDK_POLLER_REGISTER(watch, &watcher, 20);
 }
 
 /* --- the test --------------------------------------------------------------------------------- */
@@ -772,6 +803,7 @@ nothing_is_lost_or_overtaken(void)
 	uint64_t total;
 
 	fake_cores(2, g_two);
+	g_fake_hz *= SLOW;
 	REQUIRE(reactors_init() == 0);
 	seed_begin();
 	spdk_log_open(log_line);
@@ -779,7 +811,7 @@ nothing_is_lost_or_overtaken(void)
 	app = spdk_thread_create("app_thread", NULL);
 	REQUIRE(app != NULL);
 	g_deadline = spdk_get_ticks() +
-	             strtoull(seconds != NULL ? seconds : "2", NULL, 10) * spdk_get_ticks_hz();
+	             strtoull(seconds != NULL ? seconds : "2", NULL, 10) * 1000000000ull;
 	spdk_thread_send_msg(app, start, NULL);
 	CHECK_EQ(reactors_start(), 0);
 	reactors_fini();
@@ -807,7 +839,7 @@ nothing_is_lost_or_overtaken(void)
 	if (!test_under_valgrind()) {
 		CHECK(total > 10000 && g_count.moves > 10);
 		CHECK(g_count.walks_done > 0 && g_count.ch_visits > 0);
-		CHECK(g_count.mayflies_gone > 0 && g_count.devices_gone > DEVICES);
+		CHECK(g_count.mayflies_gone > 0 && g_count.devices_gone >= DEVICES);
 	}
 }
 
