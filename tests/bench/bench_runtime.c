@@ -6,7 +6,8 @@
  * itself costs in the same run. Only SPDK's public API is used (and rte_ring, for the machine), so
  * that the same file measures SPDK: tests/bench/against_spdk.py does both and compares.
  *
- *   bench_runtime [--window-ms N] [--runs N] [--samples-json] [options of every application]
+ *   bench_runtime [--window-ms N] [--runs N] [--only TEXT] [--samples-json] [options of every
+ *                 application]
  *
  * Everything is measured inside the reactors of the first two CPUs, or of those in -m; where there
  * is one CPU only, the cross-core part is left out. A figure is what one operation takes in a
@@ -115,8 +116,9 @@ static struct {
 	unsigned runs;
 	unsigned window_ms;
 	bool json;
-	unsigned run;  /* the one that is under way */
-	unsigned next; /* case of it */
+	const char *only; /* part of the names of the figures to take, NULL: all */
+	unsigned run;     /* the one that is under way */
+	unsigned next;    /* case of it */
 	bool warm;
 	double ns_per_tick;
 	int rc;
@@ -921,29 +923,45 @@ exit_peer(void *arg)
 	spdk_thread_exit(spdk_get_thread());
 }
 
-static void
-run_case(void *arg)
+static bool
+is_taken(const struct figure *figure)
 {
-	const struct bench_case *next;
+	return (g_bench.peer != NULL || !figure->cross) &&
+	       (g_bench.only == NULL || strstr(figure->id, g_bench.only) != NULL);
+}
 
-	while (g_bench.next < SPDK_COUNTOF(g_cases) && g_bench.peer == NULL &&
-	       g_figures[g_cases[g_bench.next].figure].cross) {
-		g_bench.next++;
-	}
-	if (g_bench.next == SPDK_COUNTOF(g_cases)) {
-		g_figures[TURN_EMPTY].ns[g_bench.run] =
-			g_figures[TURN].ns[g_bench.run] - g_figures[ACTIVE].ns[g_bench.run];
+/* The next one of this run or of the next run; NULL when all runs are through. */
+static const struct bench_case *
+next_case(void)
+{
+	while (g_bench.run < g_bench.runs) {
+		for (; g_bench.next < SPDK_COUNTOF(g_cases); g_bench.next++) {
+			if (is_taken(&g_figures[g_cases[g_bench.next].figure])) {
+				return &g_cases[g_bench.next];
+			}
+		}
+		if (is_taken(&g_figures[TURN]) && is_taken(&g_figures[ACTIVE])) {
+			g_figures[TURN_EMPTY].ns[g_bench.run] =
+				g_figures[TURN].ns[g_bench.run] - g_figures[ACTIVE].ns[g_bench.run];
+		}
 		g_bench.next = 0;
 		g_bench.run++;
 	}
-	if (g_bench.run == g_bench.runs || g_bench.rc != 0) {
+	return NULL;
+}
+
+static void
+run_case(void *arg)
+{
+	const struct bench_case *next = next_case();
+
+	if (next == NULL || g_bench.rc != 0) {
 		if (g_bench.peer != NULL) {
 			spdk_thread_send_msg(g_bench.peer, exit_peer, NULL);
 		}
 		spdk_app_stop(g_bench.rc);
 		return;
 	}
-	next = &g_cases[g_bench.next];
 	if (!g_bench.warm) {
 		g_count = next->warm_up;
 	} else if (g_figures[next->figure].cross) {
@@ -985,6 +1003,13 @@ compare(const void *a, const void *b)
 	double x = *(const double *)a, y = *(const double *)b;
 
 	return (x > y) - (x < y);
+}
+
+/* Nothing is free: what was left out is 0. */
+static bool
+is_measured(const struct figure *figure)
+{
+	return figure->ns[0] != 0;
 }
 
 /* Sorted, so that the first is the least and the middle one the median. */
@@ -1033,7 +1058,7 @@ print_text(void)
 	for (part = 0; part < SPDK_COUNTOF(parts); part++) {
 		printf("\n%-53s %8s %8s %8s %8s\n", parts[part].title, "ns", "min", "max", "M/s");
 		for (id = parts[part].first; id <= parts[part].last; id++) {
-			if (g_bench.peer != NULL || !g_figures[id].cross) {
+			if (is_measured(&g_figures[id])) {
 				print_figure(&g_figures[id]);
 			}
 		}
@@ -1064,7 +1089,7 @@ print_json(void)
 	unsigned id;
 
 	for (id = 0; id < NUM_FIGURES; id++) {
-		if (g_figures[id].cross && g_bench.peer == NULL) {
+		if (!is_measured(&g_figures[id])) {
 			continue;
 		}
 		printf("%s\"%s\": {\"what\": \"%s\", ", separator, g_figures[id].id,
@@ -1085,12 +1110,14 @@ print_json(void)
 enum {
 	OPT_RUNS = 0x20000, /* far from those of every application */
 	OPT_WINDOW,
+	OPT_ONLY,
 	OPT_SAMPLES,
 };
 
 static const struct option g_options[] = {
 	{ "runs", required_argument, NULL, OPT_RUNS },
 	{ "window-ms", required_argument, NULL, OPT_WINDOW },
+	{ "only", required_argument, NULL, OPT_ONLY },
 	{ "samples-json", no_argument, NULL, OPT_SAMPLES },
 	{ NULL, 0, NULL, 0 },
 };
@@ -1100,6 +1127,7 @@ usage(void)
 {
 	printf(" --runs N          samples of each figure, 1 to %d (default 5)\n", MAX_RUNS);
 	printf(" --window-ms N     what a sample lasts, 2 to 1000 ms (default 40)\n");
+	printf(" --only TEXT       only figures whose names (see --samples-json) contain it\n");
 	printf(" --samples-json    print every sample, as JSON, and no text\n");
 }
 
@@ -1112,6 +1140,9 @@ parse(int ch, char *arg)
 		break;
 	case OPT_WINDOW:
 		g_bench.window_ms = (unsigned)strtoul(arg, NULL, 10);
+		break;
+	case OPT_ONLY:
+		g_bench.only = arg;
 		break;
 	case OPT_SAMPLES:
 		g_bench.json = true;
