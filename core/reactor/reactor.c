@@ -116,6 +116,7 @@ reactor_create(uint32_t lcore, uint32_t index)
 	reactor->slot = cal_stats_reactor(index);
 	reactor->slot->lcore = lcore;
 	SLOT_SET(reactor->slot, in_use, 1);
+	reactor->idle_seen = reactor_get_idle_tsc(reactor);
 	g_reactors[lcore] = reactor;
 	spdk_cpuset_set_cpu(&g_cpuset, lcore, true);
 	return 0;

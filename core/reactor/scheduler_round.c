@@ -60,6 +60,8 @@ scheduler_rounds_init(void)
 	}
 	for (reactor = reactor_first(); reactor != NULL; reactor = reactor_next(reactor)) {
 		g_round.more[i].reactor = reactor;
+		g_round.more[i].busy_tsc = reactor_get_busy_tsc(reactor);
+		g_round.more[i].idle_tsc = reactor_get_idle_tsc(reactor);
 		g_round.cores[i++].lcore = reactor->lcore;
 	}
 	return 0;
