@@ -62,9 +62,10 @@ struct spdk_jsonrpc_server_conn {
 	struct rpc_caller caller;
 	char name[32];
 	pid_t pid;
-	bool refused;         /* it broke the protocol; its end is on the way */
-	unsigned refs;        /* the server's and one a request */
-	unsigned outstanding; /* requests under way */
+	struct spdk_interrupt *bell; /* in interrupt mode */
+	bool refused;                /* it broke the protocol; its end is on the way */
+	unsigned refs;               /* the server's and one a request */
+	unsigned outstanding;        /* requests under way */
 	spdk_jsonrpc_conn_closed_fn close_cb;
 	void *close_ctx;
 	TAILQ_ENTRY(spdk_jsonrpc_server_conn) tailq;
@@ -90,6 +91,8 @@ void rpc_conn_unref(struct spdk_jsonrpc_server_conn *conn);
 
 /** Queue a reply, or let it go when nobody waits for it any more. Takes `msg`. */
 void rpc_conn_send(struct spdk_jsonrpc_server_conn *conn, void *msg, size_t len);
+/** A request of it is done that kept others waiting. */
+void rpc_conn_may_ask_again(void);
 /** End a link that broke the protocol. */
 void rpc_conn_refuse(struct spdk_jsonrpc_server_conn *conn, const char *reason);
 

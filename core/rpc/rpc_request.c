@@ -51,7 +51,9 @@ request_free(struct spdk_jsonrpc_request *req)
 
 	codec_buf_free(&req->buf);
 	free(req);
-	conn->outstanding--;
+	if (conn->outstanding-- == RPC_MAX_OUTSTANDING) {
+		rpc_conn_may_ask_again();
+	}
 	rpc_conn_unref(conn);
 }
 

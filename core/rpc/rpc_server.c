@@ -5,7 +5,10 @@
 /* Links, and the poller that serves them: one request of each in turn, until nobody has one or the
  * budget of this poll is spent. A link is ours from link_up() until we say gate_link_done();
  * requests that are under way then keep only the connection object, and their answers go nowhere.
- */
+ *
+ * In interrupt mode the same poll is made when a link's bell rings, and by a message to ourselves
+ * when something was left over or has changed on our side. When it finds nothing to do, every link
+ * is armed: from then on either its peer will ring, or has. */
 
 #include "spdk/env.h"
 #include "spdk/log.h"
@@ -30,6 +33,8 @@ TAILQ_HEAD(rpc_conn_list, spdk_jsonrpc_server_conn);
 static struct {
 	bool running;
 	bool paused;
+	bool in_interrupt;
+	bool again_sent; /* a message will serve */
 	struct spdk_poller *poller;
 	uint64_t budget_ticks;
 	unsigned num_conns;
@@ -39,6 +44,8 @@ static struct {
 } g_server = {
 	.conns = TAILQ_HEAD_INITIALIZER(g_server.conns),
 };
+
+static void serve_soon(void);
 
 /* --- one link --------------------------------------------------------------------------------- */
 
@@ -60,6 +67,8 @@ rpc_conn_send(struct spdk_jsonrpc_server_conn *conn, void *msg, size_t len)
 	}
 	if (link_send(conn->link, msg, len) != 0) {
 		rpc_conn_refuse(conn, "it does not read its responses");
+	} else if (link_has_backlog(conn->link)) {
+		serve_soon(); /* and then wait for slots */
 	}
 }
 
@@ -141,6 +150,97 @@ rpc_server_poll(void *arg)
 	return busy ? SPDK_POLLER_BUSY : SPDK_POLLER_IDLE;
 }
 
+/* --- interrupt mode --------------------------------------------------------------------------- */
+
+static void serve_again(void *ctx);
+
+static void
+serve_soon(void)
+{
+	if (g_server.running && g_server.in_interrupt && !g_server.again_sent) {
+		g_server.again_sent =
+			spdk_thread_send_msg(spdk_get_thread(), serve_again, NULL) == 0;
+	}
+}
+
+/* Ask all links for a bell. Returns whether one has work for us already. */
+static bool
+arm_all(void)
+{
+	struct spdk_jsonrpc_server_conn *conn;
+	bool work = false;
+	int rc;
+
+	TAILQ_FOREACH (conn, &g_server.conns, tailq) {
+		if (conn->refused) {
+			continue;
+		}
+		rc = link_arm(conn->link, conn_may_ask(conn));
+		if (rc < 0) {
+			rpc_conn_refuse(conn, "it broke the layout of its ring");
+		}
+		work |= rc > 0;
+	}
+	return work;
+}
+
+static int
+serve(void *arg)
+{
+	int rc = rpc_server_poll(NULL);
+
+	if (g_server.running && g_server.in_interrupt && arm_all()) {
+		serve_soon();
+	}
+	return rc;
+}
+
+static void
+serve_again(void *ctx)
+{
+	g_server.again_sent = false;
+	if (g_server.in_interrupt) {
+		serve(NULL);
+	}
+}
+
+void
+rpc_conn_may_ask_again(void)
+{
+	serve_soon();
+}
+
+static void
+conn_watch(struct spdk_jsonrpc_server_conn *conn)
+{
+	/* Edge-triggered, so that nobody has to read what the peer may read too. */
+	conn->bell = spdk_interrupt_register_for_events(
+		link_bell(conn->link), SPDK_INTERRUPT_EVENT_IN | SPDK_INTERRUPT_EVENT_ET, serve,
+		NULL, "link");
+	if (conn->bell == NULL) {
+		rpc_conn_refuse(conn, "its bell cannot be waited for");
+	}
+}
+
+static void
+server_mode(struct spdk_poller *poller, void *arg, bool interrupt_mode)
+{
+	struct spdk_jsonrpc_server_conn *conn;
+
+	if (g_server.in_interrupt == interrupt_mode) {
+		return;
+	}
+	g_server.in_interrupt = interrupt_mode;
+	TAILQ_FOREACH (conn, &g_server.conns, tailq) {
+		if (interrupt_mode) {
+			conn_watch(conn);
+		} else {
+			spdk_interrupt_unregister(&conn->bell);
+		}
+	}
+	serve_soon();
+}
+
 /* --- links come and go ------------------------------------------------------------------------ */
 
 /* Let go of the link. The connection object lives on while requests need it. */
@@ -154,6 +254,9 @@ conn_end(struct spdk_jsonrpc_server_conn *conn)
 	g_server.num_conns--;
 	conn->link = NULL;
 	conn->close_cb = NULL;
+	if (conn->bell != NULL) {
+		spdk_interrupt_unregister(&conn->bell);
+	}
 	gate_link_done(link);
 	if (cb != NULL) {
 		cb(conn, conn->close_ctx);
@@ -173,6 +276,10 @@ link_up_on_app(void *ctx)
 	}
 	TAILQ_INSERT_TAIL(&g_server.conns, conn, tailq);
 	g_server.num_conns++;
+	if (g_server.in_interrupt) {
+		conn_watch(conn);
+		serve_soon();
+	}
 }
 
 static void
@@ -243,7 +350,9 @@ rpc_server_start(void)
 	}
 	g_server.budget_ticks = spdk_get_ticks_hz() / 1000000 * POLL_MAX_US;
 	g_server.paused = false;
+	g_server.again_sent = false;
 	g_server.running = true;
+	spdk_poller_register_interrupt(g_server.poller, server_mode, NULL);
 	cpu_times_begin();
 	return 0;
 }
@@ -260,6 +369,7 @@ rpc_server_stop(void (*done)(void *ctx), void *ctx)
 	struct spdk_jsonrpc_server_conn *conn;
 
 	g_server.running = false;
+	g_server.in_interrupt = false;
 	spdk_poller_unregister(&g_server.poller);
 	while ((conn = TAILQ_FIRST(&g_server.conns)) != NULL) {
 		/* The answer to what asked us to stop may still be on its way out. */
@@ -284,4 +394,5 @@ void
 rpc_server_resume(void)
 {
 	g_server.paused = false;
+	serve_soon();
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "ipc/client/client_internal.h"
+#include "ipc/link/layout.h"
 #include "ipc/link/link.h"
 
 #define MAX_PENDING   65536 /* an index is the low 16 bits of an id */
@@ -109,9 +110,9 @@ push_some(struct cal_client *client, const uint8_t *data, size_t len)
 }
 
 static void
-wake_primary(struct cal_client *client)
+wake_primary(struct cal_client *client, uint32_t reason)
 {
-	if (client_ring_must_wake(&client->ring)) {
+	if (client_ring_must_wake(&client->ring, reason)) {
 		client_ring_bell(client->bell);
 	}
 }
@@ -146,7 +147,7 @@ dispatch(struct cal_client *client)
 		                                             : queue_rest(client, data, len);
 	}
 	sent = push_some(client, data, len);
-	wake_primary(client);
+	wake_primary(client, LINK_ARM_MESSAGE);
 	if (sent == len) {
 		return 0;
 	}
@@ -226,7 +227,7 @@ flush_queue(struct cal_client *client)
 		free(out);
 	}
 	if (total > 0) {
-		wake_primary(client);
+		wake_primary(client, LINK_ARM_MESSAGE);
 	}
 }
 
@@ -259,7 +260,7 @@ take_response(struct cal_client *client)
 	}
 	if (any) {
 		/* It may have a backlog for the slots that are free now. */
-		wake_primary(client);
+		wake_primary(client, LINK_ARM_SPACE);
 	}
 	return rc < 0 ? rc : !more;
 }

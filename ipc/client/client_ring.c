@@ -117,11 +117,11 @@ client_ring_has_space(const struct client_ring *ring)
 }
 
 bool
-client_ring_must_wake(struct client_ring *ring)
+client_ring_must_wake(struct client_ring *ring, uint32_t reason)
 {
 	/* Full fence between our publication and the look at the flag; partner: link_arm(). */
 	rte_smp_mb();
-	if (__atomic_load_n(&ring->header->primary_armed, __ATOMIC_RELAXED) == 0) {
+	if ((__atomic_load_n(&ring->header->primary_armed, __ATOMIC_RELAXED) & reason) == 0) {
 		return false;
 	}
 	__atomic_store_n(&ring->header->primary_armed, 0, __ATOMIC_RELAXED);
@@ -141,7 +141,7 @@ client_ring_bell(int bell)
 int
 client_ring_arm(struct client_ring *ring, bool want_space)
 {
-	uint32_t reasons = LINK_ARM_RESPONSE | (want_space ? LINK_ARM_SPACE : 0);
+	uint32_t reasons = LINK_ARM_MESSAGE | (want_space ? LINK_ARM_SPACE : 0);
 
 	__atomic_store_n(&ring->header->client_armed, reasons, __ATOMIC_RELAXED);
 	ring->armed = true;

@@ -46,8 +46,9 @@ bool client_ring_has_response(const struct client_ring *ring);
 /** Whether push() would find a slot. */
 bool client_ring_has_space(const struct client_ring *ring);
 
-/** After pushes and releases: true when the primary sleeps and must be rung (once). */
-bool client_ring_must_wake(struct client_ring *ring);
+/** After pushes (LINK_ARM_MESSAGE) and releases (LINK_ARM_SPACE): true when the primary sleeps and
+ *  waits for that, and must be rung (once). */
+bool client_ring_must_wake(struct client_ring *ring, uint32_t reason);
 /** Ring the primary's bell. */
 void client_ring_bell(int bell);
 

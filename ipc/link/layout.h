@@ -45,9 +45,9 @@ struct link_desc {
 };
 static_assert(sizeof(struct link_desc) == 16, "ring element");
 
-/* What the client wants to be woken for. */
-#define LINK_ARM_RESPONSE 1u /* a response was published */
-#define LINK_ARM_SPACE    2u /* a request slot has become free */
+/* What the end that sleeps wants to be woken for. */
+#define LINK_ARM_MESSAGE 1u /* the other one has published a request, or a response */
+#define LINK_ARM_SPACE   2u /* the other one has freed a slot that we wait for */
 
 struct link_header {
 	uint32_t magic;

@@ -450,7 +450,7 @@ link_send(struct link *link, void *msg, size_t len)
 			goto out;
 		}
 		if (rc > 0) {
-			wake_client(link, LINK_ARM_RESPONSE);
+			wake_client(link, LINK_ARM_MESSAGE);
 		}
 		rc = 0;
 		if (sent == len) {
@@ -500,7 +500,7 @@ link_flush(struct link *link, unsigned max)
 		}
 	}
 	if (total > 0) {
-		wake_client(link, LINK_ARM_RESPONSE);
+		wake_client(link, LINK_ARM_MESSAGE);
 	}
 	return total;
 }
@@ -514,19 +514,27 @@ link_has_backlog(const struct link *link)
 int
 link_arm(struct link *link, bool wanted)
 {
-	int waiting;
+	int waiting, room = 0;
+	uint32_t reasons;
 
 	if (link->broken) {
-		return 1;
+		return -EPROTO;
 	}
-	__atomic_store_n(&link->header->primary_armed, 1, __ATOMIC_RELAXED);
+	reasons = (wanted ? LINK_ARM_MESSAGE : 0) | (link_has_backlog(link) ? LINK_ARM_SPACE : 0);
+	__atomic_store_n(&link->header->primary_armed, reasons, __ATOMIC_RELAXED);
 	link->armed = true;
 	/* Full fence between arming and the last look; the partner is the client's, between its
 	 * publication and its look at the flag. */
 	rte_smp_mb();
 	waiting = requests_waiting(link);
-	if (waiting < 0 || (wanted && waiting > 0) ||
-	    (link_has_backlog(link) && responses_free(link) != 0)) {
+	if (link_has_backlog(link)) {
+		room = responses_free(link);
+	}
+	if (waiting < 0 || room < 0) {
+		disarm(link);
+		return -EPROTO;
+	}
+	if ((wanted && waiting > 0) || room > 0) {
 		disarm(link);
 		return 1;
 	}

@@ -72,10 +72,11 @@ unsigned link_flush(struct link *link, unsigned max);
 /** Whether responses wait for free slots. */
 bool link_has_backlog(const struct link *link);
 
-/** Before an app thread in interrupt mode sleeps: ask for the bell to be rung for what comes next:
- *  requests, and free slots if responses wait for them. Returns 1 when there is work already (do
- *  not sleep), else 0; requests that are there already count only if they are `wanted`. The peer
- *  rings once; link_recv() takes the wish back, link_send() does not. */
+/** Before an app thread in interrupt mode sleeps: ask for the bell to be rung when a request comes,
+ *  if one is `wanted`, and when a slot becomes free, if responses wait for one. Returns 0; 1 when
+ *  there is such work already (do not sleep); or -EPROTO when the peer broke the layout (kill the
+ *  link). The peer rings once. link_recv() takes the wish back, link_send() does not: when that
+ *  leaves something waiting, arm again. */
 int link_arm(struct link *link, bool wanted);
 
 #endif

@@ -162,6 +162,18 @@ link_has_backlog(const struct link *link)
 	return false;
 }
 
+int
+link_arm(struct link *link, bool wanted)
+{
+	abort();
+}
+
+int
+link_bell(const struct link *link)
+{
+	abort();
+}
+
 enum gate_role
 link_role(const struct link *link)
 {

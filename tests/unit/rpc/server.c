@@ -72,6 +72,26 @@ spdk_poller_unregister(struct spdk_poller **poller)
 	*poller = NULL;
 }
 
+/* It polls here; asleep it is in interrupt.c. */
+void
+spdk_poller_register_interrupt(struct spdk_poller *poller, spdk_poller_set_interrupt_mode_cb cb_fn,
+                               void *cb_arg)
+{
+}
+
+struct spdk_interrupt *
+spdk_interrupt_register_for_events(int efd, uint32_t events, spdk_interrupt_fn fn, void *arg,
+                                   const char *name)
+{
+	abort();
+}
+
+void
+spdk_interrupt_unregister(struct spdk_interrupt **intr)
+{
+	abort();
+}
+
 static void
 run_messages(void)
 {
@@ -139,6 +159,18 @@ bool
 link_has_backlog(const struct link *link)
 {
 	return link->backlog > 0;
+}
+
+int
+link_arm(struct link *link, bool wanted)
+{
+	abort();
+}
+
+int
+link_bell(const struct link *link)
+{
+	abort();
 }
 
 enum gate_role

@@ -246,7 +246,7 @@ limits(void)
 	CHECK_EQ(sent, LINK_MAX_REQUEST + sizeof(slot));
 	CHECK_EQ(link_recv(p.link, &msg, &len), -EPROTO);
 	CHECK_EQ(link_send(p.link, make(1, 1), 1), -EPROTO);
-	CHECK_EQ(link_arm(p.link, true), 1);
+	CHECK_EQ(link_arm(p.link, true), -EPROTO);
 	pair_close(&p);
 
 	/* A reader that does not read. */
@@ -297,7 +297,7 @@ broken_indices(void)
 
 		pair_open(&p);
 		request_ring(&p)->prod.tail = bad[i];
-		CHECK_EQ(link_arm(p.link, true), 1);
+		CHECK_EQ(link_arm(p.link, true), -EPROTO);
 		CHECK_EQ(link_recv(p.link, &msg, &len), -EPROTO);
 		pair_close(&p);
 

@@ -108,7 +108,7 @@ client(struct ends *e)
 			stuck = client_ring_push(&e->ring, &sent, sizeof(sent)) == 0;
 			sent += !stuck;
 		}
-		if (client_ring_must_wake(&e->ring)) {
+		if (client_ring_must_wake(&e->ring, LINK_ARM_MESSAGE)) {
 			client_ring_bell(link_bell(e->link));
 		}
 		while (client_ring_peek(&e->ring, &data, &len, &more) == 1) {
@@ -120,7 +120,7 @@ client(struct ends *e)
 			first = !more;
 			taken += !more;
 		}
-		if (client_ring_must_wake(&e->ring)) {
+		if (client_ring_must_wake(&e->ring, LINK_ARM_SPACE)) {
 			client_ring_bell(link_bell(e->link));
 		}
 		if (taken < sent && client_ring_arm(&e->ring, stuck) == 0) {
@@ -189,23 +189,35 @@ bell_only_when_armed(void)
 	CHECK_EQ(gate_packet_recv(e.fds[1], &packet), -EAGAIN);
 	client_ring_disarm(&e.ring);
 
-	CHECK(!client_ring_must_wake(&e.ring));
+	CHECK(!client_ring_must_wake(&e.ring, LINK_ARM_MESSAGE));
 	CHECK_EQ(link_arm(e.link, true), 0);
 	CHECK_EQ(client_ring_push(&e.ring, "x", 1), 1);
-	CHECK(client_ring_must_wake(&e.ring));
-	CHECK(!client_ring_must_wake(&e.ring));
+	CHECK(client_ring_must_wake(&e.ring, LINK_ARM_MESSAGE));
+	CHECK(!client_ring_must_wake(&e.ring, LINK_ARM_MESSAGE));
 	CHECK_EQ(link_arm(e.link, true), 1);
 	CHECK_EQ(link_recv(e.link, &msg, &len), 1);
-	CHECK(!client_ring_must_wake(&e.ring));
+	CHECK(!client_ring_must_wake(&e.ring, LINK_ARM_MESSAGE));
 
 	/* An answer in between takes nothing back; requests that nobody wants yet do not count. */
 	CHECK_EQ(link_arm(e.link, true), 0);
 	CHECK_EQ(link_send(e.link, calloc(1, 1), 1), 0);
 	CHECK_EQ(client_ring_push(&e.ring, "x", 1), 1);
-	CHECK(client_ring_must_wake(&e.ring));
+	CHECK(client_ring_must_wake(&e.ring, LINK_ARM_MESSAGE));
 	CHECK_EQ(link_arm(e.link, false), 0);
 	CHECK_EQ(client_ring_push(&e.ring, "x", 1), 1);
-	CHECK(client_ring_must_wake(&e.ring));
+	CHECK(!client_ring_must_wake(&e.ring, LINK_ARM_MESSAGE));
+	/* Free slots are only waited for if a response needs one. */
+	CHECK(!client_ring_must_wake(&e.ring, LINK_ARM_SPACE));
+	CHECK_EQ(link_send(e.link, calloc(1, 2u << 20), 2u << 20), 0);
+	link_flush(e.link, 1000);
+	CHECK(link_has_backlog(e.link));
+	CHECK_EQ(link_arm(e.link, false), 0);
+	CHECK(!client_ring_must_wake(&e.ring, LINK_ARM_MESSAGE));
+	CHECK(client_ring_must_wake(&e.ring, LINK_ARM_SPACE));
+	CHECK(!client_ring_must_wake(&e.ring, LINK_ARM_SPACE));
+	CHECK_EQ(client_ring_peek(&e.ring, &msg, &len, &(bool){ false }), 1);
+	client_ring_release(&e.ring);
+	CHECK_EQ(link_arm(e.link, false), 1);
 	link_destroy(e.link);
 	close(e.fds[0]);
 	close(e.fds[1]);
