@@ -8,7 +8,12 @@
  *
  * When the thread moves to another reactor, what it has under way stays with the OS thread that
  * submitted it: that one has to enter the kernel for the result to appear. It does so at its next
- * interrupt; we do not rely on that (a core may run without a clock tick) and send it an event. */
+ * interrupt; we do not rely on that (a core may run without a clock tick) and send it an event.
+ *
+ * In interrupt mode the same poll is made when there is reason: a message that the channel sends
+ * its own thread when the first I/O of a batch arrives, and the ring's eventfd when a result has.
+ * What can only be had by looking again (strays; a ring without eventfd) is looked for by a timed
+ * poller while I/O is under way. */
 
 #include "drivers/uring/uring.h"
 
@@ -31,6 +36,10 @@ struct uring_channel {
 	struct uring_disk *disk;
 	struct uring_ring *ring;
 	struct spdk_poller *poller;
+	struct spdk_poller *retry;   /* in interrupt mode; paused unless it is needed */
+	struct spdk_interrupt *intr; /* in interrupt mode, NULL when it cannot be had */
+	bool in_interrupt;
+	bool poll_sent;     /* a message will poll */
 	uint32_t under_way; /* I/O with us: in the ring, in the kernel, or in `redo` */
 	uint32_t strays;    /* of these: submitted before the thread last moved */
 	uint32_t epoch;     /* counts the moves */
@@ -74,7 +83,109 @@ spare_put(struct uring_disk *disk, struct uring_ring *ring)
 	pthread_spin_unlock(&disk->lock);
 }
 
+/* --- sleeping --------------------------------------------------------------------------------- */
+
 static int channel_poll(void *arg);
+static int channel_poll_once(struct uring_channel *ch);
+
+static void
+poll_message(void *arg)
+{
+	struct uring_channel *ch = arg;
+
+	ch->poll_sent = false;
+	if (ch->in_interrupt) {
+		channel_poll_once(ch);
+	}
+}
+
+/* Have a poll made after what happens now. There is I/O under way, so the message that destroys the
+ * channel is yet to be sent: ours comes first. */
+static void
+poll_soon(struct uring_channel *ch)
+{
+	if (!ch->poll_sent) {
+		ch->poll_sent = spdk_thread_send_msg(spdk_get_thread(), poll_message, ch) == 0;
+	}
+}
+
+static int
+result_arrived(void *arg)
+{
+	return channel_poll_once(arg);
+}
+
+static int
+retry_poll(void *arg)
+{
+	return channel_poll_once(arg);
+}
+
+/* What remains to be done after a poll in interrupt mode, and how we will hear of it. */
+static void
+poll_again_when(struct uring_channel *ch, bool more)
+{
+	if (ch->under_way > 0 && (more || ch->unsubmitted || !STAILQ_EMPTY(&ch->redo))) {
+		poll_soon(ch);
+	}
+	if (ch->under_way > 0 && (ch->strays > 0 || ch->intr == NULL)) {
+		spdk_poller_resume(ch->retry);
+	} else {
+		spdk_poller_pause(ch->retry);
+	}
+}
+
+static void
+interrupt_enter(struct uring_channel *ch)
+{
+	struct spdk_event_handler_opts opts = {
+		.opts_size = sizeof(opts),
+		.events = SPDK_INTERRUPT_EVENT_IN,
+		.fd_type = SPDK_FD_TYPE_EVENTFD,
+	};
+	int fd = uring_ring_eventfd(ch->ring);
+
+	ch->in_interrupt = true;
+	ch->intr = fd >= 0 ? spdk_interrupt_register_ext(fd, result_arrived, ch, "uring", &opts)
+	                   : NULL;
+	if (ch->intr != NULL) {
+		uring_ring_notify(ch->ring, true);
+	} else {
+		SPDK_ERRLOG("%s: the kernel cannot tell when I/O is done: %s; it is looked for "
+		            "every %d us\n",
+		            ch->disk->bdev.name, spdk_strerror(fd < 0 ? -fd : ENOMEM),
+		            KICK_PERIOD_US);
+	}
+	if (ch->under_way > 0) {
+		/* Results that came before nobody was told of. */
+		poll_soon(ch);
+	}
+}
+
+static void
+interrupt_leave(struct uring_channel *ch)
+{
+	ch->in_interrupt = false;
+	if (ch->intr != NULL) {
+		uring_ring_notify(ch->ring, false);
+		spdk_interrupt_unregister(&ch->intr);
+	}
+	spdk_poller_pause(ch->retry);
+}
+
+static void
+channel_mode(struct spdk_poller *poller, void *arg, bool interrupt_mode)
+{
+	struct uring_channel *ch = arg;
+
+	if (interrupt_mode && !ch->in_interrupt) {
+		interrupt_enter(ch);
+	} else if (!interrupt_mode && ch->in_interrupt) {
+		interrupt_leave(ch);
+	}
+}
+
+/* --- a channel's life ------------------------------------------------------------------------- */
 
 int
 uring_channel_create(void *io_device, void *ctx)
@@ -96,10 +207,15 @@ uring_channel_create(void *io_device, void *ctx)
 		}
 	}
 	ch->poller = SPDK_POLLER_REGISTER(channel_poll, ch, 0);
-	if (ch->poller == NULL) {
+	ch->retry = SPDK_POLLER_REGISTER(retry_poll, ch, KICK_PERIOD_US);
+	if (ch->poller == NULL || ch->retry == NULL) {
+		spdk_poller_unregister(&ch->poller);
+		spdk_poller_unregister(&ch->retry);
 		spare_put(disk, ch->ring);
 		return -ENOMEM;
 	}
+	spdk_poller_pause(ch->retry);
+	spdk_poller_register_interrupt(ch->poller, channel_mode, ch);
 	return 0;
 }
 
@@ -108,7 +224,11 @@ uring_channel_destroy(void *io_device, void *ctx)
 {
 	struct uring_channel *ch = ctx;
 
+	if (ch->in_interrupt) {
+		interrupt_leave(ch);
+	}
 	spdk_poller_unregister(&ch->poller);
+	spdk_poller_unregister(&ch->retry);
 	spare_put(io_device, ch->ring);
 }
 
@@ -132,6 +252,9 @@ put_into_ring(struct uring_channel *ch, struct uring_io *io)
 		}
 	}
 	ch->unsubmitted = true;
+	if (spdk_unlikely(ch->in_interrupt)) {
+		poll_soon(ch);
+	}
 	io->epoch = ch->epoch;
 	return true;
 }
@@ -334,15 +457,11 @@ moved(struct uring_channel *ch)
 	}
 }
 
-static int
-channel_poll(void *arg)
+static unsigned
+channel_turn(struct uring_channel *ch)
 {
-	struct uring_channel *ch = arg;
 	unsigned count;
 
-	if (ch->under_way == 0) {
-		return SPDK_POLLER_IDLE;
-	}
 	if (spdk_unlikely(uring_ring_adopt(ch->ring))) {
 		moved(ch);
 	}
@@ -363,5 +482,26 @@ channel_poll(void *arg)
 		ch->drain = NULL;
 		spdk_for_each_channel_continue(i, 0);
 	}
+	return count;
+}
+
+static int
+channel_poll(void *arg)
+{
+	struct uring_channel *ch = arg;
+
+	if (ch->under_way == 0) {
+		return SPDK_POLLER_IDLE;
+	}
+	return channel_turn(ch) > 0 ? SPDK_POLLER_BUSY : SPDK_POLLER_IDLE;
+}
+
+/* In interrupt mode. */
+static int
+channel_poll_once(struct uring_channel *ch)
+{
+	unsigned count = ch->under_way > 0 ? channel_turn(ch) : 0;
+
+	poll_again_when(ch, count >= REAP_BATCH);
 	return count > 0 ? SPDK_POLLER_BUSY : SPDK_POLLER_IDLE;
 }

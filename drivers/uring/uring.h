@@ -66,6 +66,7 @@ struct uring_ring {
 	struct io_uring ring;
 	/* The OS thread that asked last, by the address of a variable of its own; NULL: none. */
 	const void *task;
+	int eventfd; /* -1: not asked for yet */
 	SLIST_ENTRY(uring_ring) link;
 };
 
@@ -96,6 +97,10 @@ unsigned uring_ring_reap(struct uring_ring *ring, struct uring_result *results, 
 bool uring_ring_adopt(struct uring_ring *ring);
 /** Whether results wait for an OS thread to enter the kernel. */
 bool uring_ring_needs_entry(const struct uring_ring *ring);
+/** An eventfd (the ring's) that is written to when a result arrives, while uring_ring_notify() has
+ *  it so. Made at the first call, quiet. Returns it, or a negative errno. */
+int uring_ring_eventfd(struct uring_ring *ring);
+void uring_ring_notify(struct uring_ring *ring, bool on);
 
 /** CPUs that the kernel's workers may run on: cpus that the control pthread itself may run on.
  *  Control pthread. */
