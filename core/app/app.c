@@ -323,6 +323,12 @@ reactors_up(void)
 		return fail(rc, "cannot write the template for control processes: %s",
 		            strerror(-rc));
 	}
+	if (g_app.opts.interrupt_mode) {
+		rc = spdk_interrupt_mode_enable();
+		if (rc != 0) {
+			return fail(rc, "interrupt mode cannot be had: %s", strerror(-rc));
+		}
+	}
 	rc = reactors_init();
 	if (rc != 0) {
 		return fail(rc, "reactors do not start: %s", strerror(-rc));

@@ -97,10 +97,6 @@ check_combinations(const struct spdk_app_opts *opts, char *err, size_t err_size)
 	} else if (opts->num_pci_addr > 0 && opts->pci_allowed != NULL &&
 	           opts->pci_blocked != NULL) {
 		why = "PCI addresses are both allowed (-A) and blocked (-B): use one of them";
-	} else if (opts->interrupt_mode) {
-		why = "--interrupt-mode is not available in this version: reactors poll; start "
-		      "without "
-		      "it";
 	} else if (opts->tpoint_group_mask != NULL) {
 		why = "tracepoint groups (-e) are not available in this version: start without it";
 	} else if (opts->mem_size == 0 || opts->mem_size < -1) {

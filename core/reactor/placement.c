@@ -8,7 +8,6 @@
 
 #include "core/reactor/reactor_private.h"
 
-#include "core/reactor/scheduler_internal.h"
 #include "spdk/log.h"
 
 static pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -21,24 +20,17 @@ placement_count(void)
 	return __atomic_load_n(&g_num_threads, __ATOMIC_ACQUIRE);
 }
 
-/* The next core of the mask in turn; of all cores, if the mask has none of ours. Isolated ones only
- * if there is no other. */
+/* The next core of the mask in turn; of all cores, if the mask has none of ours. */
 static struct spdk_reactor *
 pick_reactor(const struct spdk_cpuset *mask)
 {
-	struct spdk_cpuset allowed, open;
+	struct spdk_cpuset allowed;
 	uint32_t i, lcore;
 
 	spdk_cpuset_copy(&allowed, reactors_get_cpuset());
 	spdk_cpuset_and(&allowed, mask);
 	if (spdk_cpuset_count(&allowed) == 0) {
 		spdk_cpuset_copy(&allowed, reactors_get_cpuset());
-	}
-	spdk_cpuset_copy(&open, scheduler_isolated());
-	spdk_cpuset_negate(&open);
-	spdk_cpuset_and(&open, &allowed);
-	if (spdk_cpuset_count(&open) > 0) {
-		spdk_cpuset_copy(&allowed, &open);
 	}
 	pthread_mutex_lock(&g_lock);
 	for (i = 0; i < SPDK_CPUSET_SIZE; i++) {
@@ -61,11 +53,13 @@ arrive(void *arg1, void *arg2)
 	TAILQ_INSERT_TAIL(&reactor->threads, lw, link);
 	__atomic_store_n(&reactor->thread_count, reactor->thread_count + 1, __ATOMIC_RELAXED);
 	SLOT_SET(reactor->slot, threads, reactor->thread_count);
+	reactor_interrupt_arrive(reactor, lw);
 }
 
 static void
 leave(struct spdk_reactor *reactor, struct spdk_lw_thread *lw)
 {
+	reactor_interrupt_depart(reactor, lw);
 	TAILQ_REMOVE(&reactor->threads, lw, link);
 	__atomic_store_n(&reactor->thread_count, reactor->thread_count - 1, __ATOMIC_RELAXED);
 	SLOT_SET(reactor->slot, threads, reactor->thread_count);
@@ -84,15 +78,13 @@ int
 placement_op(struct spdk_thread *thread, enum spdk_thread_op op)
 {
 	struct spdk_lw_thread *lw = spdk_thread_get_ctx(thread);
-	struct spdk_reactor *reactor;
 
 	switch (op) {
 	case SPDK_THREAD_OP_NEW:
 		lw->start_tsc = spdk_get_ticks();
+		lw->fd = -1;
 		__atomic_fetch_add(&g_num_threads, 1, __ATOMIC_RELEASE);
-		reactor = pick_reactor(spdk_thread_get_cpumask(thread));
-		lw->first_lcore = reactor->lcore;
-		send_to(lw, reactor);
+		send_to(lw, pick_reactor(spdk_thread_get_cpumask(thread)));
 		return 0;
 	case SPDK_THREAD_OP_RESCHED:
 		/* On the thread, hence on its reactor, which looks when the turn is over. */
@@ -144,41 +136,23 @@ place_again(struct spdk_reactor *reactor, struct spdk_lw_thread *lw)
 		lw->resched = false;
 		return;
 	}
-	lw->first_lcore = target->lcore;
 	leave(reactor, lw);
 	send_to(lw, target);
 }
 
-void
-placement_send(struct spdk_reactor *reactor, struct spdk_lw_thread *lw, uint32_t lcore)
+/* What a turn may have led to; the thread may be gone afterwards. */
+static inline void
+after_turn(struct spdk_reactor *reactor, struct spdk_lw_thread *lw)
 {
-	leave(reactor, lw);
-	send_to(lw, reactor_get(lcore));
-}
+	struct spdk_thread *thread = spdk_thread_get_from_ctx(lw);
 
-void
-placement_credit_idle(struct spdk_reactor *reactor)
-{
-	uint64_t total = reactor_get_idle_tsc(reactor), idle = total - reactor->idle_seen;
-	uint64_t free_tsc, counted = 0;
-	struct spdk_lw_thread *lw;
-	struct spdk_thread *thread;
-
-	if (reactor->thread_count == 0) {
-		reactor->idle_seen = total;
-		return;
+	if (spdk_unlikely(spdk_thread_is_exited(thread))) {
+		leave(reactor, lw);
+		spdk_thread_destroy(thread);
+		__atomic_fetch_sub(&g_num_threads, 1, __ATOMIC_RELEASE);
+	} else if (spdk_unlikely(lw->resched)) {
+		place_again(reactor, lw);
 	}
-	TAILQ_FOREACH (lw, &reactor->threads, link) {
-		thread = spdk_thread_get_from_ctx(lw);
-		counted += thread->stats.idle_tsc - lw->idle_seen;
-	}
-	free_tsc = idle > counted ? (idle - counted) / reactor->thread_count : 0;
-	TAILQ_FOREACH (lw, &reactor->threads, link) {
-		thread = spdk_thread_get_from_ctx(lw);
-		thread->stats.idle_tsc += free_tsc;
-		lw->idle_seen = thread->stats.idle_tsc;
-	}
-	reactor->idle_seen = total;
 }
 
 bool
@@ -195,15 +169,34 @@ placement_poll(struct spdk_reactor *reactor)
 		busy = thread_turn(thread, 0, reactor->last_tsc, clock_every) > 0;
 		any |= busy;
 		reactor_account(reactor, spdk_thread_get_last_tsc(thread), busy);
-		if (spdk_unlikely(spdk_thread_is_exited(thread))) {
-			leave(reactor, lw);
-			spdk_thread_destroy(thread);
-			__atomic_fetch_sub(&g_num_threads, 1, __ATOMIC_RELEASE);
-		} else if (spdk_unlikely(lw->resched)) {
-			place_again(reactor, lw);
-		}
+		after_turn(reactor, lw);
 	}
 	return any;
+}
+
+bool
+placement_poll_thread(struct spdk_reactor *reactor, struct spdk_lw_thread *lw)
+{
+	struct spdk_thread *thread = spdk_thread_get_from_ctx(lw);
+	bool busy;
+
+	busy = spdk_thread_poll(thread, 0, reactor->last_tsc) > 0;
+	reactor_account(reactor, spdk_thread_get_last_tsc(thread), busy);
+	reactor_interrupt_polled(reactor, lw);
+	after_turn(reactor, lw);
+	return busy;
+}
+
+void
+placement_poll_unwatched(struct spdk_reactor *reactor)
+{
+	struct spdk_lw_thread *lw, *next;
+
+	TAILQ_FOREACH_SAFE (lw, &reactor->threads, link, next) {
+		if (lw->fd < 0) {
+			placement_poll_thread(reactor, lw);
+		}
+	}
 }
 
 void

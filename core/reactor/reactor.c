@@ -6,15 +6,15 @@
 
 #include "core/reactor/reactor_private.h"
 
-#include "core/reactor/scheduler_internal.h"
 #include "core/util/log_internal.h"
 #include "spdk/log.h"
-#include "spdk/util.h"
+#include "spdk/scheduler.h"
 
 static struct spdk_reactor **g_reactors; /* by lcore */
 static uint32_t g_num_lcores;            /* room of the table */
 static struct spdk_cpuset g_cpuset;
-static int g_state; /* enum spdk_reactor_state; relaxed, the queues order what matters */
+static int g_state;      /* enum spdk_reactor_state; relaxed, the queues order what matters */
+static int g_stop_calls; /* calls of reactors_stop() that have not returned */
 static bool g_switch_monitor = true;
 static __thread struct spdk_reactor *t_reactor;
 
@@ -86,6 +86,7 @@ reactors_free(void)
 		if (g_reactors[lcore] == NULL) {
 			continue;
 		}
+		reactor_interrupt_fini(g_reactors[lcore]);
 		left = msg_queue_fini(&g_reactors[lcore]->events);
 		if (left > 0) {
 			SPDK_INFOLOG(reactor, "%u events to reactor_%u were never run\n", left,
@@ -104,19 +105,23 @@ static int
 reactor_create(uint32_t lcore, uint32_t index)
 {
 	struct spdk_reactor *reactor = aligned_alloc(SPDK_CACHE_LINE_SIZE, sizeof(*reactor));
+	int rc;
 
 	if (reactor == NULL) {
 		return -ENOMEM;
 	}
 	memset(reactor, 0, sizeof(*reactor));
+	rc = reactor_interrupt_init(reactor);
+	if (rc != 0) {
+		free(reactor);
+		return rc;
+	}
 	msg_queue_init(&reactor->events, REACTOR_EVENT_WORDS);
 	TAILQ_INIT(&reactor->threads);
 	reactor->lcore = lcore;
-	reactor->sched_tsc = UINT64_MAX;
 	reactor->slot = cal_stats_reactor(index);
 	reactor->slot->lcore = lcore;
 	SLOT_SET(reactor->slot, in_use, 1);
-	reactor->idle_seen = reactor_get_idle_tsc(reactor);
 	g_reactors[lcore] = reactor;
 	spdk_cpuset_set_cpu(&g_cpuset, lcore, true);
 	return 0;
@@ -148,17 +153,16 @@ reactors_init(void)
 		}
 	}
 	if (rc == 0) {
-		rc = scheduler_rounds_init();
-	}
-	if (rc == 0) {
 		rc = spdk_thread_lib_init_ext(placement_op, placement_op_supported,
 		                              sizeof(struct spdk_lw_thread),
 		                              SPDK_DEFAULT_MSG_MEMPOOL_SIZE);
 	}
 	if (rc != 0) {
-		scheduler_rounds_fini();
 		reactors_free();
 		return rc;
+	}
+	if (spdk_scheduler_get() == NULL) {
+		spdk_scheduler_set("static");
 	}
 	state_set(SPDK_REACTOR_STATE_INITIALIZED);
 	return 0;
@@ -170,8 +174,11 @@ reactors_fini(void)
 	if (reactors_get_state() == SPDK_REACTOR_STATE_UNINITIALIZED) {
 		return;
 	}
-	scheduler_forget();
-	scheduler_rounds_fini();
+	/* Who has told the reactors to stop may still be on its way through their table. */
+	while (__atomic_load_n(&g_stop_calls, __ATOMIC_ACQUIRE) != 0) {
+		sched_yield();
+	}
+	spdk_scheduler_set(NULL);
 	spdk_thread_lib_fini();
 	reactors_free();
 	state_set(SPDK_REACTOR_STATE_UNINITIALIZED);
@@ -226,36 +233,28 @@ look_at_depth(struct spdk_reactor *reactor)
 	SLOT_SET(reactor->slot, message_depth, (uint32_t)spdk_min(depth, UINT32_MAX));
 }
 
-/* What is too dear for every turn: it touches every thread. */
-static void
-look_around(struct spdk_reactor *reactor)
-{
-	uint64_t next = reactor->last_tsc + reactor->ticks_hz / REACTOR_LOOKS_PER_S;
-
-	look_at_switches(reactor);
-	look_at_depth(reactor);
-	placement_credit_idle(reactor);
-	scheduler_look(reactor);
-	reactor->look_tsc = spdk_min(next, reactor->sched_tsc);
-}
-
 static void
 reactor_turn(struct spdk_reactor *reactor)
 {
 	struct cal_stats_reactor *slot = reactor->slot;
 	uint64_t began = reactor->last_tsc;
+	bool events_ran;
 
 	SLOT_SET(slot, heartbeat_tsc, began);
 	SLOT_SET(slot, iterations, slot->iterations + 1);
-	if (reactor_run_events(reactor) > 0) {
+	events_ran = reactor_run_events(reactor) > 0;
+	if (events_ran) {
 		reactor_account(reactor, spdk_get_ticks(), true);
 	}
-	if (!placement_poll(reactor) && reactor->last_tsc == began) {
+	if (spdk_unlikely(reactor->in_interrupt)) {
+		reactor_interrupt_turn(reactor, events_ran);
+	} else if (!placement_poll(reactor) && reactor->last_tsc == began) {
 		/* Nobody had reason to read the clock. */
 		reactor_account(reactor, spdk_get_ticks(), false);
 	}
-	if (spdk_unlikely(reactor->last_tsc >= reactor->look_tsc)) {
-		look_around(reactor);
+	if (spdk_unlikely(slot->iterations % REACTOR_LOOK_PERIOD == 0)) {
+		look_at_switches(reactor);
+		look_at_depth(reactor);
 	}
 }
 
@@ -275,12 +274,16 @@ reactor_run(void *arg)
 	msg_sender_register(&thread_this_os.sender);
 	reactor->ticks_hz = spdk_get_ticks_hz();
 	reactor->last_tsc = reactor->rusage_tsc = spdk_get_ticks();
-	scheduler_arm(reactor, false);
+	if (spdk_interrupt_mode_is_enabled()) {
+		/* If it cannot, it has said so, and polls. */
+		(void)reactor_interrupt_enter(reactor);
+	}
 
 	while (spdk_likely(reactors_get_state() == SPDK_REACTOR_STATE_RUNNING)) {
 		reactor_turn(reactor);
 	}
 	reactor->stop_tsc = reactor->last_tsc;
+	reactor_interrupt_leave(reactor);
 	/* Threads of different reactors may need each other to exit: go on until all are gone. */
 	while (placement_count() > 0) {
 		placement_drain(reactor);
@@ -330,9 +333,17 @@ void
 reactors_stop(void)
 {
 	int running = SPDK_REACTOR_STATE_RUNNING;
+	struct spdk_reactor *reactor;
 
-	__atomic_compare_exchange_n(&g_state, &running, (int)SPDK_REACTOR_STATE_EXITING, false,
-	                            __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	/* Seen by reactors_fini(), which must not free what we are about to wake: partner there. */
+	__atomic_fetch_add(&g_stop_calls, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_compare_exchange_n(&g_state, &running, (int)SPDK_REACTOR_STATE_EXITING, false,
+	                                __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+		for (reactor = reactor_first(); reactor != NULL; reactor = reactor_next(reactor)) {
+			reactor_wake(reactor);
+		}
+	}
+	__atomic_fetch_sub(&g_stop_calls, 1, __ATOMIC_RELEASE);
 }
 
 uint32_t

@@ -78,6 +78,15 @@ uint32_t reactor_thread_lcore(struct spdk_thread *thread);
 const struct spdk_cpuset *reactors_get_cpuset(void);
 enum spdk_reactor_state reactors_get_state(void);
 
+/** Called on the app thread: 0, or a negative errno and the reactor stays as it was. */
+typedef void (*reactor_mode_cb)(void *arg, int rc);
+
+/** Have a reactor go into interrupt mode, in which it sleeps while nobody has anything to do, or
+ *  come back; its threads with it. Nothing that is under way is lost. App thread. Returns 0 (`cb`,
+ *  NULL allowed, is called when it is done), -EPERM on another thread, -EINVAL without a reactor
+ *  there, -EBUSY while an earlier change of it is under way. */
+int reactor_set_interrupt_mode(uint32_t lcore, bool enable, reactor_mode_cb cb, void *arg);
+
 /** Have a thread moved to another core, once it returns to its present one's reactor. On that
  *  thread. Returns 0, -EINVAL without a reactor there, -EPERM while it is bound. */
 int reactor_thread_move(struct spdk_thread *thread, uint32_t lcore);

@@ -2,7 +2,8 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* Reactors: framework_get_reactors, framework_monitor_context_switch. */
+/* Reactors: framework_get_reactors, framework_monitor_context_switch,
+ * cal_reactor_set_interrupt_mode. */
 
 #include "spdk/cpuset.h"
 #include "spdk/env.h"
@@ -204,3 +205,50 @@ framework_monitor_context_switch(struct spdk_jsonrpc_request *request,
 }
 SPDK_RPC_REGISTER("framework_monitor_context_switch", framework_monitor_context_switch,
                   SPDK_RPC_RUNTIME)
+
+struct set_mode {
+	uint32_t lcore;
+	bool enable;
+};
+
+static const struct spdk_json_object_decoder set_mode_decoders[] = {
+	{ "lcore", offsetof(struct set_mode, lcore), spdk_json_decode_uint32 },
+	{ "enable", offsetof(struct set_mode, enable), spdk_json_decode_bool },
+};
+
+static void
+mode_set(void *arg, int rc)
+{
+	struct spdk_jsonrpc_request *request = arg;
+
+	if (rc == 0) {
+		spdk_jsonrpc_send_bool_response(request, true);
+	} else {
+		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
+		                                 spdk_strerror(-rc));
+	}
+}
+
+static void
+cal_reactor_set_interrupt_mode(struct spdk_jsonrpc_request *request,
+                               const struct spdk_json_val *params)
+{
+	struct set_mode req = { 0 };
+	int rc;
+
+	if (spdk_json_decode_object(params, set_mode_decoders, SPDK_COUNTOF(set_mode_decoders),
+	                            &req) != 0) {
+		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
+		                                 "Invalid parameters");
+		return;
+	}
+	rc = reactor_set_interrupt_mode(req.lcore, req.enable, mode_set, request);
+	if (rc == -EINVAL) {
+		spdk_jsonrpc_send_error_response_fmt(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
+		                                     "There is no reactor on core %u", req.lcore);
+	} else if (rc != 0) {
+		mode_set(request, rc);
+	}
+}
+SPDK_RPC_REGISTER("cal_reactor_set_interrupt_mode", cal_reactor_set_interrupt_mode,
+                  SPDK_RPC_STARTUP | SPDK_RPC_RUNTIME)

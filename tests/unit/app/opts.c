@@ -119,7 +119,6 @@ contradictions_are_refused(void)
 	REFUSED(u->json_data = data, "json_data_size");
 	REFUSED((u->delay_subsystem_init = true, u->rpc_addr = NULL), "--wait-for-rpc");
 	REFUSED((u->num_pci_addr = 1, u->pci_allowed = &addr, u->pci_blocked = &addr), "PCI");
-	REFUSED(u->interrupt_mode = true, "not available");
 	REFUSED(u->tpoint_group_mask = "bdev", "not available");
 	REFUSED(u->mem_size = 0, "memory");
 	REFUSED((u->reactor_mask = "0x1", u->lcore_map = "0@0"), "lcore map");
