@@ -23,8 +23,7 @@ PUBLIC = {
     "stats": ["calandria/stats.h"],
 }
 # spdk/event.h declares both the events of reactors and the application framework.
-# A scheduler takes and tells its options as JSON values.
-SHARED = {"spdk/event.h": {"reactor", "app"}, "spdk/json.h": {"rpc", "reactor"}}
+SHARED = {"spdk/event.h": {"reactor", "app"}}
 
 UTIL = {"util"}
 ENV = UTIL | {"env", "stats"}

@@ -3,7 +3,8 @@
  */
 
 /* Closed loop of spdk_get_version over the ring, against a primary that runs:
- *   bench_call [-i ID] [-n CALLS] [-s SPIN_US]
+ *   bench_call [-i ID] [-n CALLS] [-s SPIN_US] [-p PAUSE_US]
+ * with a pause before each call, in which a primary in interrupt mode falls asleep;
  * prints the time of the attach and the calls' percentiles. */
 /* links: client */
 
@@ -32,13 +33,21 @@ compare(const void *a, const void *b)
 }
 
 static int
-run_calls(struct cal_client *client, double *took, long n)
+run_calls(struct cal_client *client, double *took, long n, long pause_us)
 {
+	struct timespec pause = { .tv_sec = pause_us / 1000000,
+		                  .tv_nsec = pause_us % 1000000 * 1000 };
 	struct cal_response response;
 
 	for (long i = 0; i < n; i++) {
-		double begin = now_us();
-		int rc = cal_client_call(client, "spdk_get_version", NULL, 0, 2000, &response);
+		double begin;
+		int rc;
+
+		if (pause_us > 0) {
+			nanosleep(&pause, NULL);
+		}
+		begin = now_us();
+		rc = cal_client_call(client, "spdk_get_version", NULL, 0, 2000, &response);
 
 		if (rc < 0 || response.error != NULL) {
 			fprintf(stderr, "call %ld failed: %d%s\n", i, rc,
@@ -56,19 +65,22 @@ main(int argc, char **argv)
 	struct cal_client_opts opts;
 	struct cal_client *client;
 	double connect_us, attach_us, begin, *took;
-	long n = 100000;
+	long n = 100000, pause_us = 0;
 	char err[512];
 	int opt, rc;
 
 	cal_client_opts_init(&opts, sizeof(opts));
 	opts.name = "bench_call";
-	while ((opt = getopt(argc, argv, "i:n:s:")) != -1) {
+	while ((opt = getopt(argc, argv, "i:n:s:p:")) != -1) {
 		switch (opt) {
 		case 'i':
 			opts.instance = atoi(optarg);
 			break;
 		case 'n':
 			n = atol(optarg);
+			break;
+		case 'p':
+			pause_us = atol(optarg);
 			break;
 		case 's':
 			opts.spin_us = (unsigned)atoi(optarg);
@@ -93,7 +105,7 @@ main(int argc, char **argv)
 		free(took);
 		return 3;
 	}
-	rc = run_calls(client, took, n);
+	rc = run_calls(client, took, n, pause_us);
 	cal_client_close(client);
 	if (rc == 0) {
 		qsort(took, (size_t)n, sizeof(*took), compare);

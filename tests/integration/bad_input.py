@@ -40,7 +40,6 @@ def command_line(root):
     refused(root, ["--lcores", "0"], "-m", "--lcores", status=2)
     refused(root, ["-L", "no_such_flag"], "no_such_flag", status=2)
     refused(root, ["--no-rpc-server", "--wait-for-rpc"], "--wait-for-rpc", status=2)
-    refused(root, ["--interrupt-mode"], "not available")
     refused(root, ["-r", "/" + "x" * 200], "shorter")
 
 
