@@ -5,8 +5,8 @@
 /* What the files of the block layer share. See README.md for how they fit together.
  *
  *   struct bdev_mgr             one: devices, names, modules, options, the pool of spdk_bdev_io
- *   struct bdev_mgmt_channel    one a thread: its cache of spdk_bdev_io and buffers, its waiters,
- *                               the completions to be delivered
+ *   struct bdev_mgmt_channel    one a thread: its cache of spdk_bdev_io, its iobuf channel, its
+ *                               waiters, the completions to be delivered
  *   struct bdev_shared          one a (thread, module channel): I/O under way, I/O that met NOMEM
  *   struct spdk_bdev_channel    one a (thread, device): state and statistics
  */
@@ -31,7 +31,11 @@
 /* Most I/O that one unmap, write-zeroes or emulated write-zeroes is worked on by at a time. */
 #define BDEV_SPLIT_BATCH   8
 #define BDEV_ZERO_BUF_SIZE (256u << 10)
-#define BDEV_BUF_ALIGN     4096
+#define BDEV_BUF_ALIGN     4096 /* of the pools' buffers */
+#define BDEV_IOBUF_NAME    "bdev"
+/* Unless the options say otherwise. */
+#define BDEV_IOBUF_SMALL_CACHE 128
+#define BDEV_IOBUF_LARGE_CACHE 16
 
 struct spdk_bdev_io_error_stat {
 	uint32_t error_status[BDEV_NUM_ERROR_STATUS]; /* index: -status - 1 */
@@ -62,12 +66,6 @@ bdev_is_finishing(void)
 	return __atomic_load_n(&g_bdev_mgr.finishing, __ATOMIC_RELAXED);
 }
 
-struct bdev_buf_cache {
-	void *free[16];
-	unsigned num_free;
-	unsigned size; /* of one buffer */
-};
-
 struct bdev_mgmt_channel {
 	bdev_io_stailq_t free;
 	uint32_t num_free;
@@ -79,11 +77,9 @@ struct bdev_mgmt_channel {
 	struct spdk_thread *thread;
 	struct bdev_wait_tailq waiters;
 	TAILQ_HEAD(, bdev_shared) shared;
-	struct bdev_buf_cache small;
-	struct bdev_buf_cache large;
-	bdev_io_tailq_t buf_waiters;
-	struct spdk_poller *buf_poller;
-	bool buf_serving;
+	struct spdk_iobuf_channel iobuf;
+	bdev_io_tailq_t long_waiters; /* for buffers from the heap */
+	struct spdk_poller *long_poller;
 };
 
 struct bdev_shared {
@@ -245,8 +241,13 @@ void bdev_io_finish(struct spdk_bdev_io *io);
 void bdev_io_defer(struct spdk_bdev_io *io, enum spdk_bdev_io_status status);
 
 /* --- io_buf.c --------------------------------------------------------------------------------- */
-void bdev_buf_cache_init(struct bdev_mgmt_channel *mgmt);
-void bdev_buf_cache_drain(struct bdev_mgmt_channel *mgmt);
+/** The thread's channel of the buffer pools. Returns 0, or a negative errno after having logged
+ * why.
+ */
+int bdev_buf_channel_init(struct bdev_mgmt_channel *mgmt);
+void bdev_buf_channel_fini(struct bdev_mgmt_channel *mgmt);
+/** Move the I/O of a channel that waits for a buffer to a list: it waits no more. */
+void bdev_buf_waiters_take(struct spdk_bdev_channel *ch, bdev_io_tailq_t *taken);
 /** Before the user's callback: copy a read back to the user's vectors and put these in place. */
 void bdev_io_bounce_finish(struct spdk_bdev_io *io);
 /** Give the buffer back. */

@@ -25,8 +25,11 @@ bdev_mgmt_channel_create(void *io_device, void *ctx)
 		            spdk_thread_get_name(mgmt->thread), g_bdev_mgr.opts.bdev_io_cache_size);
 		return rc;
 	}
-	bdev_buf_cache_init(mgmt);
-	return 0;
+	rc = bdev_buf_channel_init(mgmt);
+	if (rc != 0) {
+		bdev_io_cache_drain(mgmt);
+	}
+	return rc;
 }
 
 void
@@ -37,7 +40,7 @@ bdev_mgmt_channel_destroy(void *io_device, void *ctx)
 	if (!TAILQ_EMPTY(&mgmt->shared) || !TAILQ_EMPTY(&mgmt->waiters)) {
 		SPDK_ERRLOG("the channel of the block layer ends with somebody still on it\n");
 	}
-	bdev_buf_cache_drain(mgmt);
+	bdev_buf_channel_fini(mgmt);
 	bdev_io_cache_drain(mgmt);
 }
 
@@ -150,12 +153,7 @@ bdev_channel_abort_queued(struct spdk_bdev_channel *ch)
 	}
 	/* These the module has seen, except for the whole of a split I/O. Their users are called
 	 * after the list has been left alone. */
-	TAILQ_FOREACH_SAFE (io, &ch->mgmt->buf_waiters, internal.link, next) {
-		if (io->internal.ch == ch) {
-			TAILQ_REMOVE(&ch->mgmt->buf_waiters, io, internal.link);
-			TAILQ_INSERT_TAIL(&mine, io, internal.link);
-		}
-	}
+	bdev_buf_waiters_take(ch, &mine);
 	while ((io = TAILQ_FIRST(&mine)) != NULL) {
 		TAILQ_REMOVE(&mine, io, internal.link);
 		if (io->internal.f.split) {

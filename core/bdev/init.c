@@ -72,6 +72,7 @@ pool_destroy(void)
 {
 	spdk_free(g_bdev_mgr.zero_buf);
 	g_bdev_mgr.zero_buf = NULL;
+	spdk_iobuf_unregister_module(BDEV_IOBUF_NAME);
 	bdev_io_pool_destroy();
 }
 
@@ -103,7 +104,13 @@ pool_create(void)
 		bdev_io_pool_destroy();
 		return -ENOMEM;
 	}
-	return 0;
+	rc = spdk_iobuf_register_module(BDEV_IOBUF_NAME);
+	if (rc != 0) {
+		spdk_free(g_bdev_mgr.zero_buf);
+		g_bdev_mgr.zero_buf = NULL;
+		bdev_io_pool_destroy();
+	}
+	return rc;
 }
 
 static void

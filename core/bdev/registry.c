@@ -16,8 +16,8 @@ struct bdev_mgr g_bdev_mgr = {
 		.bdev_io_cache_size = 256,
 		.bdev_auto_examine = true,
 		.opts_size = sizeof(struct spdk_bdev_opts),
-		.iobuf_small_cache_size = 128,
-		.iobuf_large_cache_size = 16,
+		.iobuf_small_cache_size = BDEV_IOBUF_SMALL_CACHE,
+		.iobuf_large_cache_size = BDEV_IOBUF_LARGE_CACHE,
 	},
 };
 

@@ -38,3 +38,4 @@ static struct spdk_subsystem bdev_subsystem = {
 	.write_config_json = spdk_bdev_subsystem_config_json,
 };
 SPDK_SUBSYSTEM_REGISTER(bdev_subsystem)
+SPDK_SUBSYSTEM_DEPEND(bdev, iobuf)

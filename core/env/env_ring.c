@@ -4,6 +4,10 @@
 
 #include "core/env/env_private.h"
 
+/* C11 atomics also where the CPU's own order would do: sanitizers see them. */
+#ifndef RTE_USE_C11_MEM_MODEL
+#define RTE_USE_C11_MEM_MODEL 1
+#endif
 #include <rte_ring.h>
 
 static struct rte_ring *

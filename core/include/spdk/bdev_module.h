@@ -358,7 +358,7 @@ struct spdk_bdev_io_internal_fields {
 	} f;
 
 	/* Colder. */
-	TAILQ_ENTRY(spdk_bdev_io) link; /* NOMEM list, buffer waits, or queued resets */
+	TAILQ_ENTRY(spdk_bdev_io) link; /* NOMEM list, waits for long buffers, or queued resets */
 	union {
 		struct {
 			uint32_t cdw0;
@@ -389,6 +389,7 @@ struct spdk_bdev_io_internal_fields {
 		int orig_iovcnt;
 	} bounce;
 	spdk_bdev_io_get_buf_cb get_buf_cb;
+	struct spdk_iobuf_entry iobuf;
 	struct spdk_bdev_io_wait_entry waitq_entry;
 };
 
@@ -453,8 +454,8 @@ const struct spdk_bdev_aliases_list *spdk_bdev_get_aliases(const struct spdk_bde
 
 /** Make sure that a read or write has a buffer that the device can use, then call `cb`, at once or
  *  when a buffer is free: one of `len` bytes is provided when the user gave none (at most
- *  SPDK_BDEV_LARGE_BUF_MAX_SIZE: more is success = false), and a copy stands in for one that is not
- *  aligned to required_alignment. On the I/O's thread. */
+ *  large_bufsize of spdk_iobuf_get_opts(): more is success = false), and a copy stands in for one
+ *  that is not aligned to required_alignment. On the I/O's thread. */
 void spdk_bdev_io_get_buf(struct spdk_bdev_io *bdev_io, spdk_bdev_io_get_buf_cb cb, uint64_t len);
 /** Have the first vector of the I/O be `len` bytes at the first place of `buf` that is aligned as
  * the device requires; `buf` has room for that. */

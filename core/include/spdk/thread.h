@@ -108,8 +108,8 @@ bool spdk_thread_is_bound(struct spdk_thread *thread);
 
 /** Ask the thread to end: it is polled on until its pollers are unregistered, its channels are put,
  *  its walks have come back and those of others have left it, the unregister callbacks that it is
- *  owed have been called and its messages are done. After five seconds it ends without that, and the
- *  log names what it held. Until then it can do all it could before. Once more is allowed and
+ *  owed have been called and its messages are done. After five seconds it ends without that, and
+ * the log names what it held. Until then it can do all it could before. Once more is allowed and
  *  changes nothing. On the thread. For the app thread last (otherwise the log names who was not
  *  asked). Always 0. */
 int spdk_thread_exit(struct spdk_thread *thread);
@@ -160,8 +160,8 @@ struct spdk_thread_stats {
 int spdk_thread_get_stats(struct spdk_thread_stats *stats);
 /** When its last turn ended. NULL asks for the current thread. */
 uint64_t spdk_thread_get_last_tsc(struct spdk_thread *thread);
-/** A number that no other thread has, 1 to 65535; that of a thread that has gone is given out again,
- *  late. (0 if there are more threads than numbers.) */
+/** A number that no other thread has, 1 to 65535; that of a thread that has gone is given out
+ * again, late. (0 if there are more threads than numbers.) */
 uint16_t spdk_thread_get_trace_id(struct spdk_thread *thread);
 
 /* --- messages --------------------------------------------------------------------------------- */
@@ -233,9 +233,9 @@ void spdk_io_device_register(void *io_device, spdk_io_channel_create_cb create_c
                              spdk_io_channel_destroy_cb destroy_cb, uint32_t ctx_size,
                              const char *name);
 
-/** No new channels and walks from now on; once all are gone, `unregister_cb` (NULL allowed) is called
- *  on the calling thread, by a message. The pointer can be registered anew once no walk is under
- *  way, though channels of the old device may still exist. On a thread. */
+/** No new channels and walks from now on; once all are gone, `unregister_cb` (NULL allowed) is
+ * called on the calling thread, by a message. The pointer can be registered anew once no walk is
+ * under way, though channels of the old device may still exist. On a thread. */
 void spdk_io_device_unregister(void *io_device, spdk_io_device_unregister_cb unregister_cb);
 
 /** The current thread's channel, made at the first call, with one more reference. NULL when there
@@ -362,15 +362,130 @@ bool spdk_spin_held(struct spdk_spinlock *sspin);
 
 /* --- buffers ---------------------------------------------------------------------------------- */
 
+/** Pools of buffers that devices can reach, in two sizes, shared by every module and thread. A
+ *  module registers by name and has a channel on each thread that asks for buffers; a channel keeps
+ *  some for itself, and a request that finds none waits in line for the next one to be put. */
+struct spdk_iobuf_opts {
+	uint64_t small_pool_count; /* buffers, at least 64 */
+	uint64_t large_pool_count; /* at least 8 */
+	uint32_t small_bufsize;    /* bytes each, at least 4096 */
+	uint32_t large_bufsize;    /* at least 8192 and no less than small_bufsize */
+	size_t opts_size;          /* as the caller knows the structure */
+	uint8_t enable_numa;       /* pools of these sizes on every NUMA node */
+};
+
+/** How requests were answered, those of channels that have ended included. */
+struct spdk_iobuf_pool_stats {
+	uint32_t cache_size; /* buffers that channels keep for themselves */
+	uint64_t cache;      /* taken from these */
+	uint64_t main;       /* taken from the pool that all share */
+	uint64_t retry;      /* had to wait */
+};
+
+struct spdk_iobuf_module_stats {
+	struct spdk_iobuf_pool_stats small_pool;
+	struct spdk_iobuf_pool_stats large_pool;
+	const char *module;
+};
+
 struct spdk_iobuf_entry;
 typedef void (*spdk_iobuf_get_cb)(struct spdk_iobuf_entry *entry, void *buf);
 
-/** Stands in a request that may have to wait for a buffer; part of struct spdk_bdev_io. */
+/** Stands in a request that may have to wait for a buffer. */
 struct spdk_iobuf_entry {
 	spdk_iobuf_get_cb cb_fn;
 	const void *module;
 	STAILQ_ENTRY(spdk_iobuf_entry) stailq;
 };
+
+/** The first bytes of a buffer that nobody has. */
+struct spdk_iobuf_buffer {
+	STAILQ_ENTRY(spdk_iobuf_buffer) stailq;
+};
+
+typedef STAILQ_HEAD(, spdk_iobuf_entry) spdk_iobuf_entry_stailq_t;
+typedef STAILQ_HEAD(, spdk_iobuf_buffer) spdk_iobuf_buffer_stailq_t;
+
+struct spdk_iobuf_pool_cache {
+	struct spdk_ring *pool;           /* what all share */
+	spdk_iobuf_buffer_stailq_t cache; /* what the channel keeps */
+	uint32_t cache_count;
+	uint32_t cache_size;
+	spdk_iobuf_entry_stailq_t *queue; /* who waits on this thread, whatever the module */
+	uint32_t bufsize;
+	struct spdk_iobuf_pool_stats stats;
+};
+
+struct spdk_iobuf_node_cache {
+	struct spdk_iobuf_pool_cache small;
+	struct spdk_iobuf_pool_cache large;
+};
+
+/* NUMA nodes that a build has room for; the library's and the application's must be the same. */
+#ifndef SPDK_CONFIG_MAX_NUMA_NODES
+#define SPDK_CONFIG_MAX_NUMA_NODES 1
+#endif
+
+struct spdk_iobuf_channel {
+	const void *module;
+	struct spdk_io_channel *parent;
+	struct spdk_iobuf_node_cache cache[SPDK_CONFIG_MAX_NUMA_NODES];
+};
+
+/** Make the pools. Without options of the caller's they take a quarter of the environment's memory
+ *  at most. On a thread. Returns 0, -EALREADY, or -ENOMEM after having logged what to do. */
+int spdk_iobuf_initialize(void);
+
+typedef void (*spdk_iobuf_finish_cb)(void *cb_arg);
+/** Free the pools, once every channel is gone, forget the modules, then call back on the calling
+ *  thread. Who has not given back what he took is named in the log. On a thread. */
+void spdk_iobuf_finish(spdk_iobuf_finish_cb cb_fn, void *cb_arg);
+
+/** What spdk_iobuf_initialize() will do; pools that exist stay as they are. Fields beyond opts_size
+ *  take their default values. Returns 0; -EINVAL; or -ENOMEM if the environment is up and has not
+ *  so much memory. */
+int spdk_iobuf_set_opts(const struct spdk_iobuf_opts *opts);
+/** What the pools are, or what they will be if they do not exist yet. */
+void spdk_iobuf_get_opts(struct spdk_iobuf_opts *opts, size_t opts_size);
+
+/** Let a module have channels. Any thread. Returns 0, -EEXIST or -ENOMEM. */
+int spdk_iobuf_register_module(const char *name);
+/** Returns 0, -ENOENT, or -EBUSY while it has channels. */
+int spdk_iobuf_unregister_module(const char *name);
+
+/** A channel for the current thread that keeps so many buffers for itself, taken at once. Returns
+ *  0; -ENODEV (no such module, or no pools); or -ENOMEM when so many are not left. */
+int spdk_iobuf_channel_init(struct spdk_iobuf_channel *ch, const char *name,
+                            uint32_t small_cache_size, uint32_t large_cache_size);
+/** On its thread. A request that still waits is forgotten, with a line in the log. */
+void spdk_iobuf_channel_fini(struct spdk_iobuf_channel *ch);
+
+typedef int (*spdk_iobuf_for_each_entry_fn)(struct spdk_iobuf_channel *ch,
+                                            struct spdk_iobuf_entry *entry, void *ctx);
+/** Call `cb_fn` for each request that waits on the channel until one call returns other than 0;
+ *  that is returned. It may abort the entry that it is called with. On the channel's thread. */
+int spdk_iobuf_for_each_entry(struct spdk_iobuf_channel *ch, spdk_iobuf_for_each_entry_fn cb_fn,
+                              void *cb_ctx);
+/** Wait no longer; `len` is what was asked for. The callback is not called. On its thread. */
+void spdk_iobuf_entry_abort(struct spdk_iobuf_channel *ch, struct spdk_iobuf_entry *entry,
+                            uint64_t len);
+
+/** A buffer of at least `len` bytes (at most large_bufsize: beyond that the answer is NULL and an
+ *  error in the log). NULL if there is none; with an `entry`, that waits in line behind all others
+ *  of the thread, and `cb_fn` brings the buffer, during a put or from a message. What is asked for
+ *  within such a callback comes before those who wait already. On the channel's thread. */
+void *spdk_iobuf_get(struct spdk_iobuf_channel *ch, uint64_t len, struct spdk_iobuf_entry *entry,
+                     spdk_iobuf_get_cb cb_fn);
+/** Give it back: to the first who waits on this thread, or to the channel's own, or to a thread
+ *  where somebody waits, or to the pool. `len` as it was asked for. On the channel's thread. */
+void spdk_iobuf_put(struct spdk_iobuf_channel *ch, void *buf, uint64_t len);
+
+/** `modules` and what it points to are gone after the callback. */
+typedef void (*spdk_iobuf_get_stats_cb)(struct spdk_iobuf_module_stats *modules,
+                                        uint32_t num_modules, void *cb_arg);
+/** Add up every module's channels, then call back on the calling thread. On a thread. Returns 0,
+ *  -ENODEV without pools, or -ENOMEM. */
+int spdk_iobuf_get_stats(spdk_iobuf_get_stats_cb cb_fn, void *cb_arg);
 
 #ifdef __cplusplus
 }

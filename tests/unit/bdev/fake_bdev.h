@@ -338,6 +338,32 @@ fake_is_finished(void *arg)
 	g_finished = true;
 }
 
+/* The least that the pools of buffers can be. */
+#define SMALL_BUFS 64
+#define LARGE_BUFS 8
+
+static inline void
+iobuf_up(void)
+{
+	struct spdk_iobuf_opts opts;
+
+	spdk_iobuf_get_opts(&opts, sizeof(opts));
+	opts.small_pool_count = SMALL_BUFS;
+	opts.large_pool_count = LARGE_BUFS;
+	CHECK_EQ(spdk_iobuf_set_opts(&opts), 0);
+	CHECK_EQ(spdk_iobuf_initialize(), 0);
+}
+
+static inline void
+iobuf_down(void)
+{
+	on(0);
+	g_finished = false;
+	spdk_iobuf_finish(fake_is_finished, NULL);
+	poll_all();
+	CHECK(g_finished);
+}
+
 static inline void
 threads_up(void)
 {
@@ -369,6 +395,7 @@ bdev_up_with(uint32_t pool, uint32_t cache)
 	struct spdk_bdev_opts opts;
 
 	threads_up();
+	iobuf_up();
 	if (spdk_bdev_module_list_find("fake") == NULL) {
 		spdk_bdev_module_list_add(&g_fake_module);
 	}
@@ -397,6 +424,7 @@ bdev_down(void)
 	poll_all();
 	pass_ms(5);
 	CHECK(g_finished);
+	iobuf_down();
 	threads_down();
 }
 

@@ -341,6 +341,7 @@ host_new_thread(struct spdk_thread *thread)
 static int
 host_start(void)
 {
+	struct spdk_iobuf_opts pools;
 	struct spdk_bdev_opts opts;
 	bool up = false;
 
@@ -356,6 +357,12 @@ host_start(void)
 	if (spdk_bdev_set_opts(&opts) != 0) {
 		return 1;
 	}
+	spdk_iobuf_get_opts(&pools, sizeof(pools));
+	pools.small_pool_count = 64;
+	pools.large_pool_count = 8;
+	if (spdk_iobuf_set_opts(&pools) != 0 || spdk_iobuf_initialize() != 0) {
+		return 1;
+	}
 	spdk_bdev_initialize(layer_up, &up);
 	settle();
 	return up ? 0 : 1;
@@ -365,7 +372,7 @@ host_start(void)
 static int
 host_stop(void)
 {
-	bool down = false;
+	bool down = false, freed = false;
 	int i;
 
 	spdk_bdev_finish(layer_down, &down);
@@ -373,7 +380,9 @@ host_stop(void)
 		settle();
 		fake_delay_us(1000);
 	}
-	if (!down || g_mem_used != 0) {
+	spdk_iobuf_finish(layer_down, &freed);
+	settle();
+	if (!down || !freed || g_mem_used != 0) {
 		fprintf(stderr, "\n%s, %d pieces of memory left\n", down ? "ended" : "no end",
 		        g_mem_used);
 		return 1;
