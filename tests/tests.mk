@@ -48,7 +48,7 @@ tsan:
 	$(Q)tests/run --build build-tsan $(if $(T),--only $(T)) unit
 check-unit: $(if $(T),$(foreach b,$(UNIT_BINS),$(if $(findstring $(T),$(b)),$(b))),$(UNIT_BINS))
 	$(Q)tests/run --build $(B) unit $(if $(T),--only $(T))
-check-integration: all $(HELPER_BINS) $(B)/tests/bench/bench_call $(B)/tests/bench/bench_interrupt
+check-integration: all $(HELPER_BINS) $(addprefix $(B)/tests/bench/,bench_call bench_interrupt bench_runtime)
 	$(Q)tests/run --build $(B) integration $(if $(T),--only $(T))
 #: make bench-runtime [SPDK_DIR=DIR]  what the runtime costs; side by side with a built SPDK tree
 # BENCH_ARGS: options of tests/bench/against_spdk.py, as in BENCH_ARGS="--pairs 9 -- --window-ms 10".

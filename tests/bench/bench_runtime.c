@@ -31,11 +31,11 @@
 #define MAX_RUNS     101
 #define NUM_POLLERS  1000
 #define PARKED_US    1000000000ull /* the period of a poller that never runs here */
-#define LINE_ROUNDS  4000
+#define LINE_ROUNDS  4000ull
 #define STUCK_S      20
 #define CACHE_LINE   64
 #define FLOOD_BURST  64
-#define EVENT_TOKENS 4 /* a core, as in SPDK's event_perf */
+#define EVENT_TOKENS 4ull /* a core, as in SPDK's event_perf */
 
 enum figure_id {
 	CALL,
@@ -141,15 +141,14 @@ check(bool ok, const char *what, uint64_t is, uint64_t should)
 static void
 stuck(int signo)
 {
-	static char text[] = "bench_runtime: no end after 20 s: ";
+	static const char text[] = "bench_runtime: no end after 20 s of ";
 	const char *id = g_figures[g_cases[g_bench.next].figure].id;
-	struct iovec pieces[] = {
-		{ text, sizeof(text) - 1 },
-		{ (char *)(uintptr_t)id, strlen(id) },
-		{ "\n", 1 },
-	};
 
-	_exit(writev(STDERR_FILENO, pieces, SPDK_COUNTOF(pieces)) < 0 ? 2 : 1);
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0 ||
+	    write(STDERR_FILENO, id, strlen(id)) < 0 || write(STDERR_FILENO, "\n", 1) < 0) {
+		_exit(2);
+	}
+	_exit(1);
 }
 
 static void
@@ -277,7 +276,9 @@ finish_operations(uint64_t ticks, uint64_t operations)
 
 	if (!g_bench.warm) {
 		g_bench.warm = true;
-		g_count = (uint64_t)(g_bench.window_ms * 1e6 / ns * (double)g_count) + 1;
+		/* A warm-up that was disturbed must not make the window shorter than itself. */
+		g_count = spdk_max((uint64_t)(g_bench.window_ms * 1e6 / ns * (double)g_count),
+		                   current->warm_up);
 	} else {
 		g_bench.warm = false;
 		figure->ns[g_bench.run] = ns / (double)operations;
@@ -566,7 +567,7 @@ event_seed_there(void *arg1, void *arg2)
 static void
 event_seed_here(void *arg1, void *arg2)
 {
-	int i;
+	uint64_t i;
 
 	send_event(g_bench.peer_core, event_seed_there, NULL, NULL);
 	for (i = 0; i < EVENT_TOKENS; i++) {
@@ -906,7 +907,7 @@ static const struct bench_case g_cases[] = {
 	{ POLL_32, start_poll_32, 50000 },
 	{ ACTIVE, start_active, 500 },
 	{ TIMED_1US, start_timed_1us, 100 },
-	{ TURN_1MS, start_timed_1ms, 100000 },
+	{ TURN_1MS, start_timed_1ms, 300000 }, /* some ms */
 	{ TURN_TIMED, start_turn_timed, 50000 },
 	{ TURN, start_turn, 50000 },
 	{ RING_TRIP, start_ring_trip, 5000 },
