@@ -23,7 +23,8 @@ PUBLIC = {
     "stats": ["calandria/stats.h"],
 }
 # spdk/event.h declares both the events of reactors and the application framework.
-SHARED = {"spdk/event.h": {"reactor", "app"}}
+# A scheduler takes and tells its options as JSON values.
+SHARED = {"spdk/event.h": {"reactor", "app"}, "spdk/json.h": {"rpc", "reactor"}}
 
 UTIL = {"util"}
 ENV = UTIL | {"env", "stats"}

@@ -8,6 +8,7 @@
 
 #include "core/reactor/reactor_private.h"
 
+#include "core/reactor/scheduler_internal.h"
 #include "spdk/log.h"
 
 static pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -20,17 +21,24 @@ placement_count(void)
 	return __atomic_load_n(&g_num_threads, __ATOMIC_ACQUIRE);
 }
 
-/* The next core of the mask in turn; of all cores, if the mask has none of ours. */
+/* The next core of the mask in turn; of all cores, if the mask has none of ours. Isolated ones only
+ * if there is no other. */
 static struct spdk_reactor *
 pick_reactor(const struct spdk_cpuset *mask)
 {
-	struct spdk_cpuset allowed;
+	struct spdk_cpuset allowed, open;
 	uint32_t i, lcore;
 
 	spdk_cpuset_copy(&allowed, reactors_get_cpuset());
 	spdk_cpuset_and(&allowed, mask);
 	if (spdk_cpuset_count(&allowed) == 0) {
 		spdk_cpuset_copy(&allowed, reactors_get_cpuset());
+	}
+	spdk_cpuset_copy(&open, scheduler_isolated());
+	spdk_cpuset_negate(&open);
+	spdk_cpuset_and(&open, &allowed);
+	if (spdk_cpuset_count(&open) > 0) {
+		spdk_cpuset_copy(&allowed, &open);
 	}
 	pthread_mutex_lock(&g_lock);
 	for (i = 0; i < SPDK_CPUSET_SIZE; i++) {
@@ -78,13 +86,16 @@ int
 placement_op(struct spdk_thread *thread, enum spdk_thread_op op)
 {
 	struct spdk_lw_thread *lw = spdk_thread_get_ctx(thread);
+	struct spdk_reactor *reactor;
 
 	switch (op) {
 	case SPDK_THREAD_OP_NEW:
 		lw->start_tsc = spdk_get_ticks();
 		lw->fd = -1;
 		__atomic_fetch_add(&g_num_threads, 1, __ATOMIC_RELEASE);
-		send_to(lw, pick_reactor(spdk_thread_get_cpumask(thread)));
+		reactor = pick_reactor(spdk_thread_get_cpumask(thread));
+		lw->first_lcore = reactor->lcore;
+		send_to(lw, reactor);
 		return 0;
 	case SPDK_THREAD_OP_RESCHED:
 		/* On the thread, hence on its reactor, which looks when the turn is over. */
@@ -136,6 +147,7 @@ place_again(struct spdk_reactor *reactor, struct spdk_lw_thread *lw)
 		lw->resched = false;
 		return;
 	}
+	lw->first_lcore = target->lcore;
 	leave(reactor, lw);
 	send_to(lw, target);
 }
@@ -153,6 +165,38 @@ after_turn(struct spdk_reactor *reactor, struct spdk_lw_thread *lw)
 	} else if (spdk_unlikely(lw->resched)) {
 		place_again(reactor, lw);
 	}
+}
+
+void
+placement_send(struct spdk_reactor *reactor, struct spdk_lw_thread *lw, uint32_t lcore)
+{
+	leave(reactor, lw);
+	send_to(lw, reactor_get(lcore));
+}
+
+void
+placement_credit_idle(struct spdk_reactor *reactor)
+{
+	uint64_t total = reactor_get_idle_tsc(reactor), idle = total - reactor->idle_seen;
+	uint64_t free_tsc, counted = 0;
+	struct spdk_lw_thread *lw;
+	struct spdk_thread *thread;
+
+	if (reactor->thread_count == 0) {
+		reactor->idle_seen = total;
+		return;
+	}
+	TAILQ_FOREACH (lw, &reactor->threads, link) {
+		thread = spdk_thread_get_from_ctx(lw);
+		counted += thread->stats.idle_tsc - lw->idle_seen;
+	}
+	free_tsc = idle > counted ? (idle - counted) / reactor->thread_count : 0;
+	TAILQ_FOREACH (lw, &reactor->threads, link) {
+		thread = spdk_thread_get_from_ctx(lw);
+		thread->stats.idle_tsc += free_tsc;
+		lw->idle_seen = thread->stats.idle_tsc;
+	}
+	reactor->idle_seen = total;
 }
 
 bool

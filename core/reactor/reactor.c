@@ -6,9 +6,10 @@
 
 #include "core/reactor/reactor_private.h"
 
+#include "core/reactor/scheduler_internal.h"
 #include "core/util/log_internal.h"
 #include "spdk/log.h"
-#include "spdk/scheduler.h"
+#include "spdk/util.h"
 
 static struct spdk_reactor **g_reactors; /* by lcore */
 static uint32_t g_num_lcores;            /* room of the table */
@@ -119,9 +120,11 @@ reactor_create(uint32_t lcore, uint32_t index)
 	msg_queue_init(&reactor->events, REACTOR_EVENT_WORDS);
 	TAILQ_INIT(&reactor->threads);
 	reactor->lcore = lcore;
+	reactor->sched_tsc = UINT64_MAX;
 	reactor->slot = cal_stats_reactor(index);
 	reactor->slot->lcore = lcore;
 	SLOT_SET(reactor->slot, in_use, 1);
+	reactor->idle_seen = reactor_get_idle_tsc(reactor);
 	g_reactors[lcore] = reactor;
 	spdk_cpuset_set_cpu(&g_cpuset, lcore, true);
 	return 0;
@@ -153,16 +156,17 @@ reactors_init(void)
 		}
 	}
 	if (rc == 0) {
+		rc = scheduler_rounds_init();
+	}
+	if (rc == 0) {
 		rc = spdk_thread_lib_init_ext(placement_op, placement_op_supported,
 		                              sizeof(struct spdk_lw_thread),
 		                              SPDK_DEFAULT_MSG_MEMPOOL_SIZE);
 	}
 	if (rc != 0) {
+		scheduler_rounds_fini();
 		reactors_free();
 		return rc;
-	}
-	if (spdk_scheduler_get() == NULL) {
-		spdk_scheduler_set("static");
 	}
 	state_set(SPDK_REACTOR_STATE_INITIALIZED);
 	return 0;
@@ -178,7 +182,8 @@ reactors_fini(void)
 	while (__atomic_load_n(&g_stop_calls, __ATOMIC_ACQUIRE) != 0) {
 		sched_yield();
 	}
-	spdk_scheduler_set(NULL);
+	scheduler_forget();
+	scheduler_rounds_fini();
 	spdk_thread_lib_fini();
 	reactors_free();
 	state_set(SPDK_REACTOR_STATE_UNINITIALIZED);
@@ -233,6 +238,19 @@ look_at_depth(struct spdk_reactor *reactor)
 	SLOT_SET(reactor->slot, message_depth, (uint32_t)spdk_min(depth, UINT32_MAX));
 }
 
+/* What is too dear for every turn: it touches every thread. */
+static void
+look_around(struct spdk_reactor *reactor)
+{
+	uint64_t next = reactor->last_tsc + reactor->ticks_hz / REACTOR_LOOKS_PER_S;
+
+	look_at_switches(reactor);
+	look_at_depth(reactor);
+	placement_credit_idle(reactor);
+	scheduler_look(reactor);
+	reactor->look_tsc = spdk_min(next, reactor->sched_tsc);
+}
+
 static void
 reactor_turn(struct spdk_reactor *reactor)
 {
@@ -252,9 +270,8 @@ reactor_turn(struct spdk_reactor *reactor)
 		/* Nobody had reason to read the clock. */
 		reactor_account(reactor, spdk_get_ticks(), false);
 	}
-	if (spdk_unlikely(slot->iterations % REACTOR_LOOK_PERIOD == 0)) {
-		look_at_switches(reactor);
-		look_at_depth(reactor);
+	if (spdk_unlikely(reactor->last_tsc >= reactor->look_tsc)) {
+		look_around(reactor);
 	}
 }
 
@@ -274,6 +291,7 @@ reactor_run(void *arg)
 	msg_sender_register(&thread_this_os.sender);
 	reactor->ticks_hz = spdk_get_ticks_hz();
 	reactor->last_tsc = reactor->rusage_tsc = spdk_get_ticks();
+	scheduler_arm(reactor, false);
 	if (spdk_interrupt_mode_is_enabled()) {
 		/* If it cannot, it has said so, and polls. */
 		(void)reactor_interrupt_enter(reactor);

@@ -16,14 +16,17 @@
 #define REACTOR_EVENT_WORDS 3u
 /* Event structures that a reactor keeps for the next spdk_event_allocate(). */
 #define REACTOR_EVENT_CACHE 32u
-/* What need not be looked at in every iteration is looked at every so many. */
-#define REACTOR_LOOK_PERIOD 1024u
+/* How often a reactor looks at what need not be looked at in every turn. */
+#define REACTOR_LOOKS_PER_S 1000u
 
 /* The reactor's part of a lightweight thread, in its context. Belongs to the reactor that has it.
  */
 struct spdk_lw_thread {
 	TAILQ_ENTRY(spdk_lw_thread) link;
 	uint64_t start_tsc;
+	uint64_t idle_seen;                  /* of its idle ticks, when they were last added to */
+	struct spdk_thread_stats last_stats; /* as of the last round of scheduling */
+	uint32_t first_lcore;                /* where it was placed other than by a scheduler */
 	uint32_t lcore; /* where it is, or is sent to; written by who sends it, read by anybody */
 	uint32_t wish_lcore; /* where it shall go, UINT32_MAX: wherever its mask allows */
 	bool resched;        /* place it again */
@@ -51,6 +54,9 @@ struct spdk_reactor {
 	uint64_t stop_tsc;   /* when it saw that it is to stop */
 	uint64_t rusage_tsc; /* of the last look at context switches */
 	uint64_t ticks_hz;
+	uint64_t look_tsc;   /* when to look around again */
+	uint64_t sched_tsc;  /* when to begin a round of scheduling, UINT64_MAX: never */
+	uint64_t idle_seen;  /* of its idle ticks, when threads were last given their part */
 	uint32_t lcore;
 	bool in_interrupt;
 	uint32_t polled;            /* threads that it polls though it is in interrupt mode */
@@ -85,6 +91,12 @@ bool placement_poll_thread(struct spdk_reactor *reactor, struct spdk_lw_thread *
 void placement_poll_unwatched(struct spdk_reactor *reactor);
 /** While stopping: tell threads to exit that nobody told. On the reactor. */
 void placement_drain(struct spdk_reactor *reactor);
+/** Send a thread of this reactor's to another core, because of a scheduler. On the reactor, outside
+ *  of any thread's turn. */
+void placement_send(struct spdk_reactor *reactor, struct spdk_lw_thread *lw, uint32_t lcore);
+/** Give the threads what idle time there was that none of them has counted: turns in which nothing
+ *  happened do not read the clock. On the reactor. */
+void placement_credit_idle(struct spdk_reactor *reactor);
 /** Lightweight threads that exist, on a reactor or on their way to one. */
 uint32_t placement_count(void);
 

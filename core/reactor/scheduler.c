@@ -2,19 +2,21 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* The schedulers that have registered, which one is used, and the one that every program has:
- * static, which leaves each thread where it was placed. */
+/* The schedulers that have registered, which one is used, how often, where, and which cores are
+ * none of its business. */
 
-#include "spdk/scheduler.h"
+#include "core/reactor/scheduler_internal.h"
 
 #include "core/reactor/reactor_internal.h"
 #include "spdk/env.h"
 #include "spdk/log.h"
 
 static TAILQ_HEAD(, spdk_scheduler) g_schedulers = TAILQ_HEAD_INITIALIZER(g_schedulers);
+/* Set on the scheduling reactor, read by anybody: relaxed, schedulers live for ever. */
 static struct spdk_scheduler *g_scheduler;
 static uint64_t g_period_us;
 static uint32_t g_lcore = UINT32_MAX; /* the main one */
+static struct spdk_cpuset g_isolated;
 
 static struct spdk_scheduler *
 scheduler_find(const char *name)
@@ -39,12 +41,28 @@ spdk_scheduler_register(struct spdk_scheduler *scheduler)
 	TAILQ_INSERT_HEAD(&g_schedulers, scheduler, link);
 }
 
+/* Balancing must not happen meanwhile: it happens on the scheduling reactor. */
+static bool
+may_set(void)
+{
+	struct spdk_reactor *reactor = reactor_current();
+
+	return reactors_get_state() != SPDK_REACTOR_STATE_RUNNING ||
+	       (reactor != NULL &&
+	        reactor_get_lcore(reactor) == spdk_scheduler_get_scheduling_lcore());
+}
+
 int
 spdk_scheduler_set(const char *name)
 {
-	struct spdk_scheduler *scheduler = NULL;
+	struct spdk_scheduler *scheduler = NULL, *before = spdk_scheduler_get();
 	int rc;
 
+	if (!may_set()) {
+		SPDK_ERRLOG("a scheduler is set on the scheduling reactor, that of core %u, only\n",
+		            spdk_scheduler_get_scheduling_lcore());
+		return -EPERM;
+	}
 	if (name != NULL) {
 		scheduler = scheduler_find(name);
 		if (scheduler == NULL) {
@@ -52,7 +70,7 @@ spdk_scheduler_set(const char *name)
 			return -ENOENT;
 		}
 	}
-	if (scheduler == g_scheduler) {
+	if (scheduler == before) {
 		return 0;
 	}
 	if (scheduler != NULL) {
@@ -62,23 +80,26 @@ spdk_scheduler_set(const char *name)
 			return rc;
 		}
 	}
-	if (g_scheduler != NULL && g_scheduler->deinit != NULL) {
-		g_scheduler->deinit();
+	if (before != NULL && before->deinit != NULL) {
+		before->deinit();
 	}
-	g_scheduler = scheduler;
+	__atomic_store_n(&g_scheduler, scheduler, __ATOMIC_RELAXED);
+	/* It need not wait for a period to pass. */
+	scheduler_rearm(before != NULL);
 	return 0;
 }
 
 struct spdk_scheduler *
 spdk_scheduler_get(void)
 {
-	return g_scheduler;
+	return __atomic_load_n(&g_scheduler, __ATOMIC_RELAXED);
 }
 
 void
 spdk_scheduler_set_period(uint64_t period)
 {
 	__atomic_store_n(&g_period_us, period, __ATOMIC_RELAXED);
+	scheduler_rearm(false);
 }
 
 uint64_t
@@ -90,7 +111,9 @@ spdk_scheduler_get_period(void)
 uint32_t
 spdk_scheduler_get_scheduling_lcore(void)
 {
-	return g_lcore != UINT32_MAX ? g_lcore : spdk_env_get_main_core();
+	uint32_t lcore = __atomic_load_n(&g_lcore, __ATOMIC_RELAXED);
+
+	return lcore != UINT32_MAX ? lcore : spdk_env_get_main_core();
 }
 
 bool
@@ -100,26 +123,54 @@ spdk_scheduler_set_scheduling_lcore(uint32_t lcore)
 		SPDK_ERRLOG("core %u has no reactor to schedule from\n", lcore);
 		return false;
 	}
-	g_lcore = lcore;
+	if (spdk_cpuset_get_cpu(&g_isolated, lcore)) {
+		SPDK_ERRLOG("core %u is isolated: it cannot be the one to schedule from\n", lcore);
+		return false;
+	}
+	if (!scheduler_round_lock()) {
+		SPDK_ERRLOG("the scheduling core cannot change while threads are scheduled: try "
+		            "again\n");
+		return false;
+	}
+	scheduler_rearm(false); /* the old one finds out that it is not it any more */
+	__atomic_store_n(&g_lcore, lcore, __ATOMIC_RELAXED);
+	scheduler_rearm(false);
+	scheduler_round_unlock();
 	return true;
 }
 
-static int
-init_static(void)
+int
+scheduler_isolate(const struct spdk_cpuset *mask)
 {
-	/* Nothing to look at again and again. */
-	spdk_scheduler_set_period(0);
+	struct spdk_cpuset ours;
+
+	spdk_cpuset_copy(&ours, reactors_get_cpuset());
+	spdk_cpuset_and(&ours, mask);
+	if (!spdk_cpuset_equal(&ours, mask)) {
+		SPDK_ERRLOG("cores that have no reactor cannot be isolated: %s\n",
+		            spdk_cpuset_fmt((struct spdk_cpuset *)mask));
+		return -EINVAL;
+	}
+	if (spdk_cpuset_get_cpu(mask, spdk_scheduler_get_scheduling_lcore())) {
+		SPDK_ERRLOG("the scheduling core, %u, cannot be isolated\n",
+		            spdk_scheduler_get_scheduling_lcore());
+		return -EINVAL;
+	}
+	spdk_cpuset_copy(&g_isolated, mask);
 	return 0;
 }
 
-static void
-balance_static(struct spdk_scheduler_core_info *core_info, uint32_t count)
+const struct spdk_cpuset *
+scheduler_isolated(void)
 {
+	return &g_isolated;
 }
 
-static struct spdk_scheduler scheduler_static = {
-	.name = "static",
-	.init = init_static,
-	.balance = balance_static,
-};
-SPDK_SCHEDULER_REGISTER(scheduler_static)
+void
+scheduler_forget(void)
+{
+	spdk_scheduler_set(NULL);
+	g_period_us = 0;
+	g_lcore = UINT32_MAX;
+	spdk_cpuset_zero(&g_isolated);
+}

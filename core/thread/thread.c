@@ -370,13 +370,10 @@ thread_turn(struct spdk_thread *thread, uint32_t max_msgs, uint64_t now, uint32_
 		} else {
 			thread->stats.idle_tsc += took;
 		}
-		if (spdk_unlikely(took > thread->longest_turn)) {
+		/* Signed: who polls may say that it is later than it is. */
+		if (spdk_unlikely((int64_t)took > (int64_t)thread->longest_turn)) {
 			thread->longest_turn = took;
 		}
-	}
-	/* Signed: who polls may say that it is later than it is. */
-	if (spdk_unlikely((int64_t)(thread->last_tsc - now) > (int64_t)thread->longest_turn)) {
-		thread->longest_turn = thread->last_tsc - now;
 	}
 	SLOT_SET(slot, running_thread, 0);
 	thread->in_poll = false;
