@@ -301,6 +301,9 @@ thread_run_critical(struct spdk_thread *thread, struct cal_stats_reactor *slot)
 	slot_begin(slot, CAL_RUNNING_MESSAGE, (uintptr_t)fn, 0);
 	fn(NULL);
 	slot_end(slot);
+	if (spdk_unlikely(thread->after != 0)) {
+		thread_locks_held(thread, "critical message", (uintptr_t)fn);
+	}
 	return true;
 }
 

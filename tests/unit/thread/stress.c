@@ -21,7 +21,7 @@
 #define SENDERS (ACTORS + 1) /* the last one is the OS thread */
 #define DEVICES 16           /* the first actors own one each */
 #define POLLERS 3            /* extra ones, of each actor */
-#define BACKLOG 1000         /* messages that wait at an actor: no more are sent to it then */
+#define BACKLOG 50           /* messages that wait at an actor: no more are sent to it then */
 #define SLOW    60           /* a second of the library's: on a loaded machine nobody may be late */
 #define STUCK_S 60           /* until all must have come to rest */
 
@@ -666,7 +666,7 @@ begin(void *arg)
 		device_start(&g_devices[actor - g_actors]);
 	}
 	actor->poller = SPDK_POLLER_REGISTER(act, actor, 0);
-	actor->mover = SPDK_POLLER_REGISTER(move, actor, 1);
+	actor->mover = SPDK_POLLER_REGISTER(move, actor, 10);
 }
 
 static void
