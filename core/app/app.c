@@ -194,6 +194,10 @@ machine_check(void)
 {
 	struct spdk_env_opts env;
 
+	/* The memory of a process that was started before is there already. */
+	if (g_env_was_up) {
+		return 0;
+	}
 	env_opts_fill(&env);
 	return env_primary_check(&env, g_app.reason, sizeof(g_app.reason));
 }
@@ -270,7 +274,8 @@ env_up(void)
 	int rc;
 
 	env_opts_fill(&env);
-	rc = env_primary_init(&env, g_app.reason, sizeof(g_app.reason));
+	rc = g_env_was_up ? env_primary_restart(&env, g_app.reason, sizeof(g_app.reason))
+	                  : env_primary_init(&env, g_app.reason, sizeof(g_app.reason));
 	if (rc != 0) {
 		return rc;
 	}
@@ -377,11 +382,6 @@ options_take(const struct spdk_app_opts *user, spdk_msg_fn start_fn)
 	rc = app_opts_take(&g_app.opts, user, g_app.reason, sizeof(g_app.reason));
 	if (rc != 0) {
 		return rc;
-	}
-	if (g_env_was_up) {
-		return fail(-EALREADY,
-		            "the application was started before in this process, and EAL cannot "
-		            "be: use a new process");
 	}
 	if (start_fn == NULL) {
 		return fail(-EINVAL, "spdk_app_start() was called without a start function");

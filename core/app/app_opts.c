@@ -154,3 +154,14 @@ app_opts_take(struct spdk_app_opts *opts, const struct spdk_app_opts *user, char
 	}
 	return 0;
 }
+
+int
+spdk_app_setup_trace(struct spdk_app_opts *opts)
+{
+	if (opts == NULL || opts->tpoint_group_mask == NULL) {
+		return opts != NULL ? 0 : -1;
+	}
+	SPDK_ERRLOG("tracepoints (%s) are not available: use `calctl trace`\n",
+	            opts->tpoint_group_mask);
+	return -1;
+}

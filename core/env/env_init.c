@@ -20,6 +20,8 @@ static struct {
 	/* Of the instance: nobody claimed it before us, so it goes with us. */
 	char own_dir[CAL_PATH_MAX];
 	char hugedir[ENV_PATH_MAX];
+	/* What EAL was started with. */
+	struct env_plan plan;
 } g_env;
 
 const char *
@@ -116,6 +118,7 @@ eal_start(const struct spdk_env_opts *opts, char *err, size_t err_size)
 	if (rc == 0) {
 		g_env.eal_started = true;
 		snprintf(g_env.hugedir, sizeof(g_env.hugedir), "%s", plan.hugedir.path);
+		g_env.plan = plan;
 		env_memory_start(&plan, copy.enforce_numa);
 	}
 	return rc;
@@ -149,6 +152,28 @@ env_primary_init(const struct spdk_env_opts *opts, char *err, size_t err_size)
 	}
 	g_env.in_use = true;
 	return 0;
+}
+
+int
+env_primary_restart(const struct spdk_env_opts *opts, char *err, size_t err_size)
+{
+	struct spdk_env_opts copy;
+	struct env_plan plan;
+	int rc;
+
+	env_opts_copy(&copy, opts);
+	memset(&plan, 0, sizeof(plan));
+	rc = env_plan_cores(&copy, &plan, err, err_size);
+	if (rc != 0) {
+		return rc;
+	}
+	if (!CPU_EQUAL(&plan.lcores, &g_env.plan.lcores) ||
+	    plan.main_core != g_env.plan.main_core || copy.mem_size > (int)g_env.plan.total_mb) {
+		return env_fail(err, err_size, -EINVAL,
+		                "this process was started before with other cores or less memory, "
+		                "which DPDK's EAL keeps: use the same ones, or a new process");
+	}
+	return env_primary_init(NULL, err, err_size);
 }
 
 int

@@ -25,6 +25,11 @@ int env_primary_cpus(const struct spdk_env_opts *opts, void *cpus, size_t size);
 /** spdk_env_init() with its sentence in `err` in place of the log. Main thread. */
 int env_primary_init(const struct spdk_env_opts *opts, char *err, size_t err_size);
 
+/** The same in a process whose environment was started before and has ended: EAL can be started
+ * once a process, so its cores and its memory are what they were. -EINVAL for options that want
+ * others. Main thread. */
+int env_primary_restart(const struct spdk_env_opts *opts, char *err, size_t err_size);
+
 /** Write the empty snapshot of our EAL runtime files to instance `id`'s template folder. After
  *  spdk_env_init() and all memzones, before the reactors run and before the first attach. Main
  *  thread. Returns 0 or a negative errno. */

@@ -100,8 +100,8 @@ cpus_check(const cpu_set_t *cpus, char *err, size_t err_size)
 	return 0;
 }
 
-static int
-cores_plan(const struct spdk_env_opts *opts, struct env_plan *plan, char *err, size_t err_size)
+int
+env_plan_cores(const struct spdk_env_opts *opts, struct env_plan *plan, char *err, size_t err_size)
 {
 	int core, rc;
 
@@ -318,7 +318,7 @@ env_plan_make(const struct spdk_env_opts *opts, struct env_plan *plan, char *err
 	int rc;
 
 	memset(plan, 0, sizeof(*plan));
-	rc = cores_plan(opts, plan, err, err_size);
+	rc = env_plan_cores(opts, plan, err, err_size);
 	if (rc != 0) {
 		return rc;
 	}
@@ -368,7 +368,7 @@ env_primary_cpus(const struct spdk_env_opts *opts, void *cpus, size_t size)
 
 	env_opts_copy(&copy, opts);
 	memset(&plan, 0, sizeof(plan));
-	rc = cores_plan(&copy, &plan, err, sizeof(err));
+	rc = env_plan_cores(&copy, &plan, err, sizeof(err));
 	if (rc == 0) {
 		memset(cpus, 0, size);
 		memcpy(cpus, &plan.cpus, size < sizeof(plan.cpus) ? size : sizeof(plan.cpus));

@@ -81,6 +81,9 @@ struct env_plan {
 
 /** The options as they count: defaults for what the caller's structure is too small to say. */
 void env_opts_copy(struct spdk_env_opts *to, const struct spdk_env_opts *from);
+/** The part of it that is about cores. */
+int env_plan_cores(const struct spdk_env_opts *opts, struct env_plan *plan, char *err,
+                   size_t err_size);
 /** Check everything that can be known beforehand. Returns 0, or a negative errno and a sentence. */
 int env_plan_make(const struct spdk_env_opts *opts, struct env_plan *plan, char *err,
                   size_t err_size);

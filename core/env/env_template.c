@@ -84,18 +84,19 @@ hugedir_mark(char *info, size_t size, const char *hugedir)
 	return count;
 }
 
-static int
-hugepage_info_copy(const char *path, size_t size, int to)
+/* The file with the marks in it, to be freed; NULL when it is not what we know. */
+static char *
+hugepage_info_read(const char *path, size_t size)
 {
 	struct env_hugedir dirs[MAX_HUGEDIRS];
 	unsigned marks = 0;
-	int fd, i, count, rc;
+	int fd, i, count;
 	char *info;
 	ssize_t n;
 
 	info = malloc(size);
 	if (info == NULL) {
-		return -ENOMEM;
+		return NULL;
 	}
 	/* EAL keeps no lock on this one. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -113,30 +114,43 @@ hugepage_info_copy(const char *path, size_t size, int to)
 	}
 	if (n != (ssize_t)size || marks == 0) {
 		free(info);
-		return -EIO;
+		return NULL;
 	}
-	rc = write_at(to, info, size, 0);
-	free(info);
-	return rc;
+	return info;
 }
 
-/* One file of the runtime folder; what a secondary has no use for is left out. */
-static int
-file_snapshot(int template_fd, const char *dir, const char *name)
+/* What there is to copy. It is looked up once: an application that is started again has the EAL
+ * that it had before, and its files may have gone with the instance of that time. */
+struct runtime_file {
+	char name[NAME_MAX + 1];
+	size_t size;
+	void *text; /* of hugepage_info: what secondaries shall see */
+};
+
+static struct {
+	char dir[PATH_MAX]; /* as the kernel's list of mappings names it */
+	struct runtime_file *files;
+	size_t count;
+} g_runtime;
+
+static bool
+file_is_wanted(const char *name)
 {
+	/* Without hugepages that file is a predecessor's. */
+	if (strcmp(name, SNAPSHOT_HUGEPAGE_INFO) == 0) {
+		return env_hugedir()[0] != '\0' || spdk_env_dpdk_external_init();
+	}
+	return strncmp(name, SNAPSHOT_FBARRAY, strlen(SNAPSHOT_FBARRAY)) == 0 ||
+	       strcmp(name, SNAPSHOT_CONFIG) == 0;
+}
+
+static int
+file_note(const char *dir, const char *name)
+{
+	struct runtime_file *more, *file;
 	char path[PATH_MAX + 256];
 	struct stat st;
-	int to, rc;
 
-	if (strncmp(name, SNAPSHOT_FBARRAY, strlen(SNAPSHOT_FBARRAY)) != 0 &&
-	    strcmp(name, SNAPSHOT_CONFIG) != 0 && strcmp(name, SNAPSHOT_HUGEPAGE_INFO) != 0) {
-		return 0;
-	}
-	/* Without hugepages the file is a predecessor's. */
-	if (strcmp(name, SNAPSHOT_HUGEPAGE_INFO) == 0 && env_hugedir()[0] == '\0' &&
-	    !spdk_env_dpdk_external_init()) {
-		return 0;
-	}
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	if (lstat(path, &st) != 0) {
 		return -errno;
@@ -144,19 +158,82 @@ file_snapshot(int template_fd, const char *dir, const char *name)
 	if (!S_ISREG(st.st_mode) || st.st_size > (off_t)SNAPSHOT_MAX_FILE) {
 		return -EINVAL;
 	}
-	to = openat(template_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	more = realloc(g_runtime.files, (g_runtime.count + 1) * sizeof(*more));
+	if (more == NULL) {
+		return -ENOMEM;
+	}
+	g_runtime.files = more;
+	file = &more[g_runtime.count];
+	memset(file, 0, sizeof(*file));
+	snprintf(file->name, sizeof(file->name), "%s", name);
+	file->size = (size_t)st.st_size;
+	if (strcmp(name, SNAPSHOT_HUGEPAGE_INFO) == 0) {
+		file->text = hugepage_info_read(path, file->size);
+		if (file->text == NULL) {
+			return -EIO;
+		}
+	}
+	g_runtime.count++;
+	return 0;
+}
+
+static void
+runtime_forget(void)
+{
+	size_t i;
+
+	for (i = 0; i < g_runtime.count; i++) {
+		free(g_runtime.files[i].text);
+	}
+	free(g_runtime.files);
+	memset(&g_runtime, 0, sizeof(g_runtime));
+}
+
+static int
+runtime_note(const char *dir, char *failed, size_t failed_size)
+{
+	struct dirent *entry;
+	DIR *files;
+	int rc = 0;
+
+	files = opendir(dir);
+	if (files == NULL) {
+		return -errno;
+	}
+	while (rc == 0 && (entry = readdir(files)) != NULL) {
+		rc = file_is_wanted(entry->d_name) ? file_note(dir, entry->d_name) : 0;
+		if (rc != 0) {
+			snprintf(failed, failed_size, "%s", entry->d_name);
+		}
+	}
+	closedir(files);
+	if (rc == 0) {
+		snprintf(g_runtime.dir, sizeof(g_runtime.dir), "%s", dir);
+	} else {
+		runtime_forget();
+	}
+	return rc;
+}
+
+static int
+file_snapshot(int template_fd, const struct runtime_file *file)
+{
+	char path[PATH_MAX + 256];
+	int to, rc;
+
+	to = openat(template_fd, file->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (to < 0) {
 		return -errno;
 	}
 	/* Zeroes, and in the lists of memory segments nothing else: there is no memory of ours to
 	 * be mapped. */
-	rc = ftruncate(to, st.st_size) != 0 ? -errno : 0;
-	if (rc == 0) {
-		if (strcmp(name, SNAPSHOT_CONFIG) == 0 || strcmp(name, SNAPSHOT_MEMZONE) == 0) {
-			rc = mapped_file_copy(path, (size_t)st.st_size, to);
-		} else if (strcmp(name, SNAPSHOT_HUGEPAGE_INFO) == 0) {
-			rc = hugepage_info_copy(path, (size_t)st.st_size, to);
-		}
+	rc = ftruncate(to, (off_t)file->size) != 0 ? -errno : 0;
+	if (rc == 0 && file->text != NULL) {
+		rc = write_at(to, file->text, file->size, 0);
+	} else if (rc == 0 && (strcmp(file->name, SNAPSHOT_CONFIG) == 0 ||
+	                       strcmp(file->name, SNAPSHOT_MEMZONE) == 0)) {
+		snprintf(path, sizeof(path), "%s/%s", g_runtime.dir, file->name);
+		rc = mapped_file_copy(path, file->size, to);
 	}
 	close(to);
 	return rc;
@@ -178,28 +255,22 @@ empty_page_list_write(int template_fd)
 }
 
 static int
-folder_snapshot(const char *dir, const char *template_dir, char *failed, size_t failed_size)
+folder_snapshot(const char *template_dir, char *failed, size_t failed_size)
 {
-	struct dirent *entry;
-	int fd, rc = 0;
-	DIR *files;
+	int fd, rc;
+	size_t i;
 
-	files = opendir(dir);
-	if (files == NULL) {
-		return -errno;
-	}
 	fd = open(template_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	rc = fd < 0 ? -errno : empty_page_list_write(fd);
-	while (rc == 0 && (entry = readdir(files)) != NULL) {
-		rc = file_snapshot(fd, dir, entry->d_name);
+	for (i = 0; i < g_runtime.count && rc == 0; i++) {
+		rc = file_snapshot(fd, &g_runtime.files[i]);
 		if (rc != 0) {
-			snprintf(failed, failed_size, "%s", entry->d_name);
+			snprintf(failed, failed_size, "%s", g_runtime.files[i].name);
 		}
 	}
 	if (fd >= 0) {
 		close(fd);
 	}
-	closedir(files);
 	return rc;
 }
 
@@ -218,10 +289,16 @@ env_template_write(int id)
 		return rc;
 	}
 	env_dir_remove(template_dir);
-	/* The kernel's list of mappings knows no symbolic links. */
-	rc = realpath(runtime, real) == NULL ? -errno : env_dir_make(template_dir);
+	if (g_runtime.count == 0) {
+		/* The kernel's list of mappings knows no symbolic links. */
+		rc = realpath(runtime, real) == NULL ? -errno
+		                                     : runtime_note(real, failed, sizeof(failed));
+	}
 	if (rc == 0) {
-		rc = folder_snapshot(real, template_dir, failed, sizeof(failed));
+		rc = env_dir_make(template_dir);
+	}
+	if (rc == 0) {
+		rc = folder_snapshot(template_dir, failed, sizeof(failed));
 	}
 	if (rc != 0) {
 		SPDK_ERRLOG("cannot write the template that secondaries attach by (%s of %s): %s\n",

@@ -148,7 +148,7 @@ start(void *ctx)
 		spdk_app_stop(7);
 	} else if (is_mode("shut-down")) {
 		spdk_app_start_shutdown();
-	} else if (is_mode("stop-0") || is_mode("twice") || is_mode("json")) {
+	} else if (is_mode("stop-0") || is_mode("again") || is_mode("json")) {
 		spdk_app_stop(0);
 	}
 }
@@ -195,8 +195,18 @@ main(int argc, char **argv)
 	if (is_mode("callback") || is_mode("shut-down")) {
 		opts.shutdown_cb = shutdown_asked;
 	}
-	if (run(&opts) == 0 && is_mode("twice")) {
+	run(&opts);
+	if (is_mode("again")) {
+		/* The configuration service attaches to an EAL whose files are gone. */
+		opts.json_data = json;
+		opts.json_data_size = strlen(json);
 		run(&opts);
+		opts.mem_size = 128;
+		run(&opts);
+		opts.mem_size = 64;
+		opts.shm_id = getpid() + 1;
+		run(&opts);
+		printf("log level %d\n", spdk_log_get_level());
 	}
 	if (is_mode("json")) {
 		printf("log level %d\n", spdk_log_get_level());

@@ -133,6 +133,10 @@ void spdk_event_call(struct spdk_event *event);
 void spdk_framework_enable_context_switch_monitor(bool enabled);
 bool spdk_framework_context_switch_monitor_enabled(void);
 
+/** Set up SPDK's tracepoints as the options say. Returns 0 when they ask for none, -1 when they do:
+ *  there are none here, `calctl trace` looks at pollers and messages. */
+int spdk_app_setup_trace(struct spdk_app_opts *opts);
+
 #ifdef __cplusplus
 }
 #endif

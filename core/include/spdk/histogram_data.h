@@ -197,6 +197,63 @@ spdk_histogram_data_free(struct spdk_histogram_data *h)
 	}
 }
 
+/* --- at most so much ---------------------------------------------------------------------------
+ */
+
+/** How many values are at most as high as each of some borders. */
+struct spdk_histogram_borders {
+	uint64_t *borders; /* ascending, the caller's */
+	size_t index;
+	size_t num_borders_count; /* one more than borders: the last one is of all values */
+	uint64_t border_count[0];
+};
+
+static inline void
+__spdk_histogram_get_borders_count_cb(void *ctx, uint64_t start, uint64_t end, uint64_t count,
+                                      uint64_t total, uint64_t so_far)
+{
+	struct spdk_histogram_borders *b = (struct spdk_histogram_borders *)ctx;
+
+	/* A bucket counts for the first border that is not below its beginning; borders that are
+	 * passed over have what the one before has. */
+	while (b->index < b->num_borders_count - 1 && b->borders[b->index] < start) {
+		b->border_count[b->index + 1] = b->border_count[b->index];
+		b->index++;
+	}
+	b->border_count[b->index] = so_far;
+}
+
+/** Count for borders of spdk_histogram_get_borders_count_alloc_ctx(), once each. */
+static inline void
+spdk_histogram_get_borders_count(struct spdk_histogram_data *h, struct spdk_histogram_borders *ctx)
+{
+	spdk_histogram_data_iterate(h, __spdk_histogram_get_borders_count_cb, ctx);
+}
+
+/** NULL without borders or memory. */
+static inline struct spdk_histogram_borders *
+spdk_histogram_get_borders_count_alloc_ctx(uint64_t *borders, size_t num_borders)
+{
+	struct spdk_histogram_borders *b;
+
+	if (num_borders == 0) {
+		return NULL;
+	}
+	b = (struct spdk_histogram_borders *)calloc(1, sizeof(*b) + (num_borders + 1) *
+	                                                                    sizeof(uint64_t));
+	if (b != NULL) {
+		b->borders = borders;
+		b->num_borders_count = num_borders + 1;
+	}
+	return b;
+}
+
+static inline void
+spdk_histogram_get_borders_count_free_ctx(struct spdk_histogram_borders *ctx)
+{
+	free(ctx);
+}
+
 #ifdef __cplusplus
 }
 #endif

@@ -13,6 +13,9 @@
 extern "C" {
 #endif
 
+/** Linux has had VFIO since 3.6, which is older than anything that runs this. */
+#define VFIO_ENABLED 1
+
 #define SHIFT_2MB 21
 #define VALUE_2MB (1ULL << SHIFT_2MB)
 #define MASK_2MB  (VALUE_2MB - 1)

@@ -14,6 +14,7 @@
 
 #include "spdk/stdinc.h"
 #include "spdk/assert.h"
+#include "spdk/config.h"
 #include "spdk/cpuset.h"
 #include "spdk/env.h"
 #include "spdk/fd_group.h"

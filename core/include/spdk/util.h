@@ -216,6 +216,21 @@ spdk_memset_s(void *data, size_t data_size, int ch, size_t count)
 	}
 }
 
+#ifdef __clang_analyzer__
+/** Tell the analyser, which cannot look into a ring, that an array that was dequeued into holds
+ *  pointers to something. */
+#define SPDK_CLANG_ANALYZER_PREINIT_PTR_ARRAY(arr, arr_size, buf_size) \
+	do {                                                           \
+		static char dummy_buf_[buf_size];                      \
+		int i_;                                                \
+		for (i_ = 0; i_ < (int)(arr_size); i_++) {             \
+			(arr)[i_] = (void *)dummy_buf_;                \
+		}                                                      \
+	} while (0)
+#else
+#define SPDK_CLANG_ANALYZER_PREINIT_PTR_ARRAY(arr, arr_size, buf_size)
+#endif
+
 #ifdef __cplusplus
 }
 #endif

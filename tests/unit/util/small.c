@@ -6,6 +6,8 @@
 
 #include "spdk/base64.h"
 #include "spdk/bit_array.h"
+#include "spdk/bit_pool.h"
+#include "spdk/file.h"
 #include "spdk/endian.h"
 #include "spdk/histogram_data.h"
 #include "spdk/string.h"
@@ -293,6 +295,142 @@ histograms_hold_what_was_tallied(void)
 	CHECK(spdk_histogram_data_alloc_sized_ext(7, 5, 5) == NULL);
 }
 
+static void
+values_are_counted_up_to_borders(void)
+{
+	struct spdk_histogram_data *h = spdk_histogram_data_alloc();
+	uint64_t borders[] = { 5, 10, 100, 1000000 };
+	struct spdk_histogram_borders *b;
+	uint64_t i;
+
+	REQUIRE(h != NULL);
+	CHECK(spdk_histogram_get_borders_count_alloc_ctx(borders, 0) == NULL);
+	b = spdk_histogram_get_borders_count_alloc_ctx(borders, SPDK_COUNTOF(borders));
+	REQUIRE(b != NULL);
+	for (i = 0; i < 50; i++) {
+		spdk_histogram_data_tally(h, i);
+	}
+	spdk_histogram_data_tally(h, UINT64_MAX / 2);
+	spdk_histogram_get_borders_count(h, b);
+	CHECK_EQ(b->num_borders_count, 5);
+	CHECK_EQ(b->border_count[0], 6);
+	CHECK_EQ(b->border_count[1], 11);
+	CHECK_EQ(b->border_count[2], 50);
+	CHECK_EQ(b->border_count[3], 50);
+	CHECK_EQ(b->border_count[4], 51);
+	spdk_histogram_get_borders_count_free_ctx(b);
+	spdk_histogram_data_free(h);
+}
+
+static void
+numbers_are_handed_out(void)
+{
+	struct spdk_bit_pool *pool = NULL;
+	struct spdk_bit_array *array;
+	uint8_t mask[16] = { 0 };
+	uint32_t i;
+
+	CHECK_EQ(spdk_bit_pool_resize(NULL, 4), -EINVAL);
+	CHECK_EQ(spdk_bit_pool_resize(&pool, UINT32_MAX), -EINVAL);
+	CHECK(pool == NULL);
+	CHECK_EQ(spdk_bit_pool_resize(&pool, 70), 0);
+	CHECK_EQ(spdk_bit_pool_capacity(pool), 70);
+	for (i = 0; i < 70; i++) {
+		CHECK(!spdk_bit_pool_is_allocated(pool, i));
+		CHECK_EQ(spdk_bit_pool_allocate_bit(pool), i);
+		CHECK(spdk_bit_pool_is_allocated(pool, i));
+	}
+	CHECK_EQ(spdk_bit_pool_allocate_bit(pool), UINT32_MAX);
+	CHECK(!spdk_bit_pool_is_allocated(pool, 70));
+	CHECK_EQ(spdk_bit_pool_set_bit_allocated(pool, 70), -EINVAL);
+	CHECK_EQ(spdk_bit_pool_set_bit_allocated(pool, 69), -EBUSY);
+	spdk_bit_pool_free_bit(pool, 65);
+	spdk_bit_pool_free_bit(pool, 3);
+	CHECK_EQ(spdk_bit_pool_count_free(pool), 2);
+	CHECK_EQ(spdk_bit_pool_set_bit_allocated(pool, 3), 0);
+	CHECK_EQ(spdk_bit_pool_allocate_bit(pool), 65);
+	CHECK_EQ(spdk_bit_pool_count_allocated(pool), 70);
+	/* More of them, fewer of them. */
+	CHECK_EQ(spdk_bit_pool_resize(&pool, 100), 0);
+	CHECK_EQ(spdk_bit_pool_count_free(pool), 30);
+	CHECK_EQ(spdk_bit_pool_allocate_bit(pool), 70);
+	CHECK_EQ(spdk_bit_pool_resize(&pool, 10), 0);
+	CHECK_EQ(spdk_bit_pool_count_free(pool), 0);
+	spdk_bit_pool_free_all_bits(pool);
+	CHECK_EQ(spdk_bit_pool_count_allocated(pool), 0);
+	mask[0] = 0x07;
+	spdk_bit_pool_load_mask(pool, mask);
+	CHECK_EQ(spdk_bit_pool_allocate_bit(pool), 3);
+	spdk_bit_pool_store_mask(pool, mask);
+	CHECK_EQ(mask[0], 0x0f);
+	spdk_bit_pool_free(&pool);
+	CHECK(pool == NULL);
+	spdk_bit_pool_free(&pool);
+	spdk_bit_pool_free(NULL);
+
+	array = spdk_bit_array_create(8);
+	REQUIRE(array != NULL);
+	spdk_bit_array_set(array, 0);
+	pool = spdk_bit_pool_create_from_array(array);
+	REQUIRE(pool != NULL);
+	CHECK_EQ(spdk_bit_pool_allocate_bit(pool), 1);
+	spdk_bit_pool_free(&pool);
+	pool = spdk_bit_pool_create(0);
+	REQUIRE(pool != NULL);
+	CHECK_EQ(spdk_bit_pool_allocate_bit(pool), UINT32_MAX);
+	spdk_bit_pool_free(&pool);
+}
+
+static void
+files_are_read_whole(void)
+{
+	char path[] = "/tmp/cal-unit-file-XXXXXX", *text = NULL;
+	size_t size, len = 200 * 1000, i;
+	uint8_t *data, *loaded;
+	uint32_t number = 7;
+	FILE *file;
+	int fd = mkstemp(path);
+
+	data = malloc(len);
+	REQUIRE(fd >= 0 && data != NULL);
+	for (i = 0; i < len; i++) {
+		data[i] = (uint8_t)(i * 7);
+	}
+	CHECK_EQ(write(fd, data, len), (ssize_t)len);
+	loaded = spdk_posix_file_load_from_name(path, &size);
+	REQUIRE(loaded != NULL);
+	CHECK_EQ(size, len);
+	CHECK_EQ(memcmp(loaded, data, len), 0);
+	free(loaded);
+	free(data);
+	CHECK(spdk_posix_file_load_from_name("/tmp", &size) == NULL);
+	CHECK(spdk_posix_file_load_from_name("/tmp/no/such", &size) == NULL);
+	file = fopen("/dev/null", "r");
+	REQUIRE(file != NULL);
+	loaded = spdk_posix_file_load(file, &size);
+	CHECK(loaded != NULL && size == 0);
+	free(loaded);
+	fclose(file);
+
+	CHECK_EQ(ftruncate(fd, 0), 0);
+	CHECK_EQ(spdk_read_sysfs_attribute(&text, "%s", path), -ENOENT);
+	CHECK_EQ(pwrite(fd, "0x10\nmore\n", 10, 0), 10);
+	CHECK_EQ(spdk_read_sysfs_attribute(&text, "%s", path), 0);
+	CHECK_STR(text, "0x10");
+	free(text);
+	CHECK_EQ(spdk_read_sysfs_attribute_uint32(&number, "%s", path), 0);
+	CHECK_EQ(number, 16);
+	CHECK_EQ(ftruncate(fd, 0), 0);
+	CHECK_EQ(pwrite(fd, "4294967296", 10, 0), 10);
+	CHECK_EQ(spdk_read_sysfs_attribute_uint32(&number, "%s", path), -ERANGE);
+	CHECK_EQ(pwrite(fd, "12 monkeys", 10, 0), 10);
+	CHECK_EQ(spdk_read_sysfs_attribute_uint32(&number, "%s", path), -EINVAL);
+	CHECK_EQ(spdk_read_sysfs_attribute(&text, "/tmp/no/%s", "such"), -ENOENT);
+	CHECK_EQ(number, 16);
+	close(fd);
+	unlink(path);
+}
+
 static const struct test_case cases[] = {
 	TEST(strings_are_built_and_cut),
 	TEST(base64_goes_there_and_back),
@@ -301,6 +439,9 @@ static const struct test_case cases[] = {
 	TEST(numbers),
 	TEST(uuids),
 	TEST(histograms_hold_what_was_tallied),
+	TEST(values_are_counted_up_to_borders),
+	TEST(numbers_are_handed_out),
+	TEST(files_are_read_whole),
 };
 
 TEST_MAIN("util/small", cases)
