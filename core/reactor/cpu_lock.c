@@ -15,6 +15,7 @@
 
 #define LOCK_FOLDER "/var/tmp"
 
+static pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
 static int g_lock_fds[SPDK_CPUSET_SIZE]; /* descriptor + 1, 0 for none */
 
 static int
@@ -73,8 +74,27 @@ lock_try(const char *path, pid_t *owner)
 	return fd;
 }
 
-int
-reactors_lock_cores(int *busy_core, pid_t *owner)
+static void
+unlock_all(void)
+{
+	char path[PATH_MAX];
+	uint32_t core;
+
+	for (core = 0; core < SPDK_CPUSET_SIZE; core++) {
+		if (g_lock_fds[core] == 0) {
+			continue;
+		}
+		/* Removed while it is held: who opened it before finds out by its inode. */
+		if (lock_path(path, sizeof(path), core) == 0) {
+			unlink(path);
+		}
+		close(g_lock_fds[core] - 1);
+		g_lock_fds[core] = 0;
+	}
+}
+
+static int
+lock_all(int *busy_core, pid_t *owner)
 {
 	char path[PATH_MAX];
 	int fd, tries, rc;
@@ -93,7 +113,7 @@ reactors_lock_cores(int *busy_core, pid_t *owner)
 		}
 		if (fd < 0) {
 			*busy_core = (int)core;
-			reactors_unlock_cores();
+			unlock_all();
 			return fd;
 		}
 		g_lock_fds[core] = fd + 1;
@@ -101,21 +121,21 @@ reactors_lock_cores(int *busy_core, pid_t *owner)
 	return 0;
 }
 
+int
+reactors_lock_cores(int *busy_core, pid_t *owner)
+{
+	int rc;
+
+	pthread_mutex_lock(&g_lock);
+	rc = lock_all(busy_core, owner);
+	pthread_mutex_unlock(&g_lock);
+	return rc;
+}
+
 void
 reactors_unlock_cores(void)
 {
-	char path[PATH_MAX];
-	uint32_t core;
-
-	for (core = 0; core < SPDK_CPUSET_SIZE; core++) {
-		if (g_lock_fds[core] == 0) {
-			continue;
-		}
-		/* Removed while it is held: who opened it before finds out by its inode. */
-		if (lock_path(path, sizeof(path), core) == 0) {
-			unlink(path);
-		}
-		close(g_lock_fds[core] - 1);
-		g_lock_fds[core] = 0;
-	}
+	pthread_mutex_lock(&g_lock);
+	unlock_all();
+	pthread_mutex_unlock(&g_lock);
 }

@@ -19,11 +19,11 @@
 int reactors_init(void);
 
 /** Take /var/tmp/spdk_cpu_lock_NNN for each of our cores, so that no other SPDK-like process polls
- *  them ($CALANDRIA_CPU_LOCK_DIR replaces the folder). After spdk_env_init(), main thread. Returns
- *  0, -EBUSY with *busy_core and *owner (0: unknown) set, or another negative errno with *busy_core
- *  set; nothing is held after an error. */
+ *  them ($CALANDRIA_CPU_LOCK_DIR replaces the folder). After spdk_env_init(), any thread that may
+ *  block; nothing to do for cores that we hold. Returns 0, -EBUSY with *busy_core and *owner (0:
+ * unknown) set, or another negative errno with *busy_core set; nothing is held after an error. */
 int reactors_lock_cores(int *busy_core, pid_t *owner);
-/** Give them back. Nothing to do if none are held. */
+/** Give them back. Nothing to do if none are held. Any thread that may block. */
 void reactors_unlock_cores(void);
 
 /** Run: the main core's reactor on this thread, the others on theirs. Main thread. Returns after

@@ -13,6 +13,7 @@
  * meanwhile stays in the queues, which do not depend on the mode. */
 
 #include "core/reactor/reactor_private.h"
+#include "core/reactor/scheduler_internal.h"
 
 #include <sys/eventfd.h>
 
@@ -225,7 +226,7 @@ reactor_interrupt_turn(struct spdk_reactor *reactor, bool events_ran)
 		SLOT_SET(reactor->slot, message_depth, 0);
 		SLOT_SET(reactor->slot, heartbeat_tsc, spdk_get_ticks());
 	}
-	rc = spdk_fd_group_wait(reactor->fgrp, sleeps ? -1 : 0);
+	rc = spdk_fd_group_wait(reactor->fgrp, sleeps ? scheduler_patience_ms(reactor) : 0);
 	/* What the threads did is accounted for; what is left was sleep. */
 	reactor_account(reactor, spdk_get_ticks(), false);
 	if (spdk_unlikely(rc < 0 && rc != -EINTR)) {

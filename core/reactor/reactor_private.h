@@ -54,9 +54,9 @@ struct spdk_reactor {
 	uint64_t stop_tsc;   /* when it saw that it is to stop */
 	uint64_t rusage_tsc; /* of the last look at context switches */
 	uint64_t ticks_hz;
-	uint64_t look_tsc;   /* when to look around again */
-	uint64_t sched_tsc;  /* when to begin a round of scheduling, UINT64_MAX: never */
-	uint64_t idle_seen;  /* of its idle ticks, when threads were last given their part */
+	uint64_t look_tsc;  /* when to look around again */
+	uint64_t sched_tsc; /* when to begin a round of scheduling, UINT64_MAX: never */
+	uint64_t idle_seen; /* of its idle ticks, when threads were last given their part */
 	uint32_t lcore;
 	bool in_interrupt;
 	uint32_t polled;            /* threads that it polls though it is in interrupt mode */

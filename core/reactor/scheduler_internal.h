@@ -60,6 +60,9 @@ void scheduler_rearm(bool now);
 void scheduler_arm(struct spdk_reactor *reactor, bool now);
 /** Begin a round if one is due. On the reactor, outside of any thread's turn. */
 void scheduler_look(struct spdk_reactor *reactor);
+/** How long it may sleep: until a round is due; -1 for as long as nothing wakes it. On the
+ *  reactor. */
+int scheduler_patience_ms(const struct spdk_reactor *reactor);
 /** Keep rounds from beginning; false if one is under way. Any thread, for a moment only. */
 bool scheduler_round_lock(void);
 void scheduler_round_unlock(void);

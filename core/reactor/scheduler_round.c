@@ -14,6 +14,7 @@
 #include "core/reactor/reactor_private.h"
 #include "core/reactor/scheduler_internal.h"
 #include "spdk/log.h"
+#include "spdk/util.h"
 
 #define NEVER UINT64_MAX
 
@@ -212,6 +213,12 @@ gather(uint32_t index)
 static void
 core_mode(struct spdk_reactor *reactor, bool sleeps)
 {
+	if (sleeps) {
+		/* If it cannot, it has said so, and polls. */
+		(void)reactor_interrupt_enter(reactor);
+	} else {
+		reactor_interrupt_leave(reactor);
+	}
 }
 
 /* --- on each reactor: what was decided -------------------------------------------------------- */
@@ -340,7 +347,7 @@ void
 scheduler_arm(struct spdk_reactor *reactor, bool now)
 {
 	uint64_t period = spdk_scheduler_get_period();
-	uint64_t ticks_us = spdk_get_ticks_hz() / 1000000;
+	uint64_t ticks_us = reactor->ticks_hz / 1000000;
 
 	if (reactor->lcore != spdk_scheduler_get_scheduling_lcore()) {
 		reactor->sched_tsc = NEVER;
@@ -390,4 +397,17 @@ scheduler_look(struct spdk_reactor *reactor)
 	if (reactors_get_state() == SPDK_REACTOR_STATE_RUNNING && spdk_scheduler_get() != NULL) {
 		round_begin(reactor);
 	}
+}
+
+int
+scheduler_patience_ms(const struct spdk_reactor *reactor)
+{
+	uint64_t now = spdk_get_ticks(), ms;
+
+	if (reactor->sched_tsc == NEVER) {
+		return -1;
+	}
+	ms = reactor->sched_tsc > now ? (reactor->sched_tsc - now) / (reactor->ticks_hz / 1000) + 1
+	                              : 0;
+	return (int)spdk_min(ms, (uint64_t)INT_MAX);
 }
