@@ -152,38 +152,6 @@ place_again(struct spdk_reactor *reactor, struct spdk_lw_thread *lw)
 	send_to(lw, target);
 }
 
-void
-placement_send(struct spdk_reactor *reactor, struct spdk_lw_thread *lw, uint32_t lcore)
-{
-	leave(reactor, lw);
-	send_to(lw, reactor_get(lcore));
-}
-
-void
-placement_credit_idle(struct spdk_reactor *reactor)
-{
-	uint64_t total = reactor_get_idle_tsc(reactor), idle = total - reactor->idle_seen;
-	uint64_t free_tsc, counted = 0;
-	struct spdk_lw_thread *lw;
-	struct spdk_thread *thread;
-
-	if (reactor->thread_count == 0) {
-		reactor->idle_seen = total;
-		return;
-	}
-	TAILQ_FOREACH (lw, &reactor->threads, link) {
-		thread = spdk_thread_get_from_ctx(lw);
-		counted += thread->stats.idle_tsc - lw->idle_seen;
-	}
-	free_tsc = idle > counted ? (idle - counted) / reactor->thread_count : 0;
-	TAILQ_FOREACH (lw, &reactor->threads, link) {
-		thread = spdk_thread_get_from_ctx(lw);
-		thread->stats.idle_tsc += free_tsc;
-		lw->idle_seen = thread->stats.idle_tsc;
-	}
-	reactor->idle_seen = total;
-}
-
 /* What a turn may have led to; the thread may be gone afterwards. */
 static inline void
 after_turn(struct spdk_reactor *reactor, struct spdk_lw_thread *lw)
