@@ -677,13 +677,14 @@ has_slow_handler(void *arg)
 static void
 handlers_are_nobodys_time(void)
 {
-	struct spdk_poller *a, *b;
+	struct spdk_poller *a, *b, *c;
 	uint64_t took = 3;
 	uint32_t turn;
 	size_t i;
 
 	g_post_time = 2;
 	for (i = 0; i < SPDK_COUNTOF(g_periods); i++) {
+		c = SPDK_POLLER_REGISTER(takes_so_long, &took, g_periods[i]);
 		a = SPDK_POLLER_REGISTER(has_slow_handler, NULL, g_periods[i]);
 		b = SPDK_POLLER_REGISTER(takes_so_long, &took, g_periods[i]);
 		for (turn = 0; turn < POLLER_TIMED_TURNS; turn++) {
@@ -692,8 +693,10 @@ handlers_are_nobodys_time(void)
 		}
 		CHECK_EQ(poller_get_longest(a), 2);
 		CHECK_EQ(poller_get_longest(b), 3);
+		CHECK_EQ(poller_get_longest(c), 3);
 		spdk_poller_unregister(&a);
 		spdk_poller_unregister(&b);
+		spdk_poller_unregister(&c);
 		poll_once();
 	}
 }

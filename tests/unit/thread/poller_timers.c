@@ -90,6 +90,7 @@ remove_all(int n)
 	CHECK_EQ(g_num_called, 0);
 	CHECK_EQ(g_thread->timed.count, 0);
 	CHECK_EQ(g_thread->timed.num_classes, 0);
+	CHECK(g_thread->timed.room <= 4);
 	CHECK(!spdk_thread_has_pollers(g_thread));
 	CHECK_EQ(spdk_thread_next_poller_expiration(g_thread), 0);
 }
@@ -218,6 +219,9 @@ holes_are_passed(void)
 			spdk_poller_unregister(&g_pollers[i]);
 		}
 	}
+	/* Those at the ends are none. */
+	CHECK_EQ(only_class()->tail - only_class()->head, 98);
+	CHECK_EQ(timer_class_at(only_class(), only_class()->tail - 1)->poller, g_pollers[98]);
 	fake_delay_us(50);
 	turn();
 	for (i = 0, expect = 0; i < g_num_called; i++, expect++) {
