@@ -5,33 +5,12 @@
 /* Long random sequences against simple models. The seed is printed; $CAL_TEST_SEED repeats one. */
 
 #include "tests/unit/fake_env.h"
+#include "tests/unit/seed.h"
 #include "tests/unit/test.h"
 
 #include "core/thread/thread_internal.h"
 
 #define STEPS 100000
-
-static uint64_t g_seed;
-
-static uint32_t
-pick(uint32_t n)
-{
-	return (uint32_t)(spdk_rand_xorshift64(&g_seed) >> 16) % n;
-}
-
-static void
-seed_begin(const char *what)
-{
-	const char *given = getenv("CAL_TEST_SEED");
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	g_seed = given != NULL ? strtoull(given, NULL, 0)
-	                       : (uint64_t)now.tv_nsec * 2654435761u + (uint64_t)now.tv_sec;
-	g_seed |= 1;
-	printf("(%s: seed %llu) ", what, (unsigned long long)g_seed);
-	fflush(stdout);
-}
 
 /* --- pollers ---------------------------------------------------------------------------------- */
 
@@ -308,6 +287,8 @@ messages_follow_their_model(void)
 		for (sender = 0; sender < SENDERS; sender++) {
 			CHECK_EQ(g_targets[target].sent[sender], g_targets[target].seen[sender]);
 		}
+	}
+	while (target-- > 0) {
 		fake_thread_end(g_targets[target].thread);
 	}
 	spdk_thread_lib_fini();
