@@ -201,11 +201,12 @@ interrupts_drop(struct spdk_thread *thread)
 void
 interrupts_free(struct spdk_thread *thread)
 {
+	struct interrupt_list *list = &thread->intr->interrupts;
 	struct spdk_interrupt *intr;
 
 	interrupts_drop(thread);
-	while ((intr = interrupt_first(thread)) != NULL) {
-		TAILQ_REMOVE(&thread->intr->interrupts, intr, link);
+	while ((intr = TAILQ_FIRST(list)) != NULL) {
+		TAILQ_REMOVE(list, intr, link);
 		free(intr);
 	}
 }

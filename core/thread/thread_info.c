@@ -147,8 +147,7 @@ spdk_thread_next_poller_expiration(struct spdk_thread *thread)
 int
 spdk_thread_has_active_pollers(struct spdk_thread *thread)
 {
-	return poller_active_any(&thread->active) ||
-	       poller_quiet_next(thread, NULL, false) != NULL;
+	return poller_active_any(&thread->active) || poller_quiet_next(thread, NULL, false) != NULL;
 }
 
 bool

@@ -751,15 +751,23 @@ child_destroyed_from_inside(void)
 
 static char g_trace[64];
 
+static void
+say(const char *what)
+{
+	size_t len = strlen(g_trace);
+
+	snprintf(g_trace + len, sizeof(g_trace) - len, "%s", what);
+}
+
 static int
 wrap(void *ctx, spdk_fd_fn fn, void *arg)
 {
 	int rc;
 
-	strcat(g_trace, (const char *)ctx);
-	strcat(g_trace, "(");
+	say(ctx);
+	say("(");
 	rc = fn(arg);
-	strcat(g_trace, ")");
+	say(")");
 	return rc;
 }
 
@@ -805,19 +813,19 @@ wrappers(void)
 static void
 turn_begin(void *ctx)
 {
-	strcat(g_trace, "<");
+	say("<");
 }
 
 static void
 turn_end(void *ctx)
 {
-	strcat(g_trace, ">");
+	say(">");
 }
 
 static void
 not_in_a_turn(struct source *self)
 {
-	strcat(g_trace, "x");
+	say("x");
 	CHECK_EQ(spdk_fd_group_wait(self->fgrp, 0), -EBUSY);
 }
 

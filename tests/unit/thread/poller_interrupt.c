@@ -71,10 +71,13 @@ static void
 quiet_callback(struct spdk_poller *poller, void *arg, bool interrupt_mode)
 {
 	struct quiet *q = arg;
+	size_t len = strlen(q->heard);
 
 	CHECK(poller == q->poller);
 	CHECK(spdk_get_thread() == g_thread);
-	strcat(q->heard, interrupt_mode ? "1" : "0");
+	CHECK(len < sizeof(q->heard) - 1);
+	q->heard[len] = interrupt_mode ? '1' : '0';
+	q->heard[len + 1] = '\0';
 	if (q->on_callback != NULL) {
 		q->on_callback(q);
 	}

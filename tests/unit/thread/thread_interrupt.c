@@ -351,7 +351,7 @@ a_poller_unregisters_itself(void)
 
 	for (i = 0; i < 2; i++) {
 		begin();
-		g_poller = spdk_poller_register(unregister_self, NULL, i * 1000);
+		g_poller = spdk_poller_register(unregister_self, NULL, (uint64_t)i * 1000);
 		turn();
 		fake_delay_us(1000);
 		CHECK(i == 0 || intr_ready_in(g_thread, 2000));
