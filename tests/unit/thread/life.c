@@ -11,6 +11,8 @@
 static int g_op_rc, g_new_calls, g_resched_calls;
 static bool g_can_resched;
 
+static int g_resched_rc;
+
 static int
 op(struct spdk_thread *thread, enum spdk_thread_op what)
 {
@@ -19,7 +21,7 @@ op(struct spdk_thread *thread, enum spdk_thread_op what)
 		return g_op_rc;
 	}
 	g_resched_calls++;
-	return 0;
+	return g_resched_rc;
 }
 
 static bool
@@ -275,11 +277,164 @@ exit_is_called_on_the_thread(void)
 	spdk_thread_lib_fini();
 }
 
+static void
+a_mask_that_cannot_be_had_is_not_taken(void)
+{
+	struct spdk_cpuset mask = { .cpus = { 0 } }, none = { .cpus = { 0 } };
+	struct spdk_thread *thread;
+
+	g_can_resched = true;
+	spdk_thread_lib_init_ext(op, op_supported, 0, 0);
+	thread = fake_thread("masked");
+	spdk_set_thread(thread);
+	spdk_cpuset_set_cpu(&mask, 5, true);
+	g_resched_rc = -EBUSY;
+	CHECK_EQ(spdk_thread_set_cpumask(&mask), -EBUSY);
+	CHECK_EQ(spdk_cpuset_count(spdk_thread_get_cpumask(thread)), SPDK_CPUSET_SIZE);
+	g_resched_rc = 0;
+	CHECK_EQ(spdk_thread_set_cpumask(&none), -EINVAL);
+	CHECK_EQ(spdk_thread_set_cpumask(NULL), -EINVAL);
+	CHECK_EQ(spdk_cpuset_count(spdk_thread_get_cpumask(thread)), SPDK_CPUSET_SIZE);
+	fake_thread_end(thread);
+	/* The mask given at creation is copied. */
+	thread = spdk_thread_create("masked", &mask);
+	spdk_cpuset_zero(&mask);
+	CHECK(spdk_cpuset_get_cpu(spdk_thread_get_cpumask(thread), 5));
+	CHECK_EQ(spdk_cpuset_count(spdk_thread_get_cpumask(thread)), 1);
+	fake_thread_end(thread);
+	spdk_thread_lib_fini();
+}
+
+static void
+trace_ids_are_its_own(void)
+{
+	struct spdk_thread *a, *b;
+	uint32_t i, last;
+
+	spdk_thread_lib_init(NULL, 0);
+	a = fake_thread("stays");
+	CHECK(spdk_thread_get_trace_id(a) != 0);
+	last = spdk_thread_get_trace_id(a);
+	/* More than there are numbers: they are given again, never that of one that lives, and
+	 * the last one of all last. */
+	for (i = 0; i < (test_under_valgrind() ? 100 : 70000); i++) {
+		b = fake_thread("goes");
+		REQUIRE(spdk_thread_get_trace_id(b) != 0);
+		REQUIRE(spdk_thread_get_trace_id(b) != spdk_thread_get_trace_id(a));
+		REQUIRE(spdk_thread_get_trace_id(b) != last);
+		last = spdk_thread_get_trace_id(b);
+		fake_thread_end(b);
+	}
+	fake_thread_end(a);
+	spdk_thread_lib_fini();
+}
+
+static void
+is_found_by_id_until_it_is_destroyed(void)
+{
+	struct spdk_thread *thread, *other;
+	uint64_t id;
+
+	spdk_thread_lib_init(NULL, 0);
+	thread = fake_thread("found");
+	id = spdk_thread_get_id(thread);
+	CHECK(id != 0);
+	CHECK(spdk_thread_get_by_id(0) == NULL);
+	spdk_set_thread(thread);
+	spdk_thread_exit(thread);
+	CHECK(spdk_thread_get_by_id(id) == thread);
+	spdk_thread_poll(thread, 0, 0);
+	CHECK(spdk_thread_get_by_id(id) == thread);
+	spdk_thread_destroy(thread);
+	CHECK(spdk_thread_get_by_id(id) == NULL);
+	CHECK_EQ(spdk_thread_get_count(), 0);
+	other = fake_thread("other");
+	CHECK(spdk_thread_get_id(other) != id);
+	fake_thread_end(other);
+	spdk_thread_lib_fini();
+}
+
+static void
+critical_nothing(void *arg)
+{
+}
+
+static void
+says_whether_it_has_anything_to_do(void)
+{
+	struct spdk_poller *active, *timed;
+	struct spdk_thread *thread;
+	int runs = 0;
+
+	spdk_thread_lib_init(NULL, 0);
+	thread = fake_thread("asked");
+	spdk_set_thread(thread);
+	CHECK(spdk_thread_is_idle(thread) && !spdk_thread_has_pollers(thread));
+	timed = SPDK_POLLER_REGISTER(idle, &runs, 100);
+	CHECK(spdk_thread_is_idle(thread) && spdk_thread_has_pollers(thread));
+	CHECK_EQ(spdk_thread_has_active_pollers(thread), 0);
+	CHECK_EQ(spdk_thread_next_poller_expiration(thread), 100);
+	fake_delay_us(60);
+	CHECK_EQ(spdk_thread_next_poller_expiration(thread), 40);
+	fake_delay_us(60);
+	CHECK_EQ(spdk_thread_next_poller_expiration(thread), 0);
+	active = SPDK_POLLER_REGISTER(idle, &runs, 0);
+	CHECK(!spdk_thread_is_idle(thread));
+	CHECK_EQ(spdk_thread_has_active_pollers(thread), 1);
+	spdk_poller_pause(active);
+	spdk_poller_unregister(&timed);
+	spdk_thread_poll(thread, 0, 0);
+	CHECK_EQ(spdk_thread_has_active_pollers(thread), 0);
+	CHECK(spdk_thread_is_idle(thread) && spdk_thread_has_pollers(thread));
+	CHECK_EQ(spdk_thread_next_poller_expiration(thread), 0);
+	spdk_poller_unregister(&active);
+	CHECK(!spdk_thread_has_pollers(thread));
+	spdk_thread_send_msg(thread, ignore, NULL);
+	CHECK(!spdk_thread_is_idle(thread));
+	spdk_thread_poll(thread, 0, 0);
+	CHECK(spdk_thread_is_idle(thread));
+	spdk_thread_send_critical_msg(thread, critical_nothing);
+	CHECK(!spdk_thread_is_idle(thread));
+	spdk_thread_poll(thread, 0, 0);
+	CHECK(spdk_thread_is_idle(thread));
+	fake_thread_end(thread);
+	spdk_thread_lib_fini();
+}
+
+static void
+knows_when_its_last_turn_ended(void)
+{
+	struct spdk_thread_stats stats;
+	struct spdk_thread *thread;
+	uint64_t begin;
+
+	spdk_thread_lib_init(NULL, 0);
+	begin = spdk_get_ticks();
+	thread = fake_thread("timed");
+	CHECK_EQ(spdk_thread_get_last_tsc(thread), begin);
+	fake_delay_us(500);
+	spdk_thread_poll(thread, 0, 0);
+	CHECK_EQ(spdk_thread_get_last_tsc(thread), begin + 500);
+	spdk_thread_poll(thread, 0, begin + 777); /* told, not read */
+	CHECK_EQ(spdk_thread_get_last_tsc(thread), begin + 777);
+	CHECK_EQ(spdk_thread_get_stats(&stats), -EINVAL); /* on no thread */
+	spdk_set_thread(thread);
+	CHECK_EQ(spdk_thread_get_last_tsc(NULL), begin + 777);
+	CHECK_EQ(spdk_thread_get_stats(NULL), -EINVAL);
+	CHECK_EQ(spdk_thread_get_stats(&stats), 0);
+	CHECK_EQ(stats.busy_tsc, 0);
+	fake_thread_end(thread);
+	spdk_thread_lib_fini();
+}
+
 static const struct test_case cases[] = {
 	TEST(is_created_as_the_owner_of_cores_allows), TEST(has_a_name_an_id_and_bytes),
 	TEST(its_mask_can_be_changed_on_it),           TEST(exits_once_its_messages_are_done),
 	TEST(exits_once_its_pollers_are_gone),         TEST(exits_in_any_case_after_five_seconds),
 	TEST(what_is_left_at_the_end_is_named),        TEST(exit_is_called_on_the_thread),
+	TEST(a_mask_that_cannot_be_had_is_not_taken),  TEST(trace_ids_are_its_own),
+	TEST(is_found_by_id_until_it_is_destroyed),    TEST(says_whether_it_has_anything_to_do),
+	TEST(knows_when_its_last_turn_ended),
 };
 
 TEST_MAIN("thread/life", cases)

@@ -10,6 +10,8 @@
 
 #include "core/thread/thread_internal.h"
 
+#include <sys/time.h>
+
 static struct spdk_thread *g_t[3];
 
 static int
@@ -365,6 +367,169 @@ a_walk_leaves_out_who_exits(void)
 	fake_thread_end(gone);
 }
 
+static void
+count_visit(void *arg)
+{
+	g_visits++;
+}
+
+static void
+a_walk_visits_who_comes_meanwhile(void)
+{
+	struct spdk_thread *late;
+
+	g_visits = g_visits_done = 0;
+	spdk_set_thread(g_t[1]);
+	spdk_for_each_thread(count_visit, &g_visits, visits_done);
+	spdk_thread_poll(g_t[0], 0, 0);
+	late = fake_thread("late");
+	fake_poll_all(g_t, 3);
+	CHECK_EQ(g_visits, 3);
+	CHECK_EQ(g_visits_done, 0);
+	spdk_thread_poll(late, 0, 0);
+	spdk_thread_poll(g_t[1], 0, 0);
+	CHECK_EQ(g_visits, 4);
+	CHECK_EQ(g_visits_done, 1);
+	fake_thread_end(late);
+}
+
+static void
+a_walk_visits_who_exits_with_its_message(void)
+{
+	struct spdk_thread *leaver = fake_thread("leaver"), *last = fake_thread("last");
+
+	/* The message is there when it is asked to exit: it is run, and the walk goes on. */
+	g_visits = g_visits_done = 0;
+	spdk_set_thread(g_t[1]);
+	spdk_for_each_thread(count_visit, &g_visits, visits_done);
+	fake_poll_all(g_t, 3);
+	CHECK_EQ(g_visits, 3);
+	spdk_set_thread(leaver);
+	spdk_thread_exit(leaver);
+	spdk_thread_poll(leaver, 0, 0);
+	CHECK_EQ(g_visits, 4);
+	CHECK(spdk_thread_is_exited(leaver));
+	spdk_thread_destroy(leaver);
+	spdk_thread_poll(last, 0, 0);
+	spdk_thread_poll(g_t[1], 0, 0);
+	CHECK_EQ(g_visits, 5);
+	CHECK_EQ(g_visits_done, 1);
+	fake_thread_end(last);
+}
+
+static void
+leaver_done(void *arg)
+{
+	*(struct spdk_thread **)arg = spdk_get_thread();
+}
+
+static void
+who_began_a_walk_exits_after_it(void)
+{
+	struct spdk_thread *leaver = fake_thread("leaver"), *done_on = NULL;
+
+	spdk_set_thread(leaver);
+	spdk_for_each_thread(count_visit, &done_on, leaver_done);
+	spdk_thread_exit(leaver);
+	spdk_set_thread(NULL);
+	spdk_thread_poll(leaver, 0, 0);
+	CHECK(!spdk_thread_is_exited(leaver));
+	fake_poll_all(g_t, 3);
+	CHECK(done_on == NULL);
+	/* It is asked to exit: the walk does not visit it. */
+	spdk_thread_poll(leaver, 0, 0);
+	CHECK(done_on == leaver);
+	CHECK(spdk_thread_is_exited(leaver));
+	spdk_thread_destroy(leaver);
+}
+
+static int g_nested;
+
+static void
+poll_nested(void *arg)
+{
+	struct spdk_thread *self = spdk_get_thread();
+
+	/* Another one has its turn in the middle of this one's; this one has none. */
+	spdk_thread_send_msg(self, expect_next, (void *)0);
+	CHECK_EQ(spdk_thread_poll(self, 0, 0), 0);
+	CHECK_EQ(g_next, 0);
+	g_nested = spdk_thread_poll(arg, 0, 0);
+	CHECK(spdk_get_thread() == self);
+}
+
+static void
+a_turn_within_a_turn_is_another_threads(void)
+{
+	bool done = false;
+
+	expect_reset();
+	g_nested = 0;
+	spdk_thread_send_msg(g_t[1], poll_nested, g_t[0]);
+	spdk_thread_send_msg(g_t[0], is_called_on_the_target, &done);
+	spdk_thread_poll(g_t[1], 0, 0);
+	CHECK(done);
+	CHECK_EQ(g_nested, 1);
+	CHECK_EQ(g_next, 0);
+	spdk_thread_poll(g_t[1], 0, 0);
+	CHECK_EQ(g_next, 1);
+	CHECK(spdk_get_thread() == NULL);
+}
+
+static void
+a_bound_thread_is_like_any_other_to_messages(void)
+{
+	bool done = false;
+
+	spdk_thread_bind(g_t[0], true);
+	spdk_thread_send_msg(g_t[0], is_called_on_the_target, &done);
+	CHECK_EQ(spdk_thread_poll(g_t[0], 0, 0), 1);
+	CHECK(done && spdk_thread_is_bound(g_t[0]));
+	spdk_thread_bind(g_t[0], false);
+}
+
+static int g_signals, g_signals_sent, g_signals_run;
+
+static void
+signal_message(void *arg)
+{
+	g_signals_run++;
+}
+
+static void
+on_signal(int signal)
+{
+	g_signals++;
+	g_signals_sent += spdk_thread_send_critical_msg(g_t[0], signal_message) == 0;
+}
+
+static void
+a_signal_handler_sends_a_critical_message(void)
+{
+	const struct itimerval fast = { { 0, 100 }, { 0, 100 } }, stop = { { 0, 0 }, { 0, 0 } };
+	struct sigaction act = { .sa_handler = on_signal, .sa_flags = SA_RESTART }, before;
+	uintptr_t sent = 0;
+
+	/* It comes in the middle of sending and polling, wherever that is. */
+	expect_reset();
+	g_signals = g_signals_sent = g_signals_run = 0;
+	sigaction(SIGALRM, &act, &before);
+	setitimer(ITIMER_REAL, &fast, NULL);
+	while (g_signals < 200) {
+		send_numbers(g_t[0], sent, 100);
+		sent += 100;
+		while (spdk_thread_poll(g_t[0], 30, 0) > 0) {
+		}
+	}
+	setitimer(ITIMER_REAL, &stop, NULL);
+	sigaction(SIGALRM, &before, NULL);
+	fake_poll_all(g_t, 1);
+	CHECK(g_signals_sent > 0);
+	CHECK_EQ(g_signals_sent, g_signals_run);
+	CHECK_EQ(g_next, sent);
+	CHECK_EQ(g_wrong, 0);
+}
+
 static const struct test_case cases[] = {
 	TEST(a_message_waits_for_its_thread),
 	TEST(exec_calls_at_once_or_sends),
@@ -377,6 +542,12 @@ static const struct test_case cases[] = {
 	TEST(a_critical_message_comes_first),
 	TEST(a_walk_visits_each_thread_in_turn),
 	TEST(a_walk_leaves_out_who_exits),
+	TEST(a_walk_visits_who_comes_meanwhile),
+	TEST(a_walk_visits_who_exits_with_its_message),
+	TEST(who_began_a_walk_exits_after_it),
+	TEST(a_turn_within_a_turn_is_another_threads),
+	TEST(a_bound_thread_is_like_any_other_to_messages),
+	TEST(a_signal_handler_sends_a_critical_message),
 };
 
 TEST_MAIN_WITH("thread/message", cases, setup, teardown)

@@ -89,6 +89,14 @@ hold_over_message(void *arg)
 }
 
 static void
+hold_over_critical_message(void *arg)
+{
+	spdk_spin_init(&g_lock);
+	spdk_thread_send_critical_msg(g_thread, lock_in_message);
+	spdk_thread_poll(g_thread, 0, 0);
+}
+
+static void
 hold_over_poller(void *arg)
 {
 	spdk_spin_init(&g_lock);
@@ -115,6 +123,8 @@ each_broken_rule_ends_the_process(void)
 	CHECK(fake_aborts(held_off_thread, NULL, "outside of any"));
 	CHECK(fake_aborts(hold_over_message, NULL, "message: function"));
 	CHECK(fake_aborts(hold_over_message, NULL, "returned with 1 spinlocks held"));
+	CHECK(fake_aborts(hold_over_critical_message, NULL, "critical message: function"));
+	CHECK(fake_aborts(hold_over_critical_message, NULL, "on thread locker returned with 1"));
 	CHECK(fake_aborts(hold_over_poller, &period, "poller: function"));
 	period = 1000;
 	CHECK(fake_aborts(hold_over_poller, &period, "poller: function"));
@@ -154,10 +164,57 @@ excludes_the_other(void)
 	spdk_set_thread(g_thread);
 }
 
+/* Made and destroyed anywhere, and as good as new when it is made again. */
+static void
+is_made_off_any_thread(void)
+{
+	struct spdk_spinlock lock;
+
+	spdk_set_thread(NULL);
+	spdk_spin_init(&lock);
+	spdk_spin_destroy(&lock);
+	spdk_spin_init(&lock);
+	spdk_set_thread(g_thread);
+	spdk_spin_lock(&lock);
+	spdk_spin_unlock(&lock);
+	spdk_spin_destroy(&lock);
+}
+
+/* Several at a time, given back in any order, before the message returns. */
+static void
+hold_three(void *arg)
+{
+	struct spdk_spinlock locks[3];
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		spdk_spin_init(&locks[i]);
+		spdk_spin_lock(&locks[i]);
+	}
+	spdk_spin_unlock(&locks[1]);
+	spdk_spin_unlock(&locks[0]);
+	CHECK(spdk_spin_held(&locks[2]) && !spdk_spin_held(&locks[0]));
+	spdk_spin_unlock(&locks[2]);
+	for (i = 0; i < 3; i++) {
+		spdk_spin_destroy(&locks[i]);
+	}
+	*(bool *)arg = true;
+}
+
+static void
+several_in_a_message(void)
+{
+	bool done = false;
+
+	spdk_thread_send_msg(g_thread, hold_three, &done);
+	spdk_thread_poll(g_thread, 0, 0);
+	CHECK(done);
+}
+
 static const struct test_case cases[] = {
-	TEST(locks_and_unlocks),
-	TEST(each_broken_rule_ends_the_process),
-	TEST(excludes_the_other),
+	TEST(locks_and_unlocks),    TEST(each_broken_rule_ends_the_process),
+	TEST(excludes_the_other),   TEST(is_made_off_any_thread),
+	TEST(several_in_a_message),
 };
 
 TEST_MAIN_WITH("thread/spinlock", cases, setup, teardown)
