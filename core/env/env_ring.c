@@ -2,61 +2,51 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
+/* Rings of pointers: rte_ring's algorithm, without rte_ring. Its tail update waits for those before
+ * it by relaxed loads, so that what they read and wrote is not ordered before what follows: nothing
+ * that could be seen on x86, but ThreadSanitizer sees it, rightly, in everything that uses a ring
+ * of many consumers. Its relaxed modes are no way out: there, what one has put may become visible
+ * after the call, when another one who was preempted goes on; who puts and then looks whether
+ * somebody waits (core/thread/iobuf_lobby.c) relies on the opposite. */
+
 #include "core/env/env_private.h"
 
-/* C11 atomics also where the CPU's own order would do: sanitizers see them. */
-#ifndef RTE_USE_C11_MEM_MODEL
-#define RTE_USE_C11_MEM_MODEL 1
-#endif
-#include <rte_ring.h>
+#include <rte_pause.h>
 
-static struct rte_ring *
-rte_of(struct spdk_ring *ring)
-{
-	return (struct rte_ring *)ring;
-}
+#include "spdk/likely.h"
+
+/* One side: places are taken at `head`, and are done with up to `tail`. They count up for ever. */
+struct ring_side {
+	uint64_t head;
+	uint64_t tail;
+	bool single;
+} __attribute__((aligned(64)));
+
+struct spdk_ring {
+	struct ring_side prod;
+	struct ring_side cons;
+	uint64_t size; /* a power of two */
+	void *slots[];
+};
 
 struct spdk_ring *
 spdk_ring_create(enum spdk_ring_type type, size_t count, int numa_id)
 {
-	static uint32_t number;
-	struct rte_ring *ring;
-	char name[32];
-	unsigned flags;
-	ssize_t size;
+	struct spdk_ring *ring;
 
-	switch (type) {
-	case SPDK_RING_TYPE_SP_SC:
-		flags = RING_F_SP_ENQ | RING_F_SC_DEQ;
-		break;
-	case SPDK_RING_TYPE_MP_SC:
-		flags = RING_F_SC_DEQ;
-		break;
-	case SPDK_RING_TYPE_MP_MC:
-		flags = 0;
-		break;
-	default:
+	if (type > SPDK_RING_TYPE_MP_MC || count < 2 || count > (UINT32_MAX >> 1) ||
+	    (count & (count - 1)) != 0) {
 		return NULL;
 	}
-	if (count > UINT32_MAX) {
-		return NULL;
-	}
-	size = rte_ring_get_memsize((unsigned)count);
-	if (size < 0) {
-		return NULL;
-	}
-	/* In memory of our own, not a memory zone: of those there are 2560 in all, and nobody looks
-	 * a ring up by its name. */
-	ring = spdk_zmalloc((size_t)size, RTE_CACHE_LINE_SIZE, NULL, numa_id, SPDK_MALLOC_SHARE);
+	ring = spdk_zmalloc(sizeof(*ring) + count * sizeof(ring->slots[0]), 64, NULL, numa_id,
+	                    SPDK_MALLOC_SHARE);
 	if (ring == NULL) {
 		return NULL;
 	}
-	snprintf(name, sizeof(name), "ring_%u", __atomic_fetch_add(&number, 1, __ATOMIC_RELAXED));
-	if (rte_ring_init(ring, name, (unsigned)count, flags) != 0) {
-		spdk_free(ring);
-		return NULL;
-	}
-	return (struct spdk_ring *)ring;
+	ring->prod.single = type == SPDK_RING_TYPE_SP_SC;
+	ring->cons.single = type != SPDK_RING_TYPE_MP_MC;
+	ring->size = count;
+	return ring;
 }
 
 void
@@ -65,27 +55,89 @@ spdk_ring_free(struct spdk_ring *ring)
 	spdk_free(ring);
 }
 
+/* Take up to `want` places of a side whose opposite has got to `*other`, of which `lead` more than
+ * that may be used; fewer than `want` only if `partly`. Returns how many, the first in *place. */
+static inline size_t
+places_take(struct ring_side *side, const uint64_t *other, uint64_t lead, size_t want, bool partly,
+            uint64_t *place, size_t *left)
+{
+	/* Pairs with the exchange: whoever moved it saw an `*other` that we must see as well. */
+	uint64_t head = __atomic_load_n(&side->head, __ATOMIC_ACQUIRE);
+	uint64_t free;
+	size_t n;
+
+	do {
+		/* Pairs with the release in places_done(): the slots are free, or filled. */
+		free = __atomic_load_n(other, __ATOMIC_ACQUIRE) + lead - head;
+		/* More than there can be: `head` is old, and the exchange will say so. */
+		n = free < want ? (partly ? (size_t)free : 0) : want;
+		*left = (size_t)free - n;
+		if (n == 0) {
+			return 0;
+		}
+		if (side->single) {
+			__atomic_store_n(&side->head, head + n, __ATOMIC_RELAXED);
+			break;
+		}
+	} while (!__atomic_compare_exchange_n(&side->head, &head, head + n, false, __ATOMIC_ACQ_REL,
+	                                      __ATOMIC_ACQUIRE));
+	*place = head;
+	return n;
+}
+
+static inline void
+places_done(struct ring_side *side, uint64_t place, size_t n)
+{
+	/* Those before us first, so that the tail says what is done with. Pairs with their release:
+	 * who sees our tail sees what they did, too. */
+	while (!side->single &&
+	       spdk_unlikely(__atomic_load_n(&side->tail, __ATOMIC_ACQUIRE) != place)) {
+		rte_pause();
+	}
+	__atomic_store_n(&side->tail, place + n, __ATOMIC_RELEASE);
+}
+
 size_t
 spdk_ring_count(struct spdk_ring *ring)
 {
-	return rte_ring_count(rte_of(ring));
+	/* In this order, lest one taken in between makes it negative. */
+	uint64_t taken = __atomic_load_n(&ring->cons.tail, __ATOMIC_ACQUIRE);
+	uint64_t count = __atomic_load_n(&ring->prod.tail, __ATOMIC_ACQUIRE) - taken;
+
+	return count < ring->size ? (size_t)count : (size_t)ring->size - 1;
 }
 
 size_t
 spdk_ring_enqueue(struct spdk_ring *ring, void **objs, size_t count, size_t *free_space)
 {
-	unsigned left = 0;
-	size_t done;
+	size_t left = 0, i, n;
+	uint64_t place;
 
-	done = rte_ring_enqueue_bulk(rte_of(ring), objs, (unsigned)count, &left);
+	n = places_take(&ring->prod, &ring->cons.tail, ring->size - 1, count, false, &place, &left);
+	for (i = 0; i < n; i++) {
+		ring->slots[(place + i) & (ring->size - 1)] = objs[i];
+	}
+	if (n > 0) {
+		places_done(&ring->prod, place, n);
+	}
 	if (free_space != NULL) {
 		*free_space = left;
 	}
-	return done;
+	return n;
 }
 
 size_t
 spdk_ring_dequeue(struct spdk_ring *ring, void **objs, size_t count)
 {
-	return rte_ring_dequeue_burst(rte_of(ring), objs, (unsigned)count, NULL);
+	size_t left = 0, i, n;
+	uint64_t place;
+
+	n = places_take(&ring->cons, &ring->prod.tail, 0, count, true, &place, &left);
+	for (i = 0; i < n; i++) {
+		objs[i] = ring->slots[(place + i) & (ring->size - 1)];
+	}
+	if (n > 0) {
+		places_done(&ring->cons, place, n);
+	}
+	return n;
 }

@@ -22,6 +22,12 @@
 #define HOST_IO_POOL 64
 #endif
 
+/* How its methods' names begin, and when they may be called. */
+#ifndef HOST_METHODS
+#define HOST_METHODS "bdev_"
+#define HOST_STATES  SPDK_RPC_RUNTIME
+#endif
+
 static struct spdk_thread *g_app;
 
 /* --- memory ----------------------------------------------------------------------------------- */
@@ -168,7 +174,8 @@ void
 spdk_rpc_register_method(const char *method, spdk_rpc_method_handler func, uint32_t state_mask)
 {
 	/* Before main(): nothing can be checked yet. */
-	if (strncmp(method, "bdev_", 5) != 0 || func == NULL || state_mask != SPDK_RPC_RUNTIME) {
+	if (strncmp(method, HOST_METHODS, strlen(HOST_METHODS)) != 0 || func == NULL ||
+	    (state_mask & ~(uint32_t)HOST_STATES) != 0) {
 		abort();
 	}
 }
@@ -293,7 +300,7 @@ device_close(void)
 	settle();
 }
 
-static void
+static inline void
 io_done(struct spdk_bdev_io *io, bool success, void *arg)
 {
 	g_ios++;

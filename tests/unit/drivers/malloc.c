@@ -315,8 +315,8 @@ read_and_write(void)
 	CHECK(io_ends(spdk_bdev_read_blocks(g_desc, g_ch, NULL, 56, 8, io_done, &iovs)));
 	REQUIRE(iovs != NULL);
 	gone();
-	make("{'name':'M','num_blocks':256,'block_size':512}");
-	CHECK(!io_ends(spdk_bdev_read_blocks(g_desc, g_ch, NULL, 0, 256, io_done, NULL)));
+	make("{'name':'M','num_blocks':512,'block_size':512}");
+	CHECK(!io_ends(spdk_bdev_read_blocks(g_desc, g_ch, NULL, 0, 265, io_done, NULL)));
 	CHECK(said_once("without a buffer", "M"));
 	gone();
 }

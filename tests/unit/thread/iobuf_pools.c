@@ -477,7 +477,6 @@ statistics(void)
 	CHECK_EQ(g_stats[1].small_pool.main, n);
 	CHECK_EQ(g_stats[1].small_pool.retry, 1);
 	pools_down();
-	on(0);
 	CHECK_EQ(spdk_iobuf_get_stats(stats_here, &g_told), -ENODEV);
 }
 
