@@ -85,9 +85,8 @@ run(struct ctl *ctl, int argc, char **argv)
 static struct ctl_command command = {
 	.name = "pollers",
 	.summary = "the pollers of its threads: periods, runs, longest run",
-	.details = "A run is busy when the poller found something to do. Not every run is timed: "
-	           "LONGEST is "
-		   "the longest of a sample, the runs of every 61st turn of a thread.",
+	.details = "A run is busy when the poller found something to do. Not every run is timed:\n"
+		   "LONGEST is of a sample, the runs in every 61st turn of a thread.",
 	.group = CTL_GROUP_INSIDE,
 	.run = run,
 };

@@ -626,13 +626,13 @@ the_longest_run(void)
 		CHECK_EQ(poller_get_longest(pollers[0]), 5);
 		CHECK_EQ(poller_get_longest(pollers[1]), 7);
 		/* A single long run need not be in the sample, but its turn is known. */
-		took[1] = 1000 * (i + 1);
+		took[1] = 1000 * (uint64_t)(i + 1);
 		before = thread_get_longest_turn(g_thread);
 		CHECK(before < took[1]);
 		fake_delay_us(g_periods[i]);
 		poll_once();
+		CHECK_EQ(thread_get_longest_turn(g_thread), took[1] + 5);
 		took[1] = 7;
-		CHECK_EQ(thread_get_longest_turn(g_thread), 1000 * (i + 1) + 5);
 		/* One that keeps being long is. */
 		took[0] = 300;
 		for (turn = 0; turn < POLLER_TIMED_TURNS; turn++) {
