@@ -30,7 +30,7 @@ WARN     := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wpoi
 DPDK_CFLAGS := -include rte_config.h -march=corei7 -isystem /usr/include/dpdk -isystem /usr/include/$(ARCH)/dpdk
 CPPFLAGS_ALL = -D_GNU_SOURCE -I. -Icore/include $(DPDK_CFLAGS) $(CPPFLAGS)
 OPT      ?= -O2
-CFLAGS_ALL  = -std=gnu11 $(OPT) -g -fno-strict-aliasing -fno-omit-frame-pointer -fPIC -pthread $(WARN) $(SANFLAGS) $(CFLAGS)
+CFLAGS_ALL  = -std=gnu11 $(OPT) -g -fno-strict-aliasing -fno-omit-frame-pointer -fPIC -fno-semantic-interposition -pthread $(WARN) $(SANFLAGS) $(CFLAGS)
 LDFLAGS_ALL = -pthread -Wl,-z,relro,-z,now $(SANFLAGS) $(LDFLAGS)
 SANFLAGS-asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined -DCAL_ASAN
 # (gcc warns that it cannot follow fences: a sequence lock has nothing for it to follow.)

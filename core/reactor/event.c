@@ -9,9 +9,8 @@
 void
 reactor_send(struct spdk_reactor *reactor, spdk_event_fn fn, void *arg1, void *arg2)
 {
-	uint64_t event[REACTOR_EVENT_WORDS] = { (uintptr_t)fn, (uintptr_t)arg1, (uintptr_t)arg2 };
-
-	msg_queue_push(&reactor->events, &thread_this_os.sender, event, REACTOR_EVENT_WORDS);
+	msg_queue_push(&reactor->events, &thread_this_os.sender, REACTOR_EVENT_WORDS, (uintptr_t)fn,
+	               (uintptr_t)arg1, (uintptr_t)arg2);
 }
 
 /* The structure between allocate and call is a form that is filled in and torn up at once. A
@@ -19,7 +18,7 @@ reactor_send(struct spdk_reactor *reactor, spdk_event_fn fn, void *arg1, void *a
 static struct spdk_event *
 event_get(void)
 {
-	struct spdk_reactor *reactor = reactor_current();
+	struct spdk_reactor *reactor = reactor_this_os;
 
 	if (spdk_likely(reactor != NULL && reactor->num_free_events > 0)) {
 		return reactor->free_events[--reactor->num_free_events];
@@ -30,7 +29,7 @@ event_get(void)
 static void
 event_put(struct spdk_event *event)
 {
-	struct spdk_reactor *reactor = reactor_current();
+	struct spdk_reactor *reactor = reactor_this_os;
 
 	if (spdk_likely(reactor != NULL && reactor->num_free_events < REACTOR_EVENT_CACHE)) {
 		reactor->free_events[reactor->num_free_events++] = event;
@@ -52,7 +51,7 @@ spdk_event_allocate(uint32_t lcore, spdk_event_fn fn, void *arg1, void *arg2)
 {
 	struct spdk_event *event;
 
-	if (spdk_unlikely(reactor_get(lcore) == NULL)) {
+	if (spdk_unlikely(reactor_at(lcore) == NULL)) {
 		SPDK_ERRLOG("core %u has no reactor to send an event to\n", lcore);
 		return NULL;
 	}
@@ -71,35 +70,32 @@ spdk_event_allocate(uint32_t lcore, spdk_event_fn fn, void *arg1, void *arg2)
 void
 spdk_event_call(struct spdk_event *event)
 {
-	reactor_send(reactor_get(event->lcore), event->fn, event->arg1, event->arg2);
+	reactor_send(reactor_at(event->lcore), event->fn, event->arg1, event->arg2);
 	event_put(event);
+}
+
+static inline void
+run_event(void *ctx, uint64_t fn, uint64_t arg1, uint64_t arg2)
+{
+	slot_begin(ctx, CAL_RUNNING_EVENT, (uintptr_t)fn, 0);
+	((spdk_event_fn)(uintptr_t)fn)((void *)(uintptr_t)arg1, (void *)(uintptr_t)arg2);
 }
 
 uint32_t
 reactor_run_events(struct spdk_reactor *reactor)
 {
-	uint64_t batch[REACTOR_EVENT_BATCH * REACTOR_EVENT_WORDS], *event;
-	uint32_t done = 0, count, i;
+	int first = msg_queue_find(&reactor->events);
+	uint32_t count;
 
+	if (first < 0) {
+		return 0;
+	}
 	/* A turn is so many, also when one leads to the next. */
-	while (done < REACTOR_EVENT_BATCH) {
-		count = msg_queue_pop(&reactor->events, batch, REACTOR_EVENT_BATCH - done,
-		                      REACTOR_EVENT_WORDS);
-		if (count == 0) {
-			break;
-		}
-		for (i = 0, event = batch; i < count; i++, event += REACTOR_EVENT_WORDS) {
-			slot_begin(reactor->slot, CAL_RUNNING_EVENT, (uintptr_t)event[0], 0);
-			((spdk_event_fn)(uintptr_t)event[0])((void *)(uintptr_t)event[1],
-			                                     (void *)(uintptr_t)event[2]);
-		}
-		done += count;
-	}
-	if (done > 0) {
-		slot_end(reactor->slot);
-		SLOT_SET(reactor->slot, events, reactor->slot->events + done);
-	}
-	return done;
+	count = msg_queue_run(&reactor->events, first, REACTOR_EVENT_BATCH, NULL,
+	                      REACTOR_EVENT_WORDS, run_event, reactor->slot);
+	slot_end(reactor->slot);
+	SLOT_SET(reactor->slot, events, reactor->slot->events + count);
+	return count;
 }
 
 struct reactor_walk {
@@ -137,7 +133,7 @@ reactor_walk_step(void *arg1, void *arg2)
 void
 spdk_for_each_reactor(spdk_event_fn fn, void *arg1, void *arg2, spdk_event_fn cpl)
 {
-	struct spdk_reactor *origin = reactor_current();
+	struct spdk_reactor *origin = reactor_this_os;
 	struct reactor_walk *walk;
 
 	if (origin == NULL) {

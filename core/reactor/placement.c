@@ -7,6 +7,7 @@
  * does after. */
 
 #include "core/reactor/reactor_private.h"
+#include "core/thread/thread_turn.h"
 
 #include "core/reactor/scheduler_internal.h"
 #include "spdk/log.h"
@@ -209,10 +210,10 @@ placement_poll(struct spdk_reactor *reactor)
 	bool busy, any = false;
 
 	TAILQ_FOREACH_SAFE (lw, &reactor->threads, link, next) {
-		thread = spdk_thread_get_from_ctx(lw);
-		busy = thread_turn(thread, 0, reactor->last_tsc, clock_every) > 0;
+		thread = SPDK_CONTAINEROF((void *)lw, struct spdk_thread, ctx);
+		busy = thread_turn(thread, THREAD_MSG_BATCH, reactor->last_tsc, clock_every);
 		any |= busy;
-		reactor_account(reactor, spdk_thread_get_last_tsc(thread), busy);
+		reactor_account(reactor, thread->last_tsc, busy);
 		after_turn(reactor, lw);
 	}
 	return any;

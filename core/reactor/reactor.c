@@ -11,13 +11,13 @@
 #include "spdk/log.h"
 #include "spdk/util.h"
 
-static struct spdk_reactor **g_reactors; /* by lcore */
-static uint32_t g_num_lcores;            /* room of the table */
+struct spdk_reactor **reactor_table;
+uint32_t reactor_table_size;
+__thread struct spdk_reactor *reactor_this_os;
 static struct spdk_cpuset g_cpuset;
 static int g_state;      /* enum spdk_reactor_state; relaxed, the queues order what matters */
 static int g_stop_calls; /* calls of reactors_stop() that have not returned */
 static bool g_switch_monitor = true;
-static __thread struct spdk_reactor *t_reactor;
 
 SPDK_LOG_REGISTER_COMPONENT(reactor)
 
@@ -36,7 +36,7 @@ reactors_get_state(void)
 struct spdk_reactor *
 reactor_get(uint32_t lcore)
 {
-	return lcore < g_num_lcores ? g_reactors[lcore] : NULL;
+	return reactor_at(lcore);
 }
 
 struct spdk_reactor *
@@ -48,13 +48,13 @@ spdk_reactor_get(uint32_t lcore)
 struct spdk_reactor *
 reactor_current(void)
 {
-	return t_reactor;
+	return reactor_this_os;
 }
 
 static struct spdk_reactor *
 reactor_from(uint32_t lcore)
 {
-	while (lcore < g_num_lcores && g_reactors[lcore] == NULL) {
+	while (lcore < reactor_table_size && reactor_table[lcore] == NULL) {
 		lcore++;
 	}
 	return reactor_get(lcore);
@@ -83,22 +83,22 @@ reactors_free(void)
 {
 	uint32_t lcore, left;
 
-	for (lcore = 0; lcore < g_num_lcores; lcore++) {
-		if (g_reactors[lcore] == NULL) {
+	for (lcore = 0; lcore < reactor_table_size; lcore++) {
+		if (reactor_table[lcore] == NULL) {
 			continue;
 		}
-		reactor_interrupt_fini(g_reactors[lcore]);
-		left = msg_queue_fini(&g_reactors[lcore]->events);
+		reactor_interrupt_fini(reactor_table[lcore]);
+		left = msg_queue_fini(&reactor_table[lcore]->events);
 		if (left > 0) {
 			SPDK_INFOLOG(reactor, "%u events to reactor_%u were never run\n", left,
 			             lcore);
 		}
-		reactor_free_events(g_reactors[lcore]);
-		free(g_reactors[lcore]);
+		reactor_free_events(reactor_table[lcore]);
+		free(reactor_table[lcore]);
 	}
-	free(g_reactors);
-	g_reactors = NULL;
-	g_num_lcores = 0;
+	free(reactor_table);
+	reactor_table = NULL;
+	reactor_table_size = 0;
 	spdk_cpuset_zero(&g_cpuset);
 }
 
@@ -125,7 +125,7 @@ reactor_create(uint32_t lcore, uint32_t index)
 	reactor->slot->lcore = lcore;
 	SLOT_SET(reactor->slot, in_use, 1);
 	reactor->idle_seen = reactor_get_idle_tsc(reactor);
-	g_reactors[lcore] = reactor;
+	reactor_table[lcore] = reactor;
 	spdk_cpuset_set_cpu(&g_cpuset, lcore, true);
 	return 0;
 }
@@ -136,10 +136,10 @@ reactors_init(void)
 	uint32_t lcore, index = 0;
 	int rc = 0;
 
-	g_num_lcores = spdk_env_get_last_core() + 1;
-	g_reactors = calloc(g_num_lcores, sizeof(void *));
-	if (g_reactors == NULL) {
-		g_num_lcores = 0;
+	reactor_table_size = spdk_env_get_last_core() + 1;
+	reactor_table = calloc(reactor_table_size, sizeof(void *));
+	if (reactor_table == NULL) {
+		reactor_table_size = 0;
 		return -ENOMEM;
 	}
 	SPDK_ENV_FOREACH_CORE (lcore) {
@@ -283,12 +283,11 @@ reactor_run(void *arg)
 
 	snprintf(name, sizeof(name), "reactor_%u", reactor->lcore);
 	pthread_setname_np(pthread_self(), name);
-	t_reactor = reactor;
+	reactor_this_os = reactor;
 	__atomic_store_n(&reactor->tid, spdk_get_tid(), __ATOMIC_RELAXED);
 	SLOT_SET(reactor->slot, tid, reactor->tid);
 	thread_stats_slot_set(reactor->slot);
 	log_defer_on_this_thread(true);
-	msg_sender_register(&thread_this_os.sender);
 	reactor->ticks_hz = spdk_get_ticks_hz();
 	reactor->last_tsc = reactor->rusage_tsc = spdk_get_ticks();
 	scheduler_arm(reactor, false);
@@ -311,7 +310,7 @@ reactor_run(void *arg)
 	log_defer_on_this_thread(false);
 	thread_stats_slot_set(NULL);
 	SLOT_SET(reactor->slot, in_use, 0);
-	t_reactor = NULL;
+	reactor_this_os = NULL;
 	return 0;
 }
 

@@ -72,6 +72,18 @@ struct spdk_reactor {
 	struct reactor_switches switches;
 };
 
+/* All of them by core, and how many cores that is; the one that runs on this OS thread. */
+extern struct spdk_reactor **reactor_table;
+extern uint32_t reactor_table_size;
+extern __thread struct spdk_reactor *reactor_this_os __attribute__((tls_model("initial-exec")));
+
+/** reactor_get(), inline. */
+static inline struct spdk_reactor *
+reactor_at(uint32_t lcore)
+{
+	return spdk_likely(lcore < reactor_table_size) ? reactor_table[lcore] : NULL;
+}
+
 /** Send an event without allocating. Any thread. */
 void reactor_send(struct spdk_reactor *reactor, spdk_event_fn fn, void *arg1, void *arg2);
 /** Run waiting events. Returns how many. On the reactor. */

@@ -9,16 +9,14 @@
 int
 spdk_thread_send_msg(const struct spdk_thread *thread, spdk_msg_fn fn, void *ctx)
 {
-	uint64_t msg[THREAD_MSG_WORDS] = { (uintptr_t)fn, (uintptr_t)ctx };
-
 	if (spdk_unlikely(thread_state_get(thread) == THREAD_EXITED)) {
 		SPDK_ERRLOG("thread %s has exited: message %p is not sent\n", thread->name,
 		            (void *)(uintptr_t)fn);
 		return -EIO;
 	}
 	/* Sending changes the queue, which to the sender is no part of the thread. */
-	msg_queue_push((struct msg_queue *)(uintptr_t)&thread->msgs, &thread_this_os.sender, msg,
-	               THREAD_MSG_WORDS);
+	msg_queue_push((struct msg_queue *)(uintptr_t)&thread->msgs, &thread_this_os.sender,
+	               THREAD_MSG_WORDS, (uintptr_t)fn, (uintptr_t)ctx, 0);
 	return 0;
 }
 
@@ -39,25 +37,33 @@ spdk_thread_send_critical_msg(struct spdk_thread *thread, spdk_msg_fn fn)
 	return 0;
 }
 
-uint32_t
-thread_run_messages(struct spdk_thread *thread, struct cal_stats_reactor *slot, uint32_t max)
-{
-	uint64_t batch[THREAD_MSG_MAX * THREAD_MSG_WORDS], *msg = batch;
-	uint32_t count, i;
+struct run_ctx {
+	struct spdk_thread *thread;
+	struct cal_stats_reactor *slot;
+};
 
-	/* All at once: what is sent during this turn waits for the next one. */
-	count = msg_queue_pop(&thread->msgs, batch, spdk_min(max, THREAD_MSG_MAX),
-	                      THREAD_MSG_WORDS);
-	if (count == 0) {
-		return 0;
+static inline void
+run_message(void *arg, uint64_t fn, uint64_t ctx, uint64_t none)
+{
+	struct run_ctx *run = arg;
+
+	slot_begin(run->slot, CAL_RUNNING_MESSAGE, (uintptr_t)fn, 0);
+	((spdk_msg_fn)(uintptr_t)fn)((void *)(uintptr_t)ctx);
+	if (spdk_unlikely(run->thread->after != 0)) {
+		thread_locks_held(run->thread, "message", (uintptr_t)fn);
 	}
-	for (i = 0; i < count; i++, msg += THREAD_MSG_WORDS) {
-		slot_begin(slot, CAL_RUNNING_MESSAGE, (uintptr_t)msg[0], 0);
-		((spdk_msg_fn)(uintptr_t)msg[0])((void *)(uintptr_t)msg[1]);
-		if (spdk_unlikely(thread->after != 0)) {
-			thread_locks_held(thread, "message", (uintptr_t)msg[0]);
-		}
-	}
+}
+
+uint32_t
+thread_run_messages(struct spdk_thread *thread, struct cal_stats_reactor *slot, int first,
+                    uint32_t max)
+{
+	struct run_ctx run = { thread, slot };
+	uint32_t count;
+
+	/* What is sent during this turn waits for the next one. */
+	count = msg_queue_run(&thread->msgs, first, max, &thread_this_os.sender, THREAD_MSG_WORDS,
+	                      run_message, &run);
 	slot_end(slot);
 	SLOT_SET(slot, messages, slot->messages + count);
 	return count;

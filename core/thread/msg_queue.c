@@ -47,19 +47,20 @@ init_once(void)
 		syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
 }
 
-void
-msg_sender_register(struct msg_sender *sender)
+/* Give the calling OS thread an index of its own until it ends. Without a free one it stays
+ * without.
+ */
+static void
+sender_register(struct msg_sender *sender)
 {
 	uint32_t index;
 
 	pthread_once(&g_once, init_once);
-	if (sender->index != MSG_LANES || !g_have_key) {
-		return;
-	}
-	/* An index that had another OS thread comes with its lanes: the lock orders what it did
-	 * before what this one will do. */
+	sender->registered = true;
+	/* An index that had another OS thread comes with its lanes: the lock orders what that one
+	 * did before what this one will do. */
 	pthread_mutex_lock(&g_lock);
-	if (~g_indices != 0) {
+	if (~g_indices != 0 && g_have_key) {
 		index = (uint32_t)__builtin_ctzll(~g_indices);
 		if (pthread_setspecific(g_key, (void *)(uintptr_t)(index + 1)) == 0) {
 			g_indices |= 1ull << index;
@@ -101,12 +102,21 @@ lane_create(struct msg_queue *q, uint32_t index)
 }
 
 static void
+lane_put(struct msg_lane *lane, uint64_t w0, uint64_t w1, uint64_t w2)
+{
+	__atomic_store_n(&lane->next[1], w1, __ATOMIC_RELAXED);
+	if (lane->words > 2) {
+		__atomic_store_n(&lane->next[2], w2, __ATOMIC_RELAXED);
+	}
+	msg_slot_publish(lane->next, lane->flip, w0);
+}
+
+static void
 lane_enter_chunk(struct msg_lane *lane)
 {
 	size_t size =
 		sizeof(struct msg_chunk) + (size_t)MSG_CHUNK_ROOM * lane->words * sizeof(uint64_t);
 	struct msg_chunk *chunk;
-	uint64_t jump[2];
 
 	chunk = aligned_alloc(SPDK_CACHE_LINE_SIZE,
 	                      SPDK_ALIGN_CEIL(size, (size_t)SPDK_CACHE_LINE_SIZE));
@@ -114,9 +124,7 @@ lane_enter_chunk(struct msg_lane *lane)
 		thread_fatal(__func__, "no memory for messages");
 	}
 	memset(chunk, 0, size);
-	jump[0] = MSG_JUMP;
-	jump[1] = (uintptr_t)chunk;
-	msg_slot_put(lane->next, lane->flip, jump, 2);
+	lane_put(lane, MSG_JUMP, (uintptr_t)chunk, 0);
 	if (!lane->in_chunk) {
 		lane->next += lane->words;
 		lane->ring_next = lane->next;
@@ -127,23 +135,22 @@ lane_enter_chunk(struct msg_lane *lane)
 	lane->flip = MSG_PARITY;
 	__atomic_store_n(&lane->in_chunk, true, __ATOMIC_RELAXED);
 	__atomic_store_n(&lane->spilled, lane->spilled + MSG_CHUNK_ROOM - 1, __ATOMIC_RELAXED);
-	__atomic_store_n(&lane->room, MSG_CHUNK_ROOM - 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&lane->room, MSG_CHUNK_ROOM - 1, __ATOMIC_RELEASE);
 }
 
 static void
 lane_make_room(struct msg_lane *lane)
 {
 	/* Partner of the consumer's release: it has read what it gives back. */
-	uint32_t used = lane->granted - __atomic_load_n(&lane->taken, __ATOMIC_ACQUIRE);
-	uint64_t jump[2] = { MSG_JUMP, 0 };
-	uint32_t room;
+	uint64_t used = lane->granted - __atomic_load_n(&lane->taken, __ATOMIC_ACQUIRE);
+	uint64_t room;
 
 	if (lane->in_chunk) {
 		if (used > 0) {
 			lane_enter_chunk(lane);
 			return;
 		}
-		msg_slot_put(lane->next, lane->flip, jump, 2);
+		lane_put(lane, MSG_JUMP, 0, 0);
 		lane->next = lane->ring_next;
 		lane->flip = lane->ring_flip;
 		__atomic_store_n(&lane->in_chunk, false, __ATOMIC_RELAXED);
@@ -157,79 +164,48 @@ lane_make_room(struct msg_lane *lane)
 		lane_enter_chunk(lane);
 		return;
 	}
-	room = (uint32_t)((size_t)(lane->end - lane->next) / lane->words);
+	room = (uint64_t)(lane->end - lane->next) / lane->words;
 	room = spdk_min(room, MSG_LANE_ROOM - 1 - used);
 	__atomic_store_n(&lane->granted, lane->granted + room, __ATOMIC_RELAXED);
-	__atomic_store_n(&lane->room, room, __ATOMIC_RELAXED);
+	__atomic_store_n(&lane->room, (uint32_t)room, __ATOMIC_RELEASE);
 }
 
 static void
-lane_push(struct msg_lane *lane, const uint64_t *elem, uint32_t words)
+lane_push(struct msg_lane *lane, uint64_t w0, uint64_t w1, uint64_t w2)
 {
 	if (lane->room == 0) {
 		lane_make_room(lane);
 	}
-	msg_slot_put(lane->next, lane->flip, elem, words);
+	lane_put(lane, w0, w1, w2);
 	lane->next += lane->words;
 	__atomic_store_n(&lane->room, lane->room - 1, __ATOMIC_RELAXED);
 }
 
 void
-msg_queue_push_slow(struct msg_queue *q, const struct msg_sender *sender, const uint64_t *elem)
+msg_queue_push_slow(struct msg_queue *q, struct msg_sender *sender, uint64_t w0, uint64_t w1,
+                    uint64_t w2)
 {
-	uint64_t mark[2] = { MSG_MARK, sender->epoch };
-	struct msg_lane *lane = q->lanes[sender->index];
+	struct msg_lane *lane;
 
+	if (!sender->registered) {
+		sender_register(sender);
+	}
+	lane = q->lanes[sender->index];
 	if (sender->index == MSG_LANES) {
-		msg_shared_push(q, sender->epoch, elem);
+		msg_shared_push(q, sender->epoch, (uint64_t[MSG_WORDS_MAX]){ w0, w1, w2 });
 		return;
 	}
 	if (lane == &g_no_lane) {
 		lane = lane_create(q, sender->index);
 	}
 	if (lane->epoch != sender->epoch) {
-		lane_push(lane, mark, 2);
+		lane_push(lane, MSG_MARK, sender->epoch, 0);
 		lane->epoch = sender->epoch;
 	}
-	lane_push(lane, elem, q->words);
+	lane_push(lane, w0, w1, w2);
 }
 
 /* --- the consumer's side of a lane ------------------------------------------------------------ */
-
-/* The first word of the element that comes next; bit 63 is set if there is none. */
-static inline uint64_t
-lane_peek(const struct msg_lane *lane)
-{
-	return __atomic_load_n(&lane->take[0], __ATOMIC_ACQUIRE) ^ lane->take_flip;
-}
-
-static inline bool
-is_element(uint64_t word)
-{
-	return (word & MSG_PARITY) == 0;
-}
-
-/* Its consumer has read `count` elements of where it is. */
-static inline void
-lane_give_back(struct msg_lane *lane, uint32_t count)
-{
-	if (spdk_likely(lane->chunk == NULL)) {
-		__atomic_store_n(&lane->taken, lane->taken + count, __ATOMIC_RELEASE);
-	} else {
-		lane->spilled_taken += count;
-	}
-}
-
-static inline void
-lane_step(struct msg_lane *lane, uint32_t stride)
-{
-	lane->take += stride;
-	/* No slot of a chunk has this address. */
-	if (spdk_unlikely(lane->take == lane->take_end)) {
-		lane->take = lane->slots;
-		lane->take_flip ^= MSG_PARITY;
-	}
-}
 
 /* Follow the JUMP that comes next. */
 static void
@@ -239,10 +215,9 @@ lane_jump(struct msg_lane *lane)
 	struct msg_chunk *from = lane->chunk;
 
 	if (from == NULL) {
-		lane_step(lane, lane->words);
+		msg_lane_step(lane, lane->words);
 		lane->ring_take = lane->take;
 		lane->ring_take_flip = lane->take_flip;
-		lane_give_back(lane, 1);
 	}
 	lane->chunk = (struct msg_chunk *)(uintptr_t)to;
 	lane->take = lane->chunk != NULL ? lane->chunk->slots : lane->ring_take;
@@ -250,78 +225,82 @@ lane_jump(struct msg_lane *lane)
 	free(from);
 }
 
-/* What comes next is no element for the consumer. False: it must wait here. */
-static bool
-lane_special(struct msg_queue *q, uint32_t index, struct msg_lane *lane, uint64_t word)
+bool
+msg_lane_special(struct msg_queue *q, uint32_t index)
 {
-	if (word == MSG_JUMP) {
+	struct msg_lane *lane = q->lanes[index];
+
+	if (msg_lane_peek(lane) == MSG_JUMP) {
 		lane_jump(lane);
 		return true;
 	}
 	if (__atomic_load_n(&lane->take[1], __ATOMIC_RELAXED) > q->passed) {
-		q->held |= 1ull << index;
+		q->lanes_held |= 1ull << index;
+		q->held = true;
 		return false;
 	}
-	lane_step(lane, lane->words);
-	lane_give_back(lane, 1);
+	msg_lane_step(lane, lane->words);
 	return true;
-}
-
-static inline uint32_t
-lane_pop(struct msg_queue *q, uint32_t index, uint64_t *out, uint32_t max, uint32_t words)
-{
-	struct msg_lane *lane = q->lanes[index];
-	uint32_t n = 0, run = 0, i;
-	uint64_t word;
-
-	while (n < max) {
-		word = lane_peek(lane);
-		if (!is_element(word)) {
-			break;
-		}
-		if (spdk_unlikely(word <= MSG_SPECIAL)) {
-			lane_give_back(lane, run);
-			run = 0;
-			if (!lane_special(q, index, lane, word)) {
-				break;
-			}
-			continue;
-		}
-		out[0] = word;
-		for (i = 1; i < words; i++) {
-			out[i] = __atomic_load_n(&lane->take[i], __ATOMIC_RELAXED);
-		}
-		out += words;
-		n++;
-		run++;
-		lane_step(lane, words == 2 ? 2 : 4);
-	}
-	if (run > 0) {
-		lane_give_back(lane, run);
-	}
-	return n;
 }
 
 /* --- the barrier: passing MARKs --------------------------------------------------------------- */
 
-static bool
-barrier_is_quiet(struct msg_queue *q)
+static uint64_t
+lane_sent(const struct msg_lane *lane)
 {
-	/* A lane that was made before the MARK was put is seen here: the look at the MARK was an
-	 * acquire. */
-	uint64_t mask = __atomic_load_n(&q->lanes_mask, __ATOMIC_ACQUIRE), left;
-	const struct msg_shared *shared = __atomic_load_n(&q->shared, __ATOMIC_ACQUIRE);
+	/* First the room, whose acquire's partner is the release of who adds to it: what is seen
+	 * may be too much, which barrier_holds() bears, but not too little. */
+	uint64_t room = __atomic_load_n(&lane->room, __ATOMIC_ACQUIRE);
+
+	return __atomic_load_n(&lane->granted, __ATOMIC_RELAXED) +
+	       __atomic_load_n(&lane->spilled, __ATOMIC_RELAXED) - room;
+}
+
+static uint64_t
+lane_taken(const struct msg_lane *lane)
+{
+	return lane->taken + lane->spilled_taken;
+}
+
+/* Note what has to be taken before the MARK of epoch `barrier` can be passed. The look at it was an
+ * acquire: all that was sent before it was put is seen here. */
+static void
+barrier_begin(struct msg_queue *q, uint64_t barrier)
+{
+	struct msg_shared *shared = __atomic_load_n(&q->shared, __ATOMIC_ACQUIRE);
+	uint64_t left;
+
+	q->barrier = barrier;
+	q->waits = __atomic_load_n(&q->lanes_mask, __ATOMIC_ACQUIRE);
+	for (left = q->waits; left != 0; left &= left - 1) {
+		q->lanes[__builtin_ctzll(left)]->barrier_end =
+			lane_sent(q->lanes[__builtin_ctzll(left)]);
+	}
+	q->shared_waits = shared != NULL;
+	if (shared != NULL) {
+		msg_shared_barrier_begin(shared);
+	}
+}
+
+/* Whether something still has to be taken. */
+static bool
+barrier_holds(struct msg_queue *q)
+{
+	const struct msg_lane *lane;
+	uint64_t left;
 	uint32_t i;
 
-	q->quiet |= q->held;
-	for (left = mask & ~q->quiet; left != 0; left &= left - 1) {
+	q->waits &= ~q->lanes_held;
+	for (left = q->waits; left != 0; left &= left - 1) {
 		i = (uint32_t)__builtin_ctzll(left);
-		if (!is_element(lane_peek(q->lanes[i]))) {
-			q->quiet |= 1ull << i;
+		lane = q->lanes[i];
+		if (lane_taken(lane) >= lane->barrier_end || !msg_is_element(msg_lane_peek(lane))) {
+			q->waits &= ~(1ull << i);
 		}
 	}
-	q->shared_quiet |= q->shared_held || shared == NULL || msg_shared_is_empty(shared);
-	return q->shared_quiet && (mask & ~q->quiet) == 0;
+	q->shared_waits = q->shared_waits && !q->shared_held &&
+	                  msg_shared_barrier_holds(q->shared);
+	return q->waits != 0 || q->shared_waits;
 }
 
 /* Pass the lowest MARK that a lane stands at if nothing that was sent before it can still wait. */
@@ -331,7 +310,7 @@ barrier_pass(struct msg_queue *q)
 	uint64_t lowest = UINT64_MAX, left, epoch;
 	uint32_t i, which = MSG_LANES;
 
-	for (left = q->held; left != 0; left &= left - 1) {
+	for (left = q->lanes_held; left != 0; left &= left - 1) {
 		i = (uint32_t)__builtin_ctzll(left);
 		epoch = __atomic_load_n(&q->lanes[i]->take[1], __ATOMIC_RELAXED);
 		if (epoch < lowest) {
@@ -344,11 +323,9 @@ barrier_pass(struct msg_queue *q)
 		which = MSG_LANES;
 	}
 	if (q->barrier != lowest) {
-		q->barrier = lowest;
-		q->quiet = 0;
-		q->shared_quiet = false;
+		barrier_begin(q, lowest);
 	}
-	if (!barrier_is_quiet(q)) {
+	if (barrier_holds(q)) {
 		return false;
 	}
 	q->passed = lowest;
@@ -356,8 +333,9 @@ barrier_pass(struct msg_queue *q)
 	if (which == MSG_LANES) {
 		q->shared_held = false;
 	} else {
-		q->held &= ~(1ull << which);
+		q->lanes_held &= ~(1ull << which);
 	}
+	q->held = q->lanes_held != 0 || q->shared_held;
 	return true;
 }
 
@@ -376,6 +354,23 @@ msg_queue_init(struct msg_queue *q, uint32_t words)
 	}
 }
 
+/* Take one element of any lane. */
+static bool
+lanes_take(struct msg_queue *q, uint64_t *elem)
+{
+	uint64_t mask = __atomic_load_n(&q->lanes_mask, __ATOMIC_ACQUIRE);
+	uint32_t i;
+
+	for (; mask != 0; mask &= mask - 1) {
+		i = (uint32_t)__builtin_ctzll(mask);
+		if (q->words == 2 ? msg_lane_take(q, i, NULL, 2, elem)
+		                  : msg_lane_take(q, i, NULL, MSG_WORDS_MAX, elem)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 uint32_t
 msg_queue_fini(struct msg_queue *q)
 {
@@ -383,9 +378,9 @@ msg_queue_fini(struct msg_queue *q)
 	uint32_t left = 0, i;
 
 	q->passed = UINT64_MAX;
-	q->held = 0;
-	q->shared_held = false;
-	while (msg_queue_pop(q, elem, 1, q->words) == 1) {
+	q->lanes_held = 0;
+	q->shared_held = q->held = false;
+	while (lanes_take(q, elem) || msg_queue_pop_slow(q, elem, 1) == 1) {
 		left++;
 	}
 	for (i = 0; i < MSG_LANES; i++) {
@@ -401,73 +396,25 @@ msg_queue_fini(struct msg_queue *q)
 	return left;
 }
 
-static inline uint32_t
-lanes_pop(struct msg_queue *q, uint64_t mask, uint64_t *out, uint32_t max, uint32_t words)
-{
-	uint32_t n = 0, i;
-
-	for (; mask != 0; mask &= mask - 1) {
-		i = (uint32_t)__builtin_ctzll(mask);
-		n += lane_pop(q, i, out + (size_t)n * words, max - n, words);
-		if (n == max) {
-			q->at = i + 1;
-			break;
-		}
-	}
-	return n;
-}
-
-static inline uint32_t
-queue_pop(struct msg_queue *q, uint64_t *out, uint32_t max, uint32_t words)
-{
-	uint64_t mask = __atomic_load_n(&q->lanes_mask, __ATOMIC_ACQUIRE);
-	uint64_t later = q->at < MSG_LANES ? ~0ull << q->at : 0;
-	struct msg_shared *shared;
-	uint32_t n;
-
-	/* Each gets its turn: the lanes from `at` on, what is shared, the lanes before. */
-	n = lanes_pop(q, mask & later, out, max, words);
-	if (n == max) {
-		return n;
-	}
-	shared = __atomic_load_n(&q->shared, __ATOMIC_ACQUIRE);
-	if (shared != NULL) {
-		n += msg_shared_pop(q, shared, out + (size_t)n * words, max - n);
-		if (n == max) {
-			q->at = 0;
-			return n;
-		}
-	}
-	if ((mask & ~later) != 0) {
-		n += lanes_pop(q, mask & ~later, out + (size_t)n * words, max - n, words);
-	}
-	return n;
-}
-
 uint32_t
-msg_queue_pop(struct msg_queue *q, uint64_t *elems, uint32_t max, uint32_t words)
+msg_queue_pop_slow(struct msg_queue *q, uint64_t *out, uint32_t max)
 {
-	uint32_t n =
-		words == 2 ? queue_pop(q, elems, max, 2) : queue_pop(q, elems, max, MSG_WORDS_MAX);
+	struct msg_shared *shared = __atomic_load_n(&q->shared, __ATOMIC_ACQUIRE);
+	uint32_t n = 0;
 
-	while (spdk_unlikely((q->held != 0 || q->shared_held)) && barrier_pass(q) && n < max) {
-		n += queue_pop(q, elems + (size_t)n * words, max - n, words);
+	if (shared != NULL) {
+		n = msg_shared_pop(q, shared, out, max);
+		q->shared_turn = max == 0;
 	}
-	return n;
-}
-
-bool
-msg_queue_is_empty(const struct msg_queue *q)
-{
-	uint64_t mask = __atomic_load_n(&q->lanes_mask, __ATOMIC_ACQUIRE);
-	const struct msg_shared *shared = __atomic_load_n(&q->shared, __ATOMIC_ACQUIRE);
-
-	for (; mask != 0; mask &= mask - 1) {
-		if (is_element(lane_peek(q->lanes[__builtin_ctzll(mask)]))) {
-			return false;
+	while (q->held && barrier_pass(q)) {
+		while (n < max && lanes_take(q, out + (size_t)n * q->words)) {
+			n++;
+		}
+		if (shared != NULL) {
+			n += msg_shared_pop(q, shared, out + (size_t)n * q->words, max - n);
 		}
 	}
-	return shared == NULL || msg_shared_is_empty(shared);
+	return n;
 }
 
 uint64_t
@@ -476,14 +423,10 @@ msg_queue_depth(const struct msg_queue *q)
 	uint64_t mask = __atomic_load_n(&q->lanes_mask, __ATOMIC_ACQUIRE), sum = 0;
 	const struct msg_shared *shared = __atomic_load_n(&q->shared, __ATOMIC_ACQUIRE);
 	const struct msg_lane *lane;
-	uint32_t ring;
 
 	for (; mask != 0; mask &= mask - 1) {
 		lane = q->lanes[__builtin_ctzll(mask)];
-		/* The counts of the ring wrap. */
-		ring = __atomic_load_n(&lane->granted, __ATOMIC_RELAXED) - lane->taken;
-		sum += ring + __atomic_load_n(&lane->spilled, __ATOMIC_RELAXED) -
-		       lane->spilled_taken - __atomic_load_n(&lane->room, __ATOMIC_RELAXED);
+		sum += lane_sent(lane) - lane_taken(lane);
 	}
 	return sum + (shared != NULL ? msg_shared_depth(shared) : 0);
 }

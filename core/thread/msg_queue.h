@@ -5,16 +5,16 @@
 /* The queue below messages and events: many senders, one consumer, nothing to exhaust, and the
  * order of each sender kept even when sender or consumer move to another core.
  *
- * Each OS thread that polls has a *lane* of its own in each queue that it sends to: a ring with one
- * producer and one consumer, made at the first message. No atomic operation is on its path, and no
- * index is shared: bit 63 of an element's first word, which is the address of a function, says by
- * its parity whether the element belongs to this lap. So a message that crosses to another core
- * costs the transfer of the one cache line that carries it (and three more like it). The consumer's
- * position is looked at when the known room is used up, twice a lap or so. A full lane goes on in a
- * chain of chunks, to which a JUMP element leads, and comes back once the ring is empty.
+ * Each OS thread has a *lane* of its own in each queue that it sends to: a ring with one producer
+ * and one consumer, made at the first message. No atomic operation is on its path, and no index is
+ * shared: bit 63 of an element's first word, which is the address of a function, says by its parity
+ * whether the element belongs to this lap. So a message that crosses to another core costs the
+ * transfer of the one cache line that carries it (and three more like it). The consumer's position
+ * is looked at when the known room is used up, twice a lap or so. A full lane goes on in a chain of
+ * chunks, to which a JUMP element leads, and comes back once the ring is empty.
  *
- * OS threads that poll nothing, and those beyond MSG_LANES, share an rte_ring (relaxed tail sync: a
- * sender that is preempted makes no other one wait) and a lock-free list of what did not fit it.
+ * OS threads beyond the first MSG_LANES share an rte_ring (relaxed tail sync: a sender that is
+ * preempted makes no other one wait) and a lock-free list of what did not fit it.
  *
  * Order. A lane keeps the order of its OS thread. What can break it is a lightweight thread that
  * sends from core A, moves, and sends from core B. So the OS thread that takes over a lightweight
@@ -36,6 +36,7 @@
 #define MSG_CHUNK_ROOM  1024u /* of which the last is for the JUMP */
 #define MSG_SHARED_ROOM 4096u
 #define MSG_WORDS_MAX   3u
+#define MSG_QUEUE_BATCH 8u
 
 /* No function has its address here: what the first word of an element can be besides a function. */
 #define MSG_MARK    1u /* word 1: the epoch */
@@ -49,7 +50,8 @@ struct msg_shared;
 
 /* An OS thread that sends, in its thread-local memory. */
 struct msg_sender {
-	uint32_t index; /* of its lanes; MSG_LANES: it has none */
+	uint32_t index; /* of its lanes; MSG_LANES: it has none (yet) */
+	bool registered;
 	uint64_t epoch; /* the last it drew */
 };
 
@@ -63,7 +65,7 @@ struct msg_lane {
 	uint32_t room;
 	uint32_t words;      /* of a slot: 2, or 4 */
 	uint64_t epoch;      /* of its last MARK */
-	uint32_t granted;    /* slots of the ring given out as room, ever */
+	uint64_t granted;    /* slots of the ring given out as room, ever */
 	bool in_chunk;       /* `next` and `flip` are of a chunk */
 	uint64_t spilled;    /* slots of chunks given out as room, ever */
 	uint64_t *end;       /* of the ring */
@@ -77,8 +79,9 @@ struct msg_lane {
 	struct msg_chunk *chunk; /* that `take` is in, NULL: the ring */
 	uint64_t *ring_take;     /* where the ring goes on, while in a chunk */
 	uint64_t ring_take_flip;
+	uint64_t taken; /* slots of the ring that are free again, ever */
 	uint64_t spilled_taken;
-	uint32_t taken; /* slots of the ring that are free again, ever */
+	uint64_t barrier_end; /* when so many have been taken, the barrier need not wait for it */
 
 	uint64_t slots[] __attribute__((aligned(SPDK_CACHE_LINE_SIZE)));
 };
@@ -96,12 +99,14 @@ struct msg_queue {
 
 	/* The consumer's. */
 	uint32_t at __attribute__((aligned(SPDK_CACHE_LINE_SIZE))); /* lane to begin with */
+	bool held;                                                  /* something stands at a MARK */
 	bool shared_held;
-	bool shared_quiet;
-	uint64_t held;    /* lanes that stand at a MARK */
-	uint64_t passed;  /* the highest epoch passed */
-	uint64_t barrier; /* the epoch of the MARK to be passed next; 0: none */
-	uint64_t quiet;   /* lanes that have been seen empty or held since */
+	bool shared_waits;   /* as `waits` */
+	bool shared_turn;    /* what is shared was left without room the last time */
+	uint64_t lanes_held; /* lanes that stand at a MARK */
+	uint64_t passed;     /* the highest epoch passed */
+	uint64_t barrier;    /* the epoch of the MARK to be passed next; 0: none */
+	uint64_t waits;      /* lanes from which something is to be taken before */
 };
 
 /** Make an empty queue of elements of `words` 64-bit words (2 or 3), the first of which is the
@@ -111,47 +116,46 @@ void msg_queue_init(struct msg_queue *q, uint32_t words);
 /** Free what it holds. Returns how many elements were still in it. When nobody sends any more. */
 uint32_t msg_queue_fini(struct msg_queue *q);
 
-/** Give the calling OS thread, which has `sender`, an index of its own, and take it back when the
- *  OS thread ends. Without a free one it stays without. */
-void msg_sender_register(struct msg_sender *sender);
-
 /** Have the order hold between what a lightweight thread has sent elsewhere and what it will send
  *  from here. By the OS thread that takes it over, before it runs. */
 void msg_sender_new_epoch(struct msg_sender *sender);
 
 /** The rest of msg_queue_push(): a lane to be made, room to be made, a MARK, or no lane at all. */
-void msg_queue_push_slow(struct msg_queue *q, const struct msg_sender *sender,
-                         const uint64_t *elem);
+void msg_queue_push_slow(struct msg_queue *q, struct msg_sender *sender, uint64_t w0, uint64_t w1,
+                         uint64_t w2);
 
 /** Wake the consumer that was seen armed. */
 void msg_queue_wake(struct msg_queue *q);
 
+/* Write the element's first word, which makes it valid: the others are there. */
 static inline void
-msg_slot_put(uint64_t *slot, uint64_t flip, const uint64_t *elem, uint32_t words)
+msg_slot_publish(uint64_t *slot, uint64_t flip, uint64_t word)
 {
-	uint32_t i;
-
-	for (i = 1; i < words; i++) {
-		__atomic_store_n(&slot[i], elem[i], __ATOMIC_RELAXED);
-	}
 	/* Partner of the acquire in the consumer's look at it. */
-	__atomic_store_n(&slot[0], elem[0] ^ flip, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot[0], word ^ flip, __ATOMIC_RELEASE);
 }
 
-/** Send one element of `words` words (the queue's, given again so that the compiler knows it).
- *  `sender` is the calling OS thread's. Never waits. */
-static inline void
-msg_queue_push(struct msg_queue *q, const struct msg_sender *sender, const uint64_t *elem,
-               uint32_t words)
+/** Send one element: w0, w1 and, where the queue's elements have three words, w2; `words` is the
+ *  queue's. `sender` is the calling OS thread's, zeroed but for index = MSG_LANES at first. Never
+ *  waits. */
+static inline __attribute__((always_inline)) void
+msg_queue_push(struct msg_queue *q, struct msg_sender *sender, uint32_t words, uint64_t w0,
+               uint64_t w1, uint64_t w2)
 {
 	struct msg_lane *lane = q->lanes[sender->index];
+	uint64_t *slot;
 
 	if (spdk_likely(lane->room > 0 && lane->epoch == sender->epoch)) {
-		msg_slot_put(lane->next, lane->flip, elem, words);
-		lane->next += words == 2 ? 2 : 4;
+		slot = lane->next;
+		__atomic_store_n(&slot[1], w1, __ATOMIC_RELAXED);
+		if (words == 3) {
+			__atomic_store_n(&slot[2], w2, __ATOMIC_RELAXED);
+		}
+		msg_slot_publish(slot, lane->flip, w0);
+		lane->next = slot + (words == 2 ? 2 : 4);
 		__atomic_store_n(&lane->room, lane->room - 1, __ATOMIC_RELAXED);
 	} else {
-		msg_queue_push_slow(q, sender, elem);
+		msg_queue_push_slow(q, sender, w0, w1, w2);
 	}
 	/* The consumer that armed has made every CPU pass a barrier since: either it sees the
 	 * element, or this sees the flag. The compiler alone must keep the order. */
@@ -161,11 +165,143 @@ msg_queue_push(struct msg_queue *q, const struct msg_sender *sender, const uint6
 	}
 }
 
-/** Take up to `max` elements, `words` words each, in turn from the senders. Consumer. */
-uint32_t msg_queue_pop(struct msg_queue *q, uint64_t *elems, uint32_t max, uint32_t words);
+/* The first word of the element that comes next; bit 63 is set if there is none. */
+static inline uint64_t
+msg_lane_peek(const struct msg_lane *lane)
+{
+	return __atomic_load_n(&lane->take[0], __ATOMIC_ACQUIRE) ^ lane->take_flip;
+}
 
-/** Whether nothing waits. Exact while nobody sends. Consumer. */
-bool msg_queue_is_empty(const struct msg_queue *q);
+static inline bool
+msg_is_element(uint64_t word)
+{
+	return (word & MSG_PARITY) == 0;
+}
+
+bool msg_shared_is_empty(const struct msg_shared *shared);
+
+/** Whose turn it is of those in whose lane something waits: its index; MSG_LANES: what is shared;
+ * -1: nothing waits. Exact while nobody sends. Consumer. */
+static inline int
+msg_queue_find(const struct msg_queue *q)
+{
+	uint64_t mask = __atomic_load_n(&q->lanes_mask, __ATOMIC_ACQUIRE);
+	const struct msg_shared *shared;
+	uint32_t i;
+
+	if (spdk_unlikely(q->shared_turn) && !msg_shared_is_empty(q->shared)) {
+		return (int)MSG_LANES;
+	}
+	/* The lane to begin with becomes bit 0. */
+	for (mask = mask >> q->at | mask << (-q->at % MSG_LANES); mask != 0; mask &= mask - 1) {
+		i = ((uint32_t)__builtin_ctzll(mask) + q->at) % MSG_LANES;
+		if (msg_is_element(msg_lane_peek(q->lanes[i]))) {
+			return (int)i;
+		}
+	}
+	shared = __atomic_load_n(&q->shared, __ATOMIC_ACQUIRE);
+	return spdk_likely(shared == NULL) || msg_shared_is_empty(shared) ? -1 : (int)MSG_LANES;
+}
+
+static inline bool
+msg_queue_is_empty(const struct msg_queue *q)
+{
+	return msg_queue_find(q) < 0;
+}
+
+/* For msg_queue_run(): what is shared, and what stands behind MARKs that can be passed now. */
+uint32_t msg_queue_pop_slow(struct msg_queue *q, uint64_t *out, uint32_t max);
+/* What comes next in a lane is no element for the consumer. False: it must wait there. */
+bool msg_lane_special(struct msg_queue *q, uint32_t index);
+
+static inline void
+msg_lane_step(struct msg_lane *lane, uint32_t stride)
+{
+	lane->take += stride;
+	/* No slot of a chunk has this address. */
+	if (spdk_unlikely(lane->take == lane->take_end)) {
+		lane->take = lane->slots;
+		lane->take_flip ^= MSG_PARITY;
+	}
+	if (spdk_likely(lane->chunk == NULL)) {
+		__atomic_store_n(&lane->taken, lane->taken + 1, __ATOMIC_RELEASE);
+	} else {
+		lane->spilled_taken++;
+	}
+}
+
+/* Where the sender, who is the consumer too, will put the next one. */
+static inline const uint64_t *
+msg_lane_end(const struct msg_lane *lane)
+{
+	return lane->next == lane->end ? lane->slots : lane->next;
+}
+
+/* Take the element that comes next, if there is one before `limit`. */
+static inline __attribute__((always_inline)) bool
+msg_lane_take(struct msg_queue *q, uint32_t index, const uint64_t *limit, uint32_t words,
+              uint64_t *elem)
+{
+	struct msg_lane *lane = q->lanes[index];
+	uint32_t i;
+
+	do {
+		elem[0] = msg_lane_peek(lane);
+		if (lane->take == limit || !msg_is_element(elem[0])) {
+			return false;
+		}
+		if (spdk_likely(elem[0] > MSG_SPECIAL)) {
+			for (i = 1; i < words; i++) {
+				elem[i] = __atomic_load_n(&lane->take[i], __ATOMIC_RELAXED);
+			}
+			msg_lane_step(lane, words == 2 ? 2 : 4);
+			return true;
+		}
+	} while (msg_lane_special(q, index));
+	return false;
+}
+
+/** What to do with an element. */
+typedef void (*msg_run_fn)(void *ctx, uint64_t w0, uint64_t w1, uint64_t w2);
+
+/** Run at most `max` elements, in turn from the senders; `words` is the queue's and `first` what
+ *  msg_queue_find() said. What `self`, the calling OS thread, sends in between waits for the next
+ *  call; NULL: it need not. Returns how many. Consumer. */
+static inline __attribute__((always_inline)) uint32_t
+msg_queue_run(struct msg_queue *q, int first, uint32_t max, const struct msg_sender *self,
+              uint32_t words, msg_run_fn run, void *ctx)
+{
+	uint64_t mask = __atomic_load_n(&q->lanes_mask, __ATOMIC_ACQUIRE), elem[MSG_WORDS_MAX];
+	uint64_t batch[MSG_QUEUE_BATCH * MSG_WORDS_MAX];
+	uint32_t n = 0, at = (uint32_t)first % MSG_LANES, count, i;
+	const uint64_t *limit;
+
+	if (spdk_unlikely(first == (int)MSG_LANES)) {
+		goto slow;
+	}
+	for (mask = mask >> at | mask << (-at % MSG_LANES); mask != 0; mask &= mask - 1) {
+		i = ((uint32_t)__builtin_ctzll(mask) + at) % MSG_LANES;
+		limit = self != NULL && i == self->index ? msg_lane_end(q->lanes[i]) : NULL;
+		while (msg_lane_take(q, i, limit, words, elem)) {
+			run(ctx, elem[0], elem[1], words == 3 ? elem[2] : 0);
+			if (++n == max) {
+				q->at = (i + 1) % MSG_LANES;
+				goto out;
+			}
+		}
+	}
+out:
+	if (spdk_unlikely(q->held || __atomic_load_n(&q->shared, __ATOMIC_RELAXED) != NULL)) {
+	slow:
+		count = msg_queue_pop_slow(q, batch, spdk_min(max - n, MSG_QUEUE_BATCH));
+		for (i = 0; i < count; i++) {
+			run(ctx, batch[i * words], batch[i * words + 1],
+			    words == 3 ? batch[i * words + 2] : 0);
+		}
+		n += count;
+	}
+	return n;
+}
 
 /** About how many wait. Consumer. */
 uint64_t msg_queue_depth(const struct msg_queue *q);

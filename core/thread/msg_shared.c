@@ -27,7 +27,10 @@ struct msg_shared {
 	/* The consumer's. */
 	uint32_t round_ring __attribute__((aligned(SPDK_CACHE_LINE_SIZE))); /* its end */
 	struct msg_spill *round_spill; /* this round's, oldest first */
+	uint64_t rounds;               /* begun */
 	uint64_t mark;                 /* that it stands at */
+	uint64_t barrier_round;        /* the round when the barrier began, and the ring's end */
+	uint32_t barrier_ring;
 	uint32_t elem_size;
 
 	struct rte_ring ring __attribute__((aligned(RTE_CACHE_LINE_SIZE)));
@@ -168,6 +171,7 @@ spill_take(struct msg_shared *shared)
 static void
 round_begin(struct msg_shared *shared)
 {
+	shared->rounds++;
 	shared->round_spill = spill_take(shared);
 	/* Spilled elements come after all that their senders had put into the ring, whether it is
 	 * visible yet or not. Otherwise what is visible will do. */
@@ -186,7 +190,7 @@ is_held(struct msg_queue *q, struct msg_shared *shared, const uint64_t *elem)
 		return false;
 	}
 	shared->mark = elem[1];
-	q->shared_held = true;
+	q->shared_held = q->held = true;
 	return true;
 }
 
@@ -258,6 +262,22 @@ msg_shared_is_empty(const struct msg_shared *shared)
 
 	return shared->round_spill == NULL && (spill == NULL || spill == SPILL_END) &&
 	       ring_head(shared) == ring_tail(shared);
+}
+
+void
+msg_shared_barrier_begin(struct msg_shared *shared)
+{
+	shared->barrier_round = shared->rounds;
+	shared->barrier_ring = ring_head(shared);
+}
+
+bool
+msg_shared_barrier_holds(const struct msg_shared *shared)
+{
+	/* The next round has what is in the list now, and is over when the one after it begins. */
+	return !msg_shared_is_empty(shared) &&
+	       (shared->rounds < shared->barrier_round + 2 ||
+	        (int32_t)(ring_tail(shared) - shared->barrier_ring) < 0);
 }
 
 uint64_t

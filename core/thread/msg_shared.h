@@ -20,14 +20,16 @@ struct msg_shared;
 /** Send one element, after a MARK if this queue has none of that epoch yet. Any thread. */
 void msg_shared_push(struct msg_queue *q, uint64_t epoch, const uint64_t *elem);
 
-/* The rest is for the consumer. */
+/* The rest is for the consumer, as msg_shared_is_empty() is. */
 
 /** Take up to `max` elements of the present round; sets q->shared_held at a MARK. */
 uint32_t msg_shared_pop(struct msg_queue *q, struct msg_shared *shared, uint64_t *out,
                         uint32_t max);
 /** The epoch of the MARK that it stands at. */
 uint64_t msg_shared_mark(const struct msg_shared *shared);
-bool msg_shared_is_empty(const struct msg_shared *shared);
+/** Note what is in it, and whether some of that is still to be taken. */
+void msg_shared_barrier_begin(struct msg_shared *shared);
+bool msg_shared_barrier_holds(const struct msg_shared *shared);
 /** Elements in the ring and in the round's part of the list. */
 uint64_t msg_shared_depth(const struct msg_shared *shared);
 /** How many did not fit the ring, ever. Any thread. */

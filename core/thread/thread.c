@@ -4,7 +4,7 @@
 
 /* Life of a thread: created, polled, asked to exit, exited, destroyed. */
 
-#include "core/thread/thread_internal.h"
+#include "core/thread/thread_turn.h"
 
 #include "spdk/log.h"
 #include "core/util/log_internal.h"
@@ -235,31 +235,6 @@ spdk_thread_is_app_thread(struct spdk_thread *thread)
 	return thread != NULL && thread == spdk_thread_get_app_thread();
 }
 
-/* This OS thread takes the thread over from another one: what it sends from here must not overtake
- * what it has sent from there. */
-static void
-thread_take_over(struct spdk_thread *thread)
-{
-	static uint64_t last_id;
-
-	if (thread_this_os.id == 0) {
-		thread_this_os.id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
-	}
-	if (__atomic_load_n(&thread->polled_by, __ATOMIC_RELAXED) != THREAD_POLLED_BY_NOBODY) {
-		msg_sender_new_epoch(&thread_this_os.sender);
-	}
-	__atomic_store_n(&thread->polled_by, thread_this_os.id, __ATOMIC_RELAXED);
-}
-
-static inline void
-thread_be_polled_here(struct spdk_thread *thread)
-{
-	if (spdk_unlikely(__atomic_load_n(&thread->polled_by, __ATOMIC_RELAXED) !=
-	                  thread_this_os.id)) {
-		thread_take_over(thread);
-	}
-}
-
 void
 spdk_set_thread(struct spdk_thread *thread)
 {
@@ -288,31 +263,37 @@ spdk_thread_destroy(struct spdk_thread *thread)
 	thread_free(thread);
 }
 
-bool
+/* This OS thread takes the thread over from another one: what it sends from here must not overtake
+ * what it has sent from there. */
+void
+thread_take_over(struct spdk_thread *thread)
+{
+	static uint64_t last_id;
+
+	if (thread_this_os.id == 0) {
+		thread_this_os.id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
+	}
+	if (thread_this_os.slot == NULL) {
+		thread_stats_slot_set(NULL);
+	}
+	if (__atomic_load_n(&thread->polled_by, __ATOMIC_RELAXED) != THREAD_POLLED_BY_NOBODY) {
+		msg_sender_new_epoch(&thread_this_os.sender);
+	}
+	__atomic_store_n(&thread->polled_by, thread_this_os.id, __ATOMIC_RELAXED);
+}
+
+void
 thread_run_critical(struct spdk_thread *thread, struct cal_stats_reactor *slot)
 {
-	spdk_msg_fn fn;
-
-	if (spdk_likely(__atomic_load_n(&thread->critical, __ATOMIC_RELAXED) == NULL)) {
-		return false;
-	}
 	/* Partner of the release in spdk_thread_send_critical_msg(). */
-	fn = __atomic_exchange_n(&thread->critical, NULL, __ATOMIC_ACQUIRE);
+	spdk_msg_fn fn = __atomic_exchange_n(&thread->critical, NULL, __ATOMIC_ACQUIRE);
+
 	slot_begin(slot, CAL_RUNNING_MESSAGE, (uintptr_t)fn, 0);
 	fn(NULL);
 	slot_end(slot);
 	if (spdk_unlikely(thread->after != 0)) {
 		thread_locks_held(thread, "critical message", (uintptr_t)fn);
 	}
-	return true;
-}
-
-/* The first turn on this OS thread. */
-static void
-os_thread_begin(void)
-{
-	thread_stats_slot_set(NULL);
-	msg_sender_register(&thread_this_os.sender);
 }
 
 struct spdk_thread *
@@ -320,74 +301,16 @@ thread_turn_here(struct spdk_thread *thread)
 {
 	struct spdk_thread *before = thread_this_os.current;
 
-	if (spdk_unlikely(thread_this_os.slot == NULL)) {
-		os_thread_begin();
-	}
 	thread_be_polled_here(thread);
 	thread_this_os.current = thread;
 	return before;
 }
 
 int
-thread_turn(struct spdk_thread *thread, uint32_t max_msgs, uint64_t now, uint32_t clock_every)
-{
-	struct spdk_thread *before = thread_this_os.current;
-	struct cal_stats_reactor *slot;
-	bool busy, ran = false;
-	uint32_t messages;
-	uint64_t took;
-
-	if (spdk_unlikely(thread_state_get(thread) == THREAD_EXITED || thread->in_poll ||
-	                  thread->interrupt)) {
-		return thread_interrupt_poll(thread, max_msgs, now);
-	}
-	if (spdk_unlikely(thread_this_os.slot == NULL)) {
-		os_thread_begin();
-	}
-	thread_be_polled_here(thread);
-	slot = thread_this_os.slot;
-	thread_this_os.current = thread;
-	thread->in_poll = true;
-	SLOT_SET(slot, running_thread, thread->id);
-
-	messages = thread_run_critical(thread, slot);
-	messages += thread_run_messages(thread, slot, max_msgs != 0 ? max_msgs : THREAD_MSG_BATCH);
-	busy = thread_run_active(thread, slot, &ran);
-	busy |= thread_run_timed(thread, slot, now, &ran);
-	thread_reap_pollers(thread);
-	if (spdk_unlikely(thread_state_get(thread) == THREAD_EXITING)) {
-		thread_exit_step(thread, now);
-	}
-
-	/* Reading the clock is the dearest part of a short turn. It can wait while nothing has
-	 * happened, or a few messages only. */
-	thread->unclocked += messages;
-	busy |= thread->unclocked > 0;
-	thread->last_tsc = now;
-	if (ran || thread->unclocked >= clock_every || (thread->unclocked > 0 && messages == 0)) {
-		thread->unclocked = 0;
-		thread->last_tsc = spdk_get_ticks();
-		took = thread->last_tsc - now;
-		if (busy) {
-			thread->stats.busy_tsc += took;
-		} else {
-			thread->stats.idle_tsc += took;
-		}
-		/* Signed: who polls may say that it is later than it is. */
-		if (spdk_unlikely((int64_t)took > (int64_t)thread->longest_turn)) {
-			thread->longest_turn = took;
-		}
-	}
-	SLOT_SET(slot, running_thread, 0);
-	thread->in_poll = false;
-	thread_this_os.current = before;
-	return busy;
-}
-
-int
 spdk_thread_poll(struct spdk_thread *thread, uint32_t max_msgs, uint64_t now)
 {
-	return thread_turn(thread, max_msgs, now != 0 ? now : spdk_get_ticks(), 1);
+	return thread_turn(thread, max_msgs != 0 ? max_msgs : THREAD_MSG_BATCH,
+	                   now != 0 ? now : spdk_get_ticks(), 1);
 }
 
 uint32_t

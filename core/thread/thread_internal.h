@@ -243,54 +243,26 @@ extern struct thread_list thread_lib_threads;
 
 /* --- the parts of a turn ---------------------------------------------------------------------- */
 
-/** Run what waits, at most `max`. Returns how many ran. */
-uint32_t thread_run_messages(struct spdk_thread *thread, struct cal_stats_reactor *slot,
+/** Become the OS thread that polls it, or acts as it. */
+void thread_take_over(struct spdk_thread *thread);
+/** Run the critical message that waits. */
+void thread_run_critical(struct spdk_thread *thread, struct cal_stats_reactor *slot);
+/** Run what waits, at most `max`, from msg_queue_find()'s `first` on. Returns how many ran. */
+uint32_t thread_run_messages(struct spdk_thread *thread, struct cal_stats_reactor *slot, int first,
                              uint32_t max);
 /** Run active pollers, of which there are some, and timed ones, of which some are due. Return
  *  whether one was busy. */
 bool pollers_run_active(struct spdk_thread *thread, struct cal_stats_reactor *slot);
 bool pollers_run_timed(struct spdk_thread *thread, struct cal_stats_reactor *slot, uint64_t now);
 
-/** Run active pollers, and timed ones that are due at `now`. Return whether one was busy; *ran
- *  becomes true if any was called. */
-static inline bool
-thread_run_active(struct spdk_thread *thread, struct cal_stats_reactor *slot, bool *ran)
-{
-	if (thread->active.used == 0) {
-		return false;
-	}
-	*ran = true;
-	return pollers_run_active(thread, slot);
-}
-
-static inline bool
-thread_run_timed(struct spdk_thread *thread, struct cal_stats_reactor *slot, uint64_t now,
-                 bool *ran)
-{
-	if (!poller_timers_any(&thread->timed) || poller_timers_due(&thread->timed) > now) {
-		return false;
-	}
-	*ran = true;
-	return pollers_run_timed(thread, slot, now);
-}
-
 /** Carry out what the running poller did to itself: unregister or pause. */
 void poller_self_stop(struct spdk_thread *thread, struct spdk_poller *poller);
 
-void pollers_free_unregistered(struct spdk_thread *thread);
 /** Free the pollers that were unregistered. */
-static inline void
-thread_reap_pollers(struct spdk_thread *thread)
-{
-	if (spdk_unlikely(!TAILQ_EMPTY(&thread->unregistered))) {
-		pollers_free_unregistered(thread);
-	}
-}
+void pollers_free_unregistered(struct spdk_thread *thread);
 
 /** Make the thread the current one of an OS thread that may be new to it. Returns which was. */
 struct spdk_thread *thread_turn_here(struct spdk_thread *thread);
-/** Run the critical message, if there is one. Returns whether there was. */
-bool thread_run_critical(struct spdk_thread *thread, struct cal_stats_reactor *slot);
 
 /** Free all of them, whatever their state: the thread ends. */
 void thread_free_pollers(struct spdk_thread *thread);
@@ -358,9 +330,6 @@ bool thread_in_interrupt(const struct spdk_thread *thread);
 /** In interrupt mode: make it ready, so that it has a turn soon and looks at everything. By who
  *  polls it, or takes it over from another reactor. */
 void thread_interrupt_kick(struct spdk_thread *thread);
-/** spdk_thread_poll() for who polls nothing else in between and passes the end of one turn as the
- *  beginning of the next: the clock need not be read before `clock_every` messages have run. */
-int thread_turn(struct spdk_thread *thread, uint32_t max_msgs, uint64_t now, uint32_t clock_every);
 /** Messages that wait, about. By who polls it. */
 uint64_t thread_msg_depth(const struct spdk_thread *thread);
 /** Messages that did not fit a ring, since it was created. */

@@ -14,6 +14,7 @@
  * read; the timerfd is reset by setting it. */
 
 #include "core/thread/thread_interrupt.h"
+#include "core/thread/thread_turn.h"
 
 #include "core/util/log_internal.h"
 #include "spdk/log.h"
@@ -367,17 +368,8 @@ turn_end(void *ctx)
 		return;
 	}
 	turn_quieten(thread);
-	if (thread_run_critical(thread, slot)) {
+	if (thread_turn_work(thread, slot, max_msgs, intr->now, &intr->ran, &intr->busy) > 0) {
 		intr->ran = intr->busy = true;
-	}
-	if (thread_run_messages(thread, slot, max_msgs) > 0) {
-		intr->ran = intr->busy = true;
-	}
-	intr->busy |= thread_run_active(thread, slot, &intr->ran);
-	intr->busy |= thread_run_timed(thread, slot, intr->now, &intr->ran);
-	thread_reap_pollers(thread);
-	if (spdk_unlikely(thread_is_exiting(thread))) {
-		thread_exit_step(thread, intr->now);
 	}
 	turn_account(thread);
 	if (spdk_unlikely(thread_state_get(thread) == THREAD_EXITED)) {
