@@ -50,7 +50,8 @@ enum cal_stats_running {
 };
 
 /* One a reactor, indexed by slot, not by lcore. The first line is what changes with every
- * execution: two plain stores before (what, fn) and one after (what = NOTHING). */
+ * execution: two plain stores before (fn; what and poller in one). What = NOTHING is stored when a
+ * row of pollers or messages is over, not after each. */
 struct cal_stats_reactor {
 	uint64_t running_fn;     /* address in the primary of the function that runs */
 	uint32_t running_what;   /* enum cal_stats_running */
