@@ -206,7 +206,7 @@ gate_link_kill(struct link *link, const char *reason)
 
 /* --- asking ----------------------------------------------------------------------------------- */
 
-static struct spdk_thread *g_threads[8];
+static struct spdk_thread *g_threads[80];
 static unsigned g_num_threads;
 static char g_text[1 << 20];
 static size_t g_text_len;
@@ -310,6 +310,21 @@ nothing_to_do(void *arg)
 	return SPDK_POLLER_IDLE;
 }
 
+static bool g_can_resched;
+static int g_resched_rc;
+
+static int
+thread_op(struct spdk_thread *thread, enum spdk_thread_op op)
+{
+	return op == SPDK_THREAD_OP_RESCHED ? g_resched_rc : 0;
+}
+
+static bool
+thread_op_supported(enum spdk_thread_op op)
+{
+	return op == SPDK_THREAD_OP_NEW || g_can_resched;
+}
+
 static int
 start(void)
 {
@@ -317,7 +332,7 @@ start(void)
 	spdk_log_set_level(SPDK_LOG_DISABLED);
 	spdk_cpuset_set_cpu(&g_cores, 0, true);
 	spdk_cpuset_set_cpu(&g_cores, 1, true);
-	if (spdk_thread_lib_init(NULL, 0) != 0) {
+	if (spdk_thread_lib_init_ext(thread_op, thread_op_supported, 0, 0) != 0) {
 		return 1;
 	}
 	spdk_set_thread(add_thread("app_thread"));
@@ -603,9 +618,126 @@ cpumask(void)
 	          "[-32603,\"Operation not supported\"]");
 }
 
+static bool
+app_mask_is(const char *mask)
+{
+	char wanted[120];
+
+	snprintf(wanted, sizeof(wanted), "{\"name\":\"app_thread\",\"id\":1,\"cpumask\":\"%s\",",
+	         mask);
+	call("thread_get_stats", NULL);
+	return strstr(g_text, wanted) != NULL;
+}
+
+static void
+cpumask_is_changed(void)
+{
+	struct spdk_thread *gone = add_thread("goes");
+	char params[80];
+
+	g_can_resched = true;
+	CHECK_STR(call("thread_set_cpumask", "{\"id\":1,\"cpumask\":\"0x2\"}"), "true");
+	CHECK(app_mask_is("2"));
+	CHECK_STR(call("thread_set_cpumask", "{\"id\":1,\"cpumask\":\"[0-1]\"}"), "true");
+	CHECK(app_mask_is("3"));
+	/* Cores that are no reactors' are left out. */
+	CHECK_STR(call("thread_set_cpumask", "{\"id\":1,\"cpumask\":\"[1,5-7]\"}"), "true");
+	CHECK(app_mask_is("2"));
+	/* What is refused changes nothing. */
+	CHECK_STR(call("thread_set_cpumask", "{\"id\":1,\"cpumask\":\"0\"}"),
+	          "[-32603,\"No CPU is selected from reactor mask 3\"]");
+	CHECK_STR(call("thread_set_cpumask", "{\"id\":1,\"cpumask\":\"[0-\"}"),
+	          "[-32603,\"Invalid cpumask [0-\"]");
+	CHECK_STR(call("thread_set_cpumask", "{\"id\":1,\"cpumask\":\"\"}"),
+	          "[-32603,\"Invalid cpumask \"]");
+	BEGINS(call("thread_set_cpumask", "{\"cpumask\":\"1\"}"), "[-32602,");
+	BEGINS(call("thread_set_cpumask", "{\"id\":\"1\",\"cpumask\":\"1\"}"), "[-32602,");
+	BEGINS(call("thread_set_cpumask", "{\"id\":1,\"cpumask\":1}"), "[-32602,");
+	BEGINS(call("thread_set_cpumask", "{\"id\":1,\"cpumask\":\"1\",\"x\":1}"), "[-32602,");
+	BEGINS(call("thread_set_cpumask", NULL), "[-32602,");
+	CHECK_STR(call("thread_set_cpumask", "{\"id\":0,\"cpumask\":\"1\"}"),
+	          "[-32602,\"Thread 0 does not exist\"]");
+	g_resched_rc = -EBUSY;
+	CHECK_STR(call("thread_set_cpumask", "{\"id\":1,\"cpumask\":\"1\"}"),
+	          "[-32603,\"Device or resource busy\"]");
+	CHECK(app_mask_is("2"));
+	g_resched_rc = 0;
+	g_can_resched = false;
+
+	/* One that is there, but is on its way out. */
+	spdk_set_thread(gone);
+	spdk_thread_exit(gone);
+	spdk_set_thread(NULL);
+	snprintf(params, sizeof(params), "{\"id\":%llu,\"cpumask\":\"1\"}",
+	         (unsigned long long)spdk_thread_get_id(gone));
+	BEGINS(call("thread_set_cpumask", params), "[-32602,\"Thread ");
+}
+
+/* More than SPDK's top can show (670 pollers): nothing here ends there. */
+static void
+many_threads_and_pollers(void)
+{
+	static struct spdk_poller *active[2000], *paused[60];
+	struct spdk_thread *threads[60];
+	char name[16];
+	unsigned i;
+
+	for (i = 0; i < SPDK_COUNTOF(threads); i++) {
+		snprintf(name, sizeof(name), "thread%02u", i);
+		threads[i] = add_thread(name);
+		spdk_set_thread(threads[i]);
+		paused[i] = spdk_poller_register_named(nothing_to_do, NULL, 500, "resting");
+		spdk_poller_pause(paused[i]);
+	}
+	for (i = 0; i < SPDK_COUNTOF(active); i++) {
+		active[i] = spdk_poller_register_named(nothing_to_do, NULL, 0, "working");
+	}
+	spdk_set_thread(NULL);
+	poll_threads(2); /* a poller that waits to be paused is paused by now */
+
+	call("thread_get_pollers", NULL);
+	CHECK_EQ(count(g_text, "\"name\":\"resting\",\"id\":1,\"state\":\"paused\","
+	                       "\"run_count\":0,\"busy_count\":0,\"period_ticks\":500}]}"),
+	         60);
+	CHECK_EQ(count(g_text, "{\"name\":\"working\",\"id\":"), 2000);
+	CHECK(count(g_text, "\"state\":\"waiting\",\"run_count\":") >= 2000);
+	for (i = 0; i < SPDK_COUNTOF(threads); i++) {
+		snprintf(name, sizeof(name), "\"thread%02u\"", i);
+		CHECK_EQ(count(g_text, name), 1);
+	}
+	call("thread_get_stats", NULL);
+	CHECK_EQ(count(g_text, "\"active_pollers_count\":0,\"timed_pollers_count\":0,"
+	                       "\"paused_pollers_count\":1}"),
+	         59);
+	CHECK_EQ(count(g_text, "\"active_pollers_count\":2000,\"timed_pollers_count\":0,"
+	                       "\"paused_pollers_count\":1}"),
+	         1);
+	call("thread_get_io_channels", NULL);
+	CHECK(count(g_text, "\"io_channels\":[]}") >= 60);
+	BEGINS(call("thread_get_io_channels", "{}"), "[-32602,");
+
+	for (i = 0; i < SPDK_COUNTOF(active); i++) {
+		spdk_set_thread(threads[59]);
+		spdk_poller_unregister(&active[i]);
+	}
+	for (i = 0; i < SPDK_COUNTOF(threads); i++) {
+		spdk_set_thread(threads[i]);
+		spdk_poller_unregister(&paused[i]);
+	}
+	spdk_set_thread(NULL);
+	poll_threads(2);
+}
+
 static const struct test_case cases[] = {
-	TEST(version_and_methods), TEST(log_methods), TEST(subsystems),
-	TEST(start_and_end),       TEST(threads),     TEST(thread_exits_half_written),
-	TEST(io_channels),         TEST(cpumask),
+	TEST(version_and_methods),
+	TEST(log_methods),
+	TEST(subsystems),
+	TEST(start_and_end),
+	TEST(threads),
+	TEST(thread_exits_half_written),
+	TEST(io_channels),
+	TEST(cpumask),
+	TEST(cpumask_is_changed),
+	TEST(many_threads_and_pollers),
 };
 TEST_MAIN_WITH("rpc/methods", cases, start, finish)
