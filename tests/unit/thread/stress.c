@@ -5,9 +5,10 @@
 /* Real OS threads, everything at once: 64 lightweight threads (actors) that move between two
  * reactors and send each other numbered messages in bursts, walk over threads and over channels,
  * register and unregister devices and pollers, take spinlocks, and create threads that exit in the
- * middle of things; and an OS thread of no reactor that sends to them. Everything is counted, and
- * what each sender sends to each thread must arrive once and in order. $CAL_STRESS_S is how long
- * (2 s), $CAL_TEST_SEED the seed of the actors' choices (the kernel's are not repeatable). */
+ * middle of things, while the reactors enter and leave interrupt mode; and an OS thread of no
+ * reactor that sends to them. Everything is counted, and what each sender sends to each thread must
+ * arrive once and in order. $CAL_STRESS_S is how long (2 s), $CAL_TEST_SEED the seed of the actors'
+ * choices (the kernel's are not repeatable). */
 
 #include "tests/unit/reactor/fake_cores.h"
 #include "tests/unit/test.h"
@@ -49,6 +50,7 @@ static struct {
 	uint64_t mayflies_born, mayflies_gone;
 	uint64_t critical_sent, critical_run;
 	uint64_t events_sent, events_run;
+	uint64_t modes_begun, modes_done;
 	uint64_t polls;
 } g_count;
 
@@ -694,6 +696,29 @@ check_stuck(void)
 	abort();
 }
 
+static void
+mode_changed(void *arg, int rc)
+{
+	MUST(rc == 0 && spdk_thread_is_app_thread(NULL));
+	COUNT(modes_done);
+}
+
+/* Reactors go to sleep and come back, each of them for itself. */
+static void
+change_mode(void)
+{
+	static uint64_t rand = 0x2545f4914f6cdd1d;
+	int rc;
+
+	if (pick(&rand, 4) == 0) {
+		rc = reactor_set_interrupt_mode(pick(&rand, 2), pick(&rand, 2), mode_changed, NULL);
+		MUST(rc == 0 || rc == -EBUSY);
+		if (rc == 0) {
+			COUNT(modes_begun);
+		}
+	}
+}
+
 /* On the app thread: when the time is up everybody falls silent; then each is told to go, by a
  * message that comes behind all others; and when all have gone, it goes. */
 static int
@@ -704,6 +729,7 @@ watch(void *arg)
 	int i;
 
 	if (spdk_get_ticks() < g_deadline) {
+		change_mode();
 		return 0;
 	}
 	if (!g_stop_all) {
@@ -819,13 +845,13 @@ nothing_is_lost_or_overtaken(void)
 	total = check_messages();
 	printf("(%llu messages, %llu moves, %llu walks, %llu channel walks with %llu visits, "
 	       "%llu channels, %llu devices, %llu threads, %llu polls, %llu critical, %llu "
-	       "events) ",
+	       "events, %llu changes of mode) ",
 	       (unsigned long long)total, (unsigned long long)g_count.moves,
 	       (unsigned long long)g_count.walks_done, (unsigned long long)g_count.ch_walks_done,
 	       (unsigned long long)g_count.ch_visits, (unsigned long long)g_count.channels_gone,
 	       (unsigned long long)g_count.devices_gone, (unsigned long long)g_count.mayflies_gone,
 	       (unsigned long long)g_count.polls, (unsigned long long)g_count.critical_run,
-	       (unsigned long long)g_count.events_run);
+	       (unsigned long long)g_count.events_run, (unsigned long long)g_count.modes_done);
 	CHECK_EQ(g_wrong, 0);
 	CHECK_EQ(g_locked, g_count.locked);
 	CHECK_EQ(g_count.walks_begun, g_count.walks_done);
@@ -835,10 +861,11 @@ nothing_is_lost_or_overtaken(void)
 	CHECK_EQ(g_count.mayflies_born, g_count.mayflies_gone);
 	CHECK_EQ(g_count.critical_sent, g_count.critical_run);
 	CHECK_EQ(g_count.events_sent, g_count.events_run);
+	CHECK_EQ(g_count.modes_begun, g_count.modes_done);
 	/* All of it did happen. */
 	if (!test_under_valgrind()) {
 		CHECK(total > 10000 && g_count.moves > 10);
-		CHECK(g_count.walks_done > 0 && g_count.ch_visits > 0);
+		CHECK(g_count.walks_done > 0 && g_count.ch_visits > 0 && g_count.modes_done > 2);
 		CHECK(g_count.mayflies_gone > 0 && g_count.devices_gone >= DEVICES);
 	}
 }
