@@ -6,7 +6,7 @@ calls that wait without holding up the end."""
 import threading
 import time
 
-from rpc_common import Primary, check, finish
+from rpc_common import Primary, check, finish, wait_until
 
 INSTANCE = 190
 BDEV_KEYS = ("name aliases product_name block_size num_blocks preferred_write_alignment "
@@ -74,6 +74,21 @@ def check_stats(client):
     check(all(stat[key] == 0 for key in STAT_KEYS[:-1]), "to 0", stat)
 
 
+def check_buffers(client):
+    """A channel of the block layer takes buffers for itself, and its end gives them back."""
+    def kept():
+        module, = [m for m in client.result("iobuf_get_stats") if m["module"] == "bdev"]
+        same(module["small_pool"], ["cache", "main", "retry", "cache_size"], "iobuf_get_stats")
+        return module["small_pool"]["cache_size"], module["large_pool"]["cache_size"]
+
+    check(wait_until(lambda: kept() == (0, 0), 5), "without a channel none is kept", kept())
+    job = client.result("cal_perf_start", {"name": "Null0", "time_ms": 60000, "queue_depth": 1,
+                                           "workload": "randread"})["id"]
+    check(wait_until(lambda: min(kept()) > 0, 5), "with one some are", kept())
+    client.result("cal_perf_stop", {"id": job})
+    check(wait_until(lambda: kept() == (0, 0), 5), "afterwards none is", kept())
+
+
 def quietly(primary, stop, method, params):
     try:
         with primary.connect() as client:
@@ -108,6 +123,7 @@ def main():
         client.result("framework_wait_init")
         check_devices(client)
         check_stats(client)
+        check_buffers(client)
         check_end(primary, client)
     finish()
 
