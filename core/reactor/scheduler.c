@@ -116,27 +116,37 @@ spdk_scheduler_get_scheduling_lcore(void)
 	return lcore != UINT32_MAX ? lcore : spdk_env_get_main_core();
 }
 
-bool
-spdk_scheduler_set_scheduling_lcore(uint32_t lcore)
+int
+scheduler_set_lcore(uint32_t lcore)
 {
 	if (reactor_get(lcore) == NULL) {
 		SPDK_ERRLOG("core %u has no reactor to schedule from\n", lcore);
-		return false;
+		return -EINVAL;
 	}
 	if (spdk_cpuset_get_cpu(&g_isolated, lcore)) {
 		SPDK_ERRLOG("core %u is isolated: it cannot be the one to schedule from\n", lcore);
-		return false;
+		return -EINVAL;
 	}
 	if (!scheduler_round_lock()) {
-		SPDK_ERRLOG("the scheduling core cannot change while threads are scheduled: try "
-		            "again\n");
-		return false;
+		return -EBUSY;
 	}
 	scheduler_rearm(false); /* the old one finds out that it is not it any more */
 	__atomic_store_n(&g_lcore, lcore, __ATOMIC_RELAXED);
 	scheduler_rearm(false);
 	scheduler_round_unlock();
-	return true;
+	return 0;
+}
+
+bool
+spdk_scheduler_set_scheduling_lcore(uint32_t lcore)
+{
+	int rc = scheduler_set_lcore(lcore);
+
+	if (rc == -EBUSY) {
+		SPDK_ERRLOG("the scheduling core cannot change while threads are scheduled: try "
+		            "again\n");
+	}
+	return rc == 0;
 }
 
 int

@@ -27,6 +27,9 @@ extern struct spdk_scheduler scheduler_dynamic;
  *  Replaces what was isolated before. App thread. Returns 0, -EINVAL (logged) when the mask has a
  *  core without a reactor, or the scheduling one. */
 int scheduler_isolate(const struct spdk_cpuset *mask);
+/** spdk_scheduler_set_scheduling_lcore() with a reason: -EINVAL (logged), or -EBUSY while a round
+ * is under way. */
+int scheduler_set_lcore(uint32_t lcore);
 /** Which they are. Any thread; it changes before subsystems are initialised only. */
 const struct spdk_cpuset *scheduler_isolated(void);
 

@@ -227,6 +227,7 @@ RPC_OPEN_TO_MONITOR(framework_get_scheduler)
 /* --- scheduler_set_options -------------------------------------------------------------------- */
 
 struct set_options {
+	struct spdk_jsonrpc_request *request;
 	char *mask_text;
 	uint32_t lcore;
 };
@@ -237,55 +238,80 @@ static const struct spdk_json_object_decoder set_options_decoders[] = {
 	{ "scheduling_core", offsetof(struct set_options, lcore), spdk_json_decode_uint32, true },
 };
 
-/* Both or none. Returns NULL, or what is wrong. */
-static const char *
-set_options(const struct set_options *req)
+/* Both or none: 0, -EBUSY while threads are scheduled, or -EINVAL and what is wrong. */
+static int
+set_options(const struct set_options *req, const char **wrong)
 {
-	uint32_t before = spdk_scheduler_get_scheduling_lcore();
-	struct spdk_cpuset mask, old;
+	struct spdk_cpuset mask, ours, none;
+	int rc;
 
-	spdk_cpuset_copy(&old, scheduler_isolated());
-	spdk_cpuset_copy(&mask, &old);
+	spdk_cpuset_copy(&mask, scheduler_isolated());
 	if (req->mask_text != NULL && spdk_cpuset_parse(&mask, req->mask_text) != 0) {
-		return "isolated_core_mask is not a CPU mask";
+		*wrong = "isolated_core_mask is not a CPU mask";
+		return -EINVAL;
+	}
+	spdk_cpuset_copy(&ours, reactors_get_cpuset());
+	if (req->lcore >= SPDK_CPUSET_SIZE || !spdk_cpuset_get_cpu(&ours, req->lcore)) {
+		*wrong = "scheduling_core is not a core with a reactor";
+		return -EINVAL;
+	}
+	spdk_cpuset_and(&ours, &mask);
+	if (!spdk_cpuset_equal(&ours, &mask) || spdk_cpuset_get_cpu(&mask, req->lcore)) {
+		*wrong = "isolated_core_mask has cores without a reactor, or the scheduling core";
+		return -EINVAL;
 	}
 	/* So that a core can stop being isolated and become the scheduling one in one call. */
-	spdk_cpuset_zero(&old);
-	(void)scheduler_isolate(&old);
-	if (!spdk_scheduler_set_scheduling_lcore(req->lcore)) {
-		return "scheduling_core is not a core with a reactor";
+	spdk_cpuset_copy(&ours, scheduler_isolated());
+	spdk_cpuset_zero(&none);
+	(void)scheduler_isolate(&none);
+	rc = scheduler_set_lcore(req->lcore);
+	(void)scheduler_isolate(rc == 0 ? &mask : &ours);
+	return rc;
+}
+
+static void
+set_options_try(void *ctx)
+{
+	struct set_options *req = ctx;
+	const char *wrong = NULL;
+	int rc;
+
+	rc = set_options(req, &wrong);
+	if (rc == -EBUSY && spdk_thread_send_msg(spdk_get_thread(), set_options_try, req) == 0) {
+		return; /* a round takes no time */
 	}
-	if (scheduler_isolate(&mask) != 0) {
-		(void)spdk_scheduler_set_scheduling_lcore(before);
-		return "isolated_core_mask has cores without a reactor, or the scheduling core";
+	if (rc == 0) {
+		spdk_jsonrpc_send_bool_response(req->request, true);
+	} else {
+		spdk_jsonrpc_send_error_response(req->request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
+		                                 wrong);
 	}
-	return NULL;
+	free(req->mask_text);
+	free(req);
 }
 
 static void
 scheduler_set_options(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params)
 {
-	struct set_options req = { .lcore = spdk_scheduler_get_scheduling_lcore() };
-	struct spdk_cpuset isolated;
-	const char *wrong;
+	struct set_options *req = calloc(1, sizeof(*req));
 
-	if (params != NULL &&
-	    spdk_json_decode_object(params, set_options_decoders,
-	                            SPDK_COUNTOF(set_options_decoders), &req) != 0) {
-		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
-		                                 "Invalid parameters");
-		free(req.mask_text);
+	if (req == NULL) {
+		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
+		                                 spdk_strerror(ENOMEM));
 		return;
 	}
-	spdk_cpuset_copy(&isolated, scheduler_isolated());
-	wrong = set_options(&req);
-	if (wrong != NULL) {
-		(void)scheduler_isolate(&isolated);
-		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS, wrong);
-	} else {
-		spdk_jsonrpc_send_bool_response(request, true);
+	req->request = request;
+	req->lcore = spdk_scheduler_get_scheduling_lcore();
+	if (params != NULL &&
+	    spdk_json_decode_object(params, set_options_decoders,
+	                            SPDK_COUNTOF(set_options_decoders), req) != 0) {
+		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
+		                                 "Invalid parameters");
+		free(req->mask_text);
+		free(req);
+		return;
 	}
-	free(req.mask_text);
+	set_options_try(req);
 }
 SPDK_RPC_REGISTER("scheduler_set_options", scheduler_set_options, SPDK_RPC_STARTUP)
 
