@@ -513,6 +513,111 @@ masks_bonds_and_cores_are_respected(void)
 	CHECK_EQ(g_step, 4);
 }
 
+/* --- cores that sleep ------------------------------------------------------------------------- */
+
+static bool g_sleep[3];  /* what the scheduler wants */
+static uint32_t g_slept; /* cores that it was told sleep */
+
+static void
+wish(struct spdk_scheduler_core_info *core_info, uint32_t count)
+{
+	uint32_t c;
+
+	g_slept = 0;
+	for (c = 0; c < count; c++) {
+		g_slept |= (uint32_t)core_info[c].interrupt_mode << c;
+		core_info[c].interrupt_mode = false;
+	}
+	look(core_info, count);
+	for (c = 0; c < count; c++) {
+		core_info[c].interrupt_mode = g_sleep[c];
+	}
+}
+
+static bool
+asleep(uint32_t lcore)
+{
+	return reactor_in_interrupt(reactor_get(lcore));
+}
+
+static void
+sleep_step(void *arg)
+{
+	if (g_step == 0) {
+		g_balance = wish;
+		create_threads(2);
+		g_view.want[0] = g_view.want[1] = 2;
+		memset(g_sleep, 0, sizeof(g_sleep));
+		g_since = spdk_get_ticks();
+		g_step++;
+	} else if (g_step == 1 && spdk_get_ticks() - g_since > 5000000) {
+		ask_round();
+		g_step++;
+	} else if (g_step == 2 && round_over()) {
+		CHECK(!asleep(0) && !asleep(1) && !asleep(2));
+		g_sleep[1] = g_sleep[2] = true;
+		ask_round();
+		g_step++;
+	} else if (g_step == 3 && round_over()) {
+		CHECK(!asleep(0));
+		CHECK(asleep(1));
+		CHECK(!asleep(2)); /* it has threads */
+		g_sleep[2] = false;
+		ask_round();
+		g_step++;
+	} else if (g_step == 4 && round_over()) {
+		/* The walk has been there without waking it for good. */
+		CHECK_EQ(g_slept, 1u << 1);
+		CHECK(asleep(1));
+		g_sleep[1] = false;
+		g_view.want[0] = 1;
+		ask_round();
+		g_step++;
+	} else if (g_step == 5 && round_over()) {
+		CHECK(!asleep(1));
+		CHECK_EQ(reactor_thread_lcore(g_threads[0]), 1);
+		end_threads();
+		return;
+	}
+	again(sleep_step);
+}
+
+static void
+cores_without_threads_sleep(void)
+{
+	run(sleep_step, 0);
+	CHECK_EQ(g_step, 5);
+}
+
+/* The scheduling reactor sleeps too, as in an application in interrupt mode: until the next round.
+ */
+static void
+count_and_stop(struct spdk_scheduler_core_info *core_info, uint32_t count)
+{
+	core_info[0].interrupt_mode = true;
+	if (balances() == 5) {
+		reactors_stop();
+	}
+}
+
+static void
+go_to_sleep(void *arg)
+{
+	g_balance = count_and_stop;
+	CHECK_EQ(reactor_set_interrupt_mode(0, true, NULL, NULL), 0);
+	CHECK_EQ(reactor_set_interrupt_mode(1, true, NULL, NULL), 0);
+	CHECK_EQ(reactor_set_interrupt_mode(2, true, NULL, NULL), 0);
+}
+
+static void
+a_sleeping_core_keeps_the_period(void)
+{
+	g_since = spdk_get_ticks();
+	run(go_to_sleep, 2000);
+	CHECK_EQ(g_balances, 5);
+	CHECK(spdk_get_ticks() - g_since >= 8000000);
+}
+
 /* --- back to static --------------------------------------------------------------------------- */
 
 static uint32_t g_first[3];
@@ -715,6 +820,8 @@ static const struct test_case cases[] = {
 	TEST(a_period_holds_at_once),
 	TEST(figures_are_of_the_period),
 	TEST(masks_bonds_and_cores_are_respected),
+	TEST(cores_without_threads_sleep),
+	TEST(a_sleeping_core_keeps_the_period),
 	TEST(static_brings_threads_back),
 	TEST(a_scheduler_is_set_where_it_runs),
 	TEST(any_core_can_schedule),
