@@ -257,6 +257,9 @@ conn_end(struct spdk_jsonrpc_server_conn *conn)
 	if (conn->bell != NULL) {
 		spdk_interrupt_unregister(&conn->bell);
 	}
+	if (g_server.num_conns == 0 && g_server.poller != NULL) {
+		spdk_poller_pause(g_server.poller);
+	}
 	gate_link_done(link);
 	if (cb != NULL) {
 		cb(conn, conn->close_ctx);
@@ -276,6 +279,7 @@ link_up_on_app(void *ctx)
 	}
 	TAILQ_INSERT_TAIL(&g_server.conns, conn, tailq);
 	g_server.num_conns++;
+	spdk_poller_resume(g_server.poller);
 	if (g_server.in_interrupt) {
 		conn_watch(conn);
 		serve_soon();
@@ -348,6 +352,8 @@ rpc_server_start(void)
 	if (g_server.poller == NULL) {
 		return -ENOMEM;
 	}
+	/* Without a link it would cost every turn something and find nothing. */
+	spdk_poller_pause(g_server.poller);
 	g_server.budget_ticks = spdk_get_ticks_hz() / 1000000 * POLL_MAX_US;
 	g_server.paused = false;
 	g_server.again_sent = false;

@@ -72,6 +72,22 @@ spdk_poller_unregister(struct spdk_poller **poller)
 	*poller = NULL;
 }
 
+static bool g_rests;
+
+void
+spdk_poller_pause(struct spdk_poller *poller)
+{
+	CHECK(poller == (struct spdk_poller *)&g_poller);
+	g_rests = true;
+}
+
+void
+spdk_poller_resume(struct spdk_poller *poller)
+{
+	CHECK(poller == (struct spdk_poller *)&g_poller);
+	g_rests = false;
+}
+
 /* It polls here; asleep it is in interrupt.c. */
 void
 spdk_poller_register_interrupt(struct spdk_poller *poller, spdk_poller_set_interrupt_mode_cb cb_fn,
@@ -818,6 +834,27 @@ pause_and_resume(void)
 }
 
 static void
+rests_without_links(void)
+{
+	g_stopped = 0;
+	CHECK_EQ(rpc_server_start(), 0);
+	CHECK(g_rests);
+	begin_link(&g_link, "calctl", GATE_ROLE_ADMIN);
+	CHECK(!g_rests);
+	begin_link(&g_other, "rpcd", GATE_ROLE_SERVICE);
+	rpc_server_link_down(NULL, &g_link);
+	run_messages();
+	CHECK(!g_rests);
+	expect_true(&g_other, "runtime_only");
+	rpc_server_link_down(NULL, &g_other);
+	run_messages();
+	CHECK(g_rests);
+	begin_link(&g_link, "calctl", GATE_ROLE_ADMIN);
+	CHECK(!g_rests);
+	end();
+}
+
+static void
 links_take_turns(void)
 {
 	unsigned i;
@@ -1113,6 +1150,7 @@ static const struct test_case cases[] = {
 	TEST(link_ends_before_the_answer),
 	TEST(stop_with_requests_under_way),
 	TEST(pause_and_resume),
+	TEST(rests_without_links),
 	TEST(links_take_turns),
 	TEST(peers_that_break_the_rules),
 	TEST(outstanding_limit),
