@@ -496,10 +496,12 @@ on_its_thread_only(void)
 	end();
 }
 
-/* Random steps against a model: what runs is what is neither paused nor, in interrupt mode, quiet.
- */
+/* Random steps against a model: what runs is what is neither paused nor, in interrupt mode, quiet;
+ * and there the timer is set, and the thread ready, if and only if something that runs needs it.
+ * The clock is moved by a minute at a time, so that real timers do not fire. */
 #define MODEL_POLLERS 8
-#define MODEL_STEPS   20000
+#define MODEL_PERIOD  60000000
+#define MODEL_STEPS   (test_under_valgrind() ? 2000 : 100000)
 
 static void
 random_steps(void)
@@ -512,12 +514,12 @@ random_steps(void)
 	uint64_t rand =
 		env != NULL ? strtoull(env, NULL, 0) : (uint64_t)time(NULL) * 2654435761u | 1;
 	int step, i, before[MODEL_POLLERS], wrong = 0;
-	bool on = false, called;
+	bool on = false, called, any[2];
 
 	printf("(seed %#llx) ", (unsigned long long)rand);
 	begin();
 	for (i = 0; i < MODEL_POLLERS; i++) {
-		quiet_start(&q[i], i % 2 == 0 ? 0 : 1000);
+		quiet_start(&q[i], i % 2 == 0 ? 0 : MODEL_PERIOD);
 		memset(&m[i], 0, sizeof(m[i]));
 	}
 	for (step = 0; step < MODEL_STEPS && wrong == 0; step++) {
@@ -545,7 +547,7 @@ random_steps(void)
 			break;
 		case 6:
 			spdk_poller_unregister(&q[i].poller);
-			quiet_start(&q[i], i % 2 == 0 ? 0 : 1000);
+			quiet_start(&q[i], i % 2 == 0 ? 0 : MODEL_PERIOD);
 			memset(&m[i], 0, sizeof(m[i]));
 			break;
 		default:
@@ -557,16 +559,20 @@ random_steps(void)
 			before[i] = q[i].runs;
 			memset(q[i].heard, 0, sizeof(q[i].heard));
 		}
-		fake_delay_us(1000);
+		fake_delay_us(MODEL_PERIOD);
 		if (on) {
 			/* Not to depend on real time. */
 			thread_interrupt_kick(g_thread);
 		}
 		spdk_thread_poll(g_thread, 0, 0);
+		any[0] = any[1] = false;
 		for (i = 0; i < MODEL_POLLERS; i++) {
 			called = !m[i].paused && !(on && m[i].registered);
 			wrong += (q[i].runs - before[i] > 0) != called;
+			any[i % 2] |= called && on;
 		}
+		wrong += g_thread->intr != NULL && (intr_timer_us(g_thread) > 0) != any[1];
+		wrong += intr_ready(g_thread) != any[0];
 	}
 	CHECK_EQ(wrong, 0);
 	for (i = 0; i < MODEL_POLLERS; i++) {
