@@ -430,7 +430,8 @@ static void
 names_each_channel_and_frees_it(void)
 {
 	struct spdk_thread *thread = stubborn_begin();
-	int a, b, gone = 0;
+	int a, b, done = g_leaver.walks_done;
+	void *visited = NULL;
 
 	device_start(&a, "disk_a");
 	device_start(&b, "disk_b");
@@ -444,12 +445,13 @@ names_each_channel_and_frees_it(void)
 	CHECK(logged("disk_b (1 references)"));
 	/* A walk does not go there any more; the device can go once the thread is destroyed. */
 	spdk_set_thread(g_helper);
-	spdk_for_each_channel(&a, visit_and_hold, &gone, NULL);
+	spdk_for_each_channel(&a, visit_and_hold, &visited, walk_done);
 	spdk_io_device_unregister(&a, NULL);
 	spdk_io_device_unregister(&b, NULL);
 	spdk_set_thread(NULL);
 	poll_all(g_app);
-	CHECK_EQ(gone, 0);
+	CHECK(visited == NULL);
+	CHECK_EQ(g_leaver.walks_done, done + 1);
 	log_begin();
 	spdk_thread_destroy(thread);
 	spdk_log_close();
