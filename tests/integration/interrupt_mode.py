@@ -209,6 +209,42 @@ def modes_change_under_io(root):
     stops_in_time(prim)
 
 
+def threads_move_under_io(root):
+    """A load's thread goes from one sleeping reactor to the other and back, in every mix of modes."""
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) < 2:
+        print("          (there is one CPU: left out)")
+        return
+    cores = [cpus[0], cpus[-1]]
+    prim = asleep(root, "-m", hex(1 << cores[0] | 1 << cores[1]))
+    with tempfile.TemporaryDirectory(prefix="cal-interrupt.", dir="/var/tmp") as folder:
+        make_bdevs(prim, folder)
+        for bdev in "UM":
+            job = rpc(prim, "cal_perf_start", {"name": bdev, "workload": "randrw", "verify": True,
+                                               "queue_depth": 16, "io_size": 4096,
+                                               "time_ms": 60000})
+
+            def loads():
+                return [t for r in reactors(prim) for t in r["lw_threads"] if "perf" in t["name"]]
+            p.wait_for(loads, 5, "the load has a thread")
+            thread, = loads()
+            for turn in range(32):
+                rpc(prim, "thread_set_cpumask",
+                    {"id": thread["id"], "cpumask": hex(1 << cores[turn % 2])[2:]})
+                rpc(prim, MODE, {"lcore": cores[turn // 2 % 2], "enable": turn // 8 % 2 == 0})
+                before = rpc(prim, "cal_perf_get", job)["ios"]
+                p.wait_for(lambda: rpc(prim, "cal_perf_get", job)["ios"] > before + 100, 10,
+                           f"I/O goes on after move {turn}")
+            report = rpc(prim, "cal_perf_stop", job)
+            check_report(report)
+            print(f"          {bdev}: moved 32 times under {report['ios']} I/Os, "
+                  f"longest gap {report['longest_gap_us']} us")
+        for lcore in cores:
+            rpc(prim, MODE, {"lcore": lcore, "enable": True})
+        is_idle(prim)
+    stops_in_time(prim)
+
+
 def switched_by_hand(root):
     prim = root.start(instance=INSTANCE)
     lcore = p.a_core()
@@ -269,5 +305,5 @@ def starts_with_a_configuration(root):
 if __name__ == "__main__":
     p.needs_hugepages(64)
     p.main([is_idle_and_answers, ring_calls_are_answered_at_once, messages_are_run_at_once,
-            verified_io, modes_change_under_io, switched_by_hand, services_come_back,
-            starts_with_a_configuration])
+            verified_io, modes_change_under_io, threads_move_under_io,
+            switched_by_hand, services_come_back, starts_with_a_configuration])

@@ -614,6 +614,10 @@ nothing_is_lost(void)
 static void *
 stop_soon(void *arg)
 {
+	/* Before they run there is nothing to stop. */
+	while (reactors_get_state() != SPDK_REACTOR_STATE_RUNNING) {
+		sched_yield();
+	}
 	sleep_ms(*(unsigned *)arg);
 	reactors_stop();
 	return NULL;
