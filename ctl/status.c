@@ -118,8 +118,8 @@ heartbeat_of(const struct picture *p, const struct cal_stats_reactor *r)
 		return h;
 	}
 	h.age_s = now > beat ? (double)(now - beat) / (double)p->view.header->tsc_hz : 0;
-	h.asleep = r->in_interrupt && r->running_what == CAL_RUNNING_NOTHING &&
-	           r->running_thread == 0;
+	h.asleep =
+		r->in_interrupt && r->running_what == CAL_RUNNING_NOTHING && r->running_thread == 0;
 	h.stale = h.age_s >= STALE_S && !h.asleep;
 	return h;
 }
