@@ -359,7 +359,7 @@ do_channel(int t)
 		if (c->ch == NULL || c->thread != t || c->ref == 0) {
 			continue;
 		}
-		CHECK_EQ(spdk_io_channel_get_ref_count(c->ch), c->ref);
+		CHECK_EQ((uint32_t)spdk_io_channel_get_ref_count(c->ch), c->ref);
 		if (g_threads[t].exit_since == 0 && pick(3) == 0) {
 			CHECK(spdk_io_channel_ref(c->ch) == c->ch);
 			c->ref++;
