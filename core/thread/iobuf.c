@@ -206,6 +206,26 @@ take_beyond_cache(struct spdk_iobuf_pool_cache *cache, struct iobuf_queue *q)
 	return q->serving || STAILQ_EMPTY(&q->entries) ? pool_take(cache, q->size) : NULL;
 }
 
+/* What the channel keeps on other nodes, since its thread has been elsewhere. */
+static struct spdk_iobuf_buffer *
+take_own_far(struct spdk_iobuf_channel *ch, enum iobuf_size size)
+{
+	struct spdk_iobuf_pool_cache *cache;
+	struct spdk_iobuf_buffer *buf;
+	int node;
+
+	for (node = 0; node < SPDK_CONFIG_MAX_NUMA_NODES; node++) {
+		cache = cache_of(ch, node, size);
+		buf = STAILQ_FIRST(&cache->cache);
+		if (buf != NULL) {
+			STAILQ_REMOVE_HEAD(&cache->cache, stailq);
+			cache->cache_count--;
+			return buf;
+		}
+	}
+	return NULL;
+}
+
 /* Returns a buffer if one has come meanwhile. */
 static struct spdk_iobuf_buffer *
 wait_begin(struct iobuf_queue *q, struct spdk_iobuf_entry *entry)
@@ -238,6 +258,9 @@ get_beyond_cache(struct spdk_iobuf_channel *ch, struct spdk_iobuf_pool_cache *ca
 
 	channel_check(ch, "spdk_iobuf_get");
 	buf = take_beyond_cache(cache, q);
+	if (SPDK_CONFIG_MAX_NUMA_NODES > 1 && buf == NULL) {
+		buf = take_own_far(ch, q->size);
+	}
 	if (buf == NULL && entry != NULL) {
 		entry->module = ch->module;
 		entry->cb_fn = cb_fn;

@@ -68,7 +68,9 @@ gathering_create(void)
 		count++;
 		names += strlen(module->name) + 1;
 	}
-	g = calloc(1, sizeof(*g) + count * (sizeof(g->stats[0]) + sizeof(g->modules[0])) + names);
+	g = calloc(1, sizeof(*g) +
+	                      count * (sizeof(g->stats[0]) + sizeof(const struct iobuf_module *)) +
+	                      names);
 	if (g == NULL) {
 		return NULL;
 	}

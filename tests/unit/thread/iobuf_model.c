@@ -111,7 +111,7 @@ model_granted(struct spdk_iobuf_entry *entry, void *buf)
 	CHECK_EQ(r->state, WAITS);
 	/* Nobody is overtaken. */
 	REQUIRE(line->count > 0 && line->of[0] == r);
-	memmove(&line->of[0], &line->of[1], --line->count * sizeof(line->of[0]));
+	memmove(&line->of[0], &line->of[1], --line->count * sizeof(struct request *));
 	line->insert_at = 0;
 	r->ch->uses--;
 	hold(r, buf);
@@ -145,7 +145,7 @@ model_get(struct request *r, struct model_channel *ch)
 		return;
 	}
 	CHECK_EQ(cached, 0);
-	memmove(&line->of[at + 1], &line->of[at], (line->count - at) * sizeof(line->of[0]));
+	memmove(&line->of[at + 1], &line->of[at], (line->count - at) * sizeof(struct request *));
 	line->of[at] = r;
 	line->count++;
 	line->insert_at = at + 1;
@@ -173,7 +173,7 @@ model_abort(struct request *r)
 	for (at = 0; at < line->count && line->of[at] != r; at++) {
 	}
 	REQUIRE(at < line->count);
-	memmove(&line->of[at], &line->of[at + 1], (--line->count - at) * sizeof(line->of[0]));
+	memmove(&line->of[at], &line->of[at + 1], (--line->count - at) * sizeof(struct request *));
 	line->insert_at -= at < line->insert_at;
 	r->ch->uses--;
 	r->state = IDLE;
@@ -488,7 +488,8 @@ two_os_threads(void)
 	}
 	spdk_set_thread(NULL);
 	for (i = 0; i < 2; i++) {
-		REQUIRE(pthread_create(&threads[i], NULL, os_thread, &g_actors[2 * i]) == 0);
+		REQUIRE(pthread_create(&threads[i], NULL, os_thread, &g_actors[(size_t)2 * i]) ==
+		        0);
 	}
 	for (i = 0; i < 2; i++) {
 		pthread_join(threads[i], NULL);
