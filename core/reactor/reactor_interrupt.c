@@ -238,14 +238,15 @@ reactor_interrupt_turn(struct spdk_reactor *reactor, bool events_ran)
 
 /* --- changing it from outside ----------------------------------------------------------------- */
 
-/* On the app thread. */
+/* Where it was asked for: on the app thread, or on the scheduling reactor. */
 static void
 mode_changed(void *arg)
 {
 	struct spdk_reactor *reactor = arg;
 	struct reactor_mode_change change = reactor->change;
 
-	reactor->change.under_way = false;
+	/* Release, for who asks next: it may be the other one of the two. */
+	__atomic_store_n(&reactor->change.under_way, false, __ATOMIC_RELEASE);
 	if (change.cb != NULL) {
 		change.cb(change.arg, change.rc);
 	}
@@ -254,11 +255,17 @@ mode_changed(void *arg)
 	}
 }
 
+static void
+mode_changed_event(void *arg1, void *arg2)
+{
+	mode_changed(arg1);
+}
+
 /* On the reactor. */
 static void
 mode_change(void *arg1, void *arg2)
 {
-	struct spdk_reactor *reactor = arg1;
+	struct spdk_reactor *reactor = arg1, *asker = reactor->change.asker;
 	struct spdk_thread *app = spdk_thread_get_app_thread();
 
 	reactor->change.rc = 0;
@@ -269,28 +276,47 @@ mode_change(void *arg1, void *arg2)
 	} else {
 		reactor_interrupt_leave(reactor);
 	}
-	if (app != NULL) {
+	if (asker != NULL) {
+		reactor_send(asker, mode_changed_event, reactor, NULL);
+	} else if (app != NULL) {
 		spdk_thread_send_msg(app, mode_changed, reactor);
 	}
+}
+
+/* The scheduling reactor when one of its events runs, as SPDK's programs ask. */
+static struct spdk_reactor *
+scheduling_reactor(void)
+{
+	struct spdk_reactor *reactor = reactor_current();
+
+	return reactor != NULL && spdk_get_thread() == NULL &&
+	                       reactor->lcore == spdk_scheduler_get_scheduling_lcore()
+	               ? reactor
+	               : NULL;
 }
 
 static int
 change_begin(uint32_t lcore, const struct reactor_mode_change *change)
 {
-	struct spdk_reactor *reactor = reactor_get(lcore);
+	struct spdk_reactor *reactor = reactor_get(lcore), *asker = scheduling_reactor();
 
-	if (spdk_get_thread() == NULL || !spdk_thread_is_app_thread(NULL)) {
-		SPDK_ERRLOG("the mode of reactor_%u is changed on the app thread only\n", lcore);
+	if (asker == NULL && (spdk_get_thread() == NULL || !spdk_thread_is_app_thread(NULL))) {
+		SPDK_ERRLOG("the mode of reactor_%u is changed on the app thread, or by an event "
+		            "on core %u, only\n",
+		            lcore, spdk_scheduler_get_scheduling_lcore());
 		return -EPERM;
 	}
 	if (reactor == NULL) {
 		return -EINVAL;
 	}
-	if (reactor->change.under_way) {
+	if (__atomic_exchange_n(&reactor->change.under_way, true, __ATOMIC_ACQUIRE)) {
 		return -EBUSY;
 	}
-	reactor->change = *change;
-	reactor->change.under_way = true;
+	reactor->change.enable = change->enable;
+	reactor->change.cb = change->cb;
+	reactor->change.spdk_cb = change->spdk_cb;
+	reactor->change.arg = change->arg;
+	reactor->change.asker = asker;
 	reactor_send(reactor, mode_change, reactor, NULL);
 	return 0;
 }

@@ -36,8 +36,9 @@ TAILQ_HEAD(lw_thread_list, spdk_lw_thread);
 
 /* A change of mode that was asked for: the app thread's, and in between the reactor's. */
 struct reactor_mode_change {
-	bool under_way;
+	bool under_way; /* atomic: the app thread and the scheduling reactor may both ask */
 	bool enable;
+	struct spdk_reactor *asker; /* NULL: the app thread */
 	int rc;
 	reactor_mode_cb cb;
 	spdk_reactor_set_interrupt_mode_cb spdk_cb;

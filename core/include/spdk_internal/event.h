@@ -46,8 +46,9 @@ void spdk_for_each_reactor(spdk_event_fn fn, void *arg1, void *arg2, spdk_event_
 /** `cb_arg2` is NULL. */
 typedef void (*spdk_reactor_set_interrupt_mode_cb)(void *cb_arg1, void *cb_arg2);
 
-/** Have a reactor go into interrupt mode or come back to polling. App thread; `cb_fn(cb_arg, NULL)`
- *  is called there when it has happened (NULL allowed). Unlike SPDK's, it may have threads: they go
+/** Have a reactor go into interrupt mode or come back to polling. App thread, or an
+ *  event on the scheduling core; `cb_fn(cb_arg, NULL)` is called there when it has happened (NULL
+ *  allowed). Unlike SPDK's, it may have threads: they go
  *  with it. Returns 0, -EPERM on another thread, -EINVAL without a reactor there, -EBUSY while an
  *  earlier change of it is under way. */
 int spdk_reactor_set_interrupt_mode(uint32_t lcore, bool new_in_interrupt,

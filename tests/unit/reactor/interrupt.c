@@ -8,10 +8,11 @@
 #include "tests/unit/reactor/fake_cores.h"
 #include "tests/unit/test.h"
 
-#include "core/reactor/reactor_internal.h"
+#include "core/reactor/reactor_private.h"
 #include "core/thread/thread_internal.h"
 #include "spdk/event.h"
 #include "spdk/log.h"
+#include "spdk/scheduler.h"
 
 #include <semaphore.h>
 
@@ -365,6 +366,36 @@ ask_as_spdk(void *arg)
 	CHECK_EQ(spdk_reactor_set_interrupt_mode(1, true, spdk_is_set, arg), 0);
 }
 
+/* SPDK's programs ask by an event on the scheduling core. */
+static void
+event_is_set(void *arg1, void *arg2)
+{
+	CHECK(arg2 == NULL && spdk_get_thread() == NULL);
+	CHECK_EQ(reactor_current()->lcore, spdk_scheduler_get_scheduling_lcore());
+	sem_post(arg1);
+}
+
+static void
+ask_by_event(void *arg1, void *arg2)
+{
+	CHECK_EQ(spdk_reactor_set_interrupt_mode(1, false, event_is_set, arg1),
+	         (int)(intptr_t)arg2);
+	if (arg2 != NULL) {
+		sem_post(arg1);
+	}
+}
+
+static void
+by_event(uint32_t core, int expected)
+{
+	sem_t done;
+
+	sem_init(&done, 0, 0);
+	spdk_event_call(spdk_event_allocate(core, ask_by_event, &done, (void *)(intptr_t)expected));
+	sem_wait(&done);
+	sem_destroy(&done);
+}
+
 static void
 errors_body(void)
 {
@@ -387,6 +418,8 @@ errors_body(void)
 	wait_for(&done, "SPDK's callback");
 	CHECK(reactor_in_interrupt(reactor_get(1)));
 	CHECK(spdk_reactor_get(1) == reactor_get(1));
+	by_event(spdk_scheduler_get_scheduling_lcore(), 0);
+	by_event(spdk_scheduler_get_scheduling_lcore() == 1 ? 3 : 1, -EPERM);
 }
 
 static void
