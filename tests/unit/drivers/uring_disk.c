@@ -10,10 +10,13 @@
 
 #include "drivers/uring/uring_rpc.c"
 #include "ipc/gate/control.h"
+#include "core/thread/thread_internal.h"
 #include "spdk/event.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #define BLOCK  512ul
@@ -479,10 +482,105 @@ thread_moves(void)
 	}
 }
 
+/* One turn of the thread, for which it has to have a reason while it sleeps. */
+static bool
+turn_comes(void)
+{
+	struct pollfd pfd = { .fd = spdk_thread_get_interrupt_fd(g_app), .events = POLLIN };
+
+	if (thread_in_interrupt(g_app) && poll(&pfd, 1, 10000) != 1) {
+		return false;
+	}
+	spdk_thread_poll(g_app, 0, 0);
+	return true;
+}
+
+static void
+flip_mode(void)
+{
+	if (thread_in_interrupt(g_app)) {
+		thread_interrupt_leave(g_app);
+	} else {
+		REQUIRE(thread_interrupt_enter(g_app) == 0);
+	}
+}
+
+/* On a thread that sleeps, that wakes up and falls asleep with I/O under way. */
+static void
+asleep(void)
+{
+	unsigned place, turn, i, goal, good;
+
+	for (place = 0; place < SPDK_COUNTOF(g_places); place++) {
+		make_device(g_places[place]);
+		good = g_good_ios;
+		for (turn = 0; turn < 200; turn++) {
+			if (turn % 3 == 0) {
+				flip_mode();
+			}
+			goal = g_ios + 16;
+			for (i = 0; i < 16; i++) {
+				if (i == 8 && turn % 5 == 0) {
+					REQUIRE(turn_comes());
+				}
+				if (i == 9 && turn % 7 == 0) {
+					flip_mode();
+				}
+				CHECK_EQ(spdk_bdev_write_blocks(g_desc, g_ch, g_moved + i * BLOCK,
+				                                turn * 16 + i, 1, io_done, NULL),
+				         0);
+			}
+			if (turn % 4 == 0) {
+				flip_mode();
+			}
+			while (g_ios < goal && turn_comes()) {
+			}
+			REQUIRE(g_ios == goal);
+		}
+		CHECK_EQ(g_good_ios - good, 200 * 16);
+		CHECK_STR(g_said, "");
+		thread_interrupt_leave(g_app);
+		end_device();
+	}
+}
+
+/* Without a descriptor to be told by. */
+static void
+asleep_without_eventfd(void)
+{
+	struct rlimit before, none;
+	unsigned goal, i;
+
+	REQUIRE(thread_interrupt_enter(g_app) == 0);
+	thread_interrupt_leave(g_app);
+	make_device("/dev/shm");
+	getrlimit(RLIMIT_NOFILE, &before);
+	none = before;
+	none.rlim_cur = 0;
+	REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+	REQUIRE(thread_interrupt_enter(g_app) == 0);
+	setrlimit(RLIMIT_NOFILE, &before);
+	CHECK(said_once("looked for", "U"));
+	g_said[0] = '\0';
+	goal = g_ios + 100;
+	for (i = 0; i < 100; i++) {
+		CHECK_EQ(spdk_bdev_write_blocks(g_desc, g_ch, g_moved, i, 1, io_done, NULL), 0);
+		if (i % 10 == 9) {
+			while (g_ios < goal - 99 + i && turn_comes()) {
+				fake_delay_us(100);
+			}
+		}
+	}
+	CHECK_EQ(g_ios, goal);
+	thread_interrupt_leave(g_app);
+	end_device();
+}
+
 static const struct test_case cases[] = {
-	TEST(create_and_delete), TEST(create_refused), TEST(nobody_closes_for_us),
-	TEST(data_on_disk),      TEST(data_in_memory), TEST(holes_on_disk),
-	TEST(holes_in_memory),   TEST(more_than_fits), TEST(reset_waits),
-	TEST(file_shrinks),      TEST(thread_moves),
+	TEST(create_and_delete),      TEST(create_refused), TEST(nobody_closes_for_us),
+	TEST(data_on_disk),           TEST(data_in_memory), TEST(holes_on_disk),
+	TEST(holes_in_memory),        TEST(more_than_fits), TEST(reset_waits),
+	TEST(file_shrinks),           TEST(thread_moves),   TEST(asleep),
+	TEST(asleep_without_eventfd),
 };
 TEST_MAIN_WITH("drivers/uring_disk", cases, host_start, host_stop)

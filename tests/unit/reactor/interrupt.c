@@ -17,6 +17,7 @@
 #include <semaphore.h>
 
 #define PATIENCE_S 20
+#define MS         1000000ull /* ticks */
 
 static const uint32_t g_one[] = { 0 };
 static const uint32_t g_two[] = { 1, 3 };
@@ -532,7 +533,7 @@ pollers(void)
 static void
 spend(void *arg)
 {
-	uint64_t until = spdk_get_ticks() + 20 * 1000000;
+	uint64_t until = spdk_get_ticks() + 20 * MS;
 
 	while (spdk_get_ticks() < until) {
 	}
@@ -550,18 +551,18 @@ time_body(void)
 	idle = reactor_get_idle_tsc(reactor);
 	sleep_ms(200);
 	heartbeat = __atomic_load_n(&slot_of(3)->heartbeat_tsc, __ATOMIC_RELAXED);
-	CHECK(heartbeat <= spdk_get_ticks() - 50 * 1000000);
+	CHECK(heartbeat <= spdk_get_ticks() - 50 * MS);
 	call_core(3, spend, NULL);
 	call_core(3, NULL, NULL);
 	sleep_ms(20);
 	total = spdk_get_ticks() - began;
 	busy = reactor_get_busy_tsc(reactor) - busy;
 	idle = reactor_get_idle_tsc(reactor) - idle;
-	CHECK(busy >= 20 * 1000000);
-	CHECK(idle >= 150 * 1000000);
+	CHECK(busy >= 20 * MS);
+	CHECK(idle >= 150 * MS);
 	CHECK(busy < total / 2 || test_under_valgrind());
 	/* All but the sleep that goes on. */
-	CHECK(busy + idle >= 200 * 1000000 && busy + idle <= total + 50 * 1000000);
+	CHECK(busy + idle >= 200 * MS && busy + idle <= total + 50 * MS);
 	CHECK(__atomic_load_n(&slot_of(3)->heartbeat_tsc, __ATOMIC_RELAXED) > heartbeat);
 	CHECK_EQ(__atomic_load_n(&slot_of(3)->in_interrupt, __ATOMIC_RELAXED), 1);
 }
