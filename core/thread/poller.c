@@ -58,6 +58,11 @@ poller_start(struct spdk_thread *thread, struct spdk_poller *poller)
 	uint64_t now;
 
 	poller->state = POLLER_WAITING;
+	if (spdk_unlikely(thread->interrupt && poller->has_intr)) {
+		poller->quiet = true;
+		TAILQ_INSERT_TAIL(&thread->quiet, poller, link);
+		return;
+	}
 	if (poller->class != NULL) {
 		/* A turn that was told a later time than it is must not call it, either. */
 		now = spdk_get_ticks();

@@ -5,9 +5,8 @@
 /* Pollers that need not be called in interrupt mode, since what they look at has a descriptor.
  *
  * While their thread is in interrupt mode they are "quiet": neither active nor armed, but in a list
- * of their own. They are put there between turns, never while a poller runs; until then one that
- * has just been resumed, or given a callback, is where any other poller is, and waits for the next
- * turn as these do. */
+ * of their own. They go there at once, except for the one that runs, which stays where it is until
+ * the turn is over. */
 
 #include "core/thread/thread_interrupt.h"
 
@@ -28,6 +27,7 @@ spdk_poller_register_interrupt(struct spdk_poller *poller, spdk_poller_set_inter
 		TAILQ_INSERT_TAIL(&thread->with_intr, poller, intr_link);
 	}
 	if (thread->interrupt) {
+		pollers_quieten(thread);
 		thread_interrupt_changed(thread);
 		if (cb_fn != NULL) {
 			cb_fn(poller, cb_arg, true);
@@ -54,10 +54,10 @@ pollers_quieten(struct spdk_thread *thread)
 	struct spdk_poller *poller;
 
 	TAILQ_FOREACH (poller, &thread->with_intr, intr_link) {
-		if (poller->state == POLLER_WAITING && !poller->quiet) {
+		if (poller->state == POLLER_WAITING && !poller->quiet &&
+		    poller != thread->running) {
 			poller_stop(thread, poller);
-			poller->quiet = true;
-			TAILQ_INSERT_TAIL(&thread->quiet, poller, link);
+			poller_start(thread, poller);
 		}
 	}
 }
@@ -79,6 +79,7 @@ tell_callbacks(struct spdk_thread *thread, bool interrupt_mode)
 void
 pollers_interrupt_enter(struct spdk_thread *thread)
 {
+	pollers_quieten(thread);
 	tell_callbacks(thread, true);
 }
 

@@ -302,8 +302,8 @@ void thread_interrupt_changed(struct spdk_thread *thread);
 void thread_interrupt_fini(struct spdk_thread *thread);
 /** Make the group and the descriptors if there are none. Returns 0 or a negative errno. */
 int thread_interrupt_init(struct spdk_thread *thread);
-/** Take pollers with spdk_poller_register_interrupt() out of where they run from. Not while a
- *  poller runs. */
+/** Take pollers with spdk_poller_register_interrupt() out of where they run from, but the one that
+ *  runs. In interrupt mode. */
 void pollers_quieten(struct spdk_thread *thread);
 /** Interrupt mode begins: tell the callbacks. */
 void pollers_interrupt_enter(struct spdk_thread *thread);
