@@ -153,16 +153,55 @@ place_again(struct spdk_reactor *reactor, struct spdk_lw_thread *lw)
 	send_to(lw, target);
 }
 
-/* What a turn may have led to; the thread may be gone afterwards. */
+/* --- the end of a thread ---------------------------------------------------------------------- */
+
+static void retire_visit(void *arg1, void *arg2);
+
+static void
+retire_done(void *arg1, void *arg2)
+{
+	spdk_thread_destroy(spdk_thread_get_from_ctx(arg1));
+	__atomic_fetch_sub(&g_num_threads, 1, __ATOMIC_RELEASE);
+}
+
+/* On to the next reactor that runs, and home after the last. */
+static void
+retire_next(struct spdk_lw_thread *lw, struct spdk_reactor *at)
+{
+	while (at != NULL && (at->lcore == lw->lcore || reactor_get_tid(at) == 0)) {
+		at = reactor_next(at);
+	}
+	if (at != NULL) {
+		reactor_send(at, retire_visit, at, lw);
+	} else {
+		reactor_send(reactor_get(lw->lcore), retire_done, lw, NULL);
+	}
+}
+
+static void
+retire_visit(void *arg1, void *arg2)
+{
+	retire_next(arg2, reactor_next(arg1));
+}
+
+/* Who sent the last message, perhaps the one that told it to exit, looks at its queue once more
+ * when the message is there and may be run. So its memory goes only after every other reactor has
+ * run an event: by then they are done with what they were doing. */
+static void
+retire(struct spdk_reactor *reactor, struct spdk_lw_thread *lw)
+{
+	leave(reactor, lw);
+	retire_next(lw, reactor_first());
+}
+
+/* What a turn may have led to; it may have left the list. */
 static inline void
 after_turn(struct spdk_reactor *reactor, struct spdk_lw_thread *lw)
 {
 	struct spdk_thread *thread = spdk_thread_get_from_ctx(lw);
 
 	if (spdk_unlikely(spdk_thread_is_exited(thread))) {
-		leave(reactor, lw);
-		spdk_thread_destroy(thread);
-		__atomic_fetch_sub(&g_num_threads, 1, __ATOMIC_RELEASE);
+		retire(reactor, lw);
 	} else if (spdk_unlikely(lw->resched)) {
 		place_again(reactor, lw);
 	}
