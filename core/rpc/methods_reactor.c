@@ -9,6 +9,7 @@
 #include "spdk/env.h"
 #include "spdk/event.h"
 #include "spdk/rpc.h"
+#include "spdk/scheduler.h"
 #include "spdk/string.h"
 #include "spdk/util.h"
 
@@ -74,6 +75,7 @@ write_reactor(struct reactor_walk *walk)
 	struct spdk_reactor *reactor = walk->at;
 	uint32_t lcore = reactor_get_lcore(reactor);
 	struct spdk_json_write_ctx *w = walk->w;
+	struct spdk_governor *governor = spdk_governor_get();
 
 	spdk_json_write_object_begin(w);
 	spdk_json_write_named_uint32(w, "lcore", lcore);
@@ -85,6 +87,11 @@ write_reactor(struct reactor_walk *walk)
 	spdk_json_write_named_uint64(w, "irq", times->irq);
 	spdk_json_write_named_uint64(w, "sys", times->system);
 	spdk_json_write_named_uint64(w, "usr", times->user);
+	if (governor != NULL && governor->get_core_curr_freq != NULL) {
+		/* In MHz; it tells kHz. */
+		spdk_json_write_named_uint32(w, "core_freq",
+		                             governor->get_core_curr_freq(lcore) / 1000);
+	}
 	spdk_json_write_named_array_begin(w, "lw_threads");
 }
 
