@@ -46,6 +46,7 @@ static struct {
 };
 
 static void serve_soon(void);
+static bool arm_all(void);
 
 /* --- one link --------------------------------------------------------------------------------- */
 
@@ -147,6 +148,10 @@ rpc_server_poll(void *arg)
 			break;
 		}
 	}
+	/* Whoever called: what was looked at is not armed any more. */
+	if (spdk_unlikely(g_server.in_interrupt) && arm_all()) {
+		serve_soon();
+	}
 	return busy ? SPDK_POLLER_BUSY : SPDK_POLLER_IDLE;
 }
 
@@ -184,23 +189,12 @@ arm_all(void)
 	return work;
 }
 
-static int
-serve(void *arg)
-{
-	int rc = rpc_server_poll(NULL);
-
-	if (g_server.running && g_server.in_interrupt && arm_all()) {
-		serve_soon();
-	}
-	return rc;
-}
-
 static void
 serve_again(void *ctx)
 {
 	g_server.again_sent = false;
 	if (g_server.in_interrupt) {
-		serve(NULL);
+		rpc_server_poll(NULL);
 	}
 }
 
@@ -215,8 +209,8 @@ conn_watch(struct spdk_jsonrpc_server_conn *conn)
 {
 	/* Edge-triggered, so that nobody has to read what the peer may read too. */
 	conn->bell = spdk_interrupt_register_for_events(
-		link_bell(conn->link), SPDK_INTERRUPT_EVENT_IN | SPDK_INTERRUPT_EVENT_ET, serve,
-		NULL, "link");
+		link_bell(conn->link), SPDK_INTERRUPT_EVENT_IN | SPDK_INTERRUPT_EVENT_ET,
+		rpc_server_poll, NULL, "link");
 	if (conn->bell == NULL) {
 		rpc_conn_refuse(conn, "its bell cannot be waited for");
 	}

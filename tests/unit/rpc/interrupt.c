@@ -338,6 +338,44 @@ too_many_under_way(void)
 	end();
 }
 
+/* A server that starts asleep, and has no link for a while: its poller rests then. */
+static void
+links_come_and_go(void)
+{
+	struct peer a;
+	unsigned i;
+
+	begin();
+	on_app();
+	rpc_server_stop(stopped, NULL);
+	spdk_set_thread(NULL);
+	turns();
+	CHECK(g_stopped);
+	g_stopped = false;
+	on_app();
+	REQUIRE(rpc_server_start() == 0);
+	spdk_set_thread(NULL);
+	for (i = 1; i <= 5; i++) {
+		CHECK(i > 2 || turns() < 100);
+		peer_attach(&a, "a");
+		if (i % 2 == 0) {
+			turns();
+		}
+		CHECK(peer_ask(&a, "answer"));
+		turns();
+		CHECK(peer_ask(&a, "answer"));
+		turns();
+		CHECK_EQ(g_calls, 2 * i);
+		rpc_server_link_down(NULL, a.link);
+		if (i % 3 != 0) {
+			turns();
+		}
+	}
+	turns();
+	CHECK_EQ(g_dones, 5);
+	end();
+}
+
 /* Into poll mode and back, with requests in the ring. */
 static void
 there_and_back(void)
@@ -403,5 +441,6 @@ who_breaks_the_rules(void)
 static const struct test_case cases[] = {
 	TEST(rings_and_is_answered), TEST(long_answers),   TEST(paused),
 	TEST(too_many_under_way),    TEST(there_and_back), TEST(who_breaks_the_rules),
+	TEST(links_come_and_go),
 };
 TEST_MAIN("rpc/interrupt", cases)
