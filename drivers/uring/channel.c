@@ -485,17 +485,6 @@ channel_turn(struct uring_channel *ch)
 	return count;
 }
 
-static int
-channel_poll(void *arg)
-{
-	struct uring_channel *ch = arg;
-
-	if (ch->under_way == 0) {
-		return SPDK_POLLER_IDLE;
-	}
-	return channel_turn(ch) > 0 ? SPDK_POLLER_BUSY : SPDK_POLLER_IDLE;
-}
-
 /* In interrupt mode. */
 static int
 channel_poll_once(struct uring_channel *ch)
@@ -504,4 +493,19 @@ channel_poll_once(struct uring_channel *ch)
 
 	poll_again_when(ch, count >= REAP_BATCH);
 	return count > 0 ? SPDK_POLLER_BUSY : SPDK_POLLER_IDLE;
+}
+
+static int
+channel_poll(void *arg)
+{
+	struct uring_channel *ch = arg;
+
+	if (ch->under_way == 0) {
+		return SPDK_POLLER_IDLE;
+	}
+	if (spdk_unlikely(ch->in_interrupt)) {
+		/* Once, before it is left alone. */
+		return channel_poll_once(ch);
+	}
+	return channel_turn(ch) > 0 ? SPDK_POLLER_BUSY : SPDK_POLLER_IDLE;
 }
