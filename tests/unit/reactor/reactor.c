@@ -386,6 +386,65 @@ what_runs_is_visible(void)
 	CHECK_EQ(g_slot->in_use, 0);
 }
 
+/* --- context switches ------------------------------------------------------------------------- */
+
+static struct {
+	int step;
+	uint64_t since;
+	struct reactor_switches seen;
+} g_cs;
+
+/* Gives its CPU away again and again, which is what a reactor should never do. */
+static int
+doze(void *arg)
+{
+	struct reactor_switches now = reactor_get_switches(reactor_current());
+
+	usleep(1000);
+	switch (g_cs.step) {
+	case 0: /* looked at once a second */
+		if (now.voluntary > 0) {
+			spdk_framework_enable_context_switch_monitor(false);
+			CHECK(!spdk_framework_context_switch_monitor_enabled());
+			g_cs.seen = now;
+			g_cs.since = spdk_get_ticks();
+			g_cs.step++;
+		}
+		break;
+	case 1:
+		if (spdk_get_ticks() - g_cs.since > 1500000000u) {
+			CHECK_EQ(now.voluntary, g_cs.seen.voluntary);
+			spdk_framework_enable_context_switch_monitor(true);
+			g_cs.step++;
+		}
+		break;
+	default:
+		if (now.voluntary > g_cs.seen.voluntary) {
+			g_cs.step++;
+			spdk_poller_unregister(arg);
+			finish();
+		}
+	}
+	return SPDK_POLLER_BUSY;
+}
+
+static void
+begin_to_doze(void *arg)
+{
+	static struct spdk_poller *poller;
+
+	CHECK(spdk_framework_context_switch_monitor_enabled());
+	poller = spdk_poller_register(doze, &poller, 0);
+}
+
+static void
+context_switches_are_counted_while_wanted(void)
+{
+	memset(&g_cs, 0, sizeof(g_cs));
+	run(2, g_two, begin_to_doze, NULL);
+	CHECK_EQ(g_cs.step, 3);
+}
+
 static const struct test_case cases[] = {
 	TEST(starts_and_stops),
 	TEST(a_core_that_cannot_start_stops_all),
@@ -395,6 +454,7 @@ static const struct test_case cases[] = {
 	TEST(threads_migrate),
 	TEST(who_was_not_told_to_exit_is_named),
 	TEST(what_runs_is_visible),
+	TEST(context_switches_are_counted_while_wanted),
 };
 
 TEST_MAIN("reactor/reactor", cases)

@@ -147,7 +147,7 @@ threads_and_modes_are_written_back(void)
 	begin();
 	g_cores[0].interrupt_mode = g_cores[1].interrupt_mode = g_cores[2].interrupt_mode = true;
 	add(0, 480);
-	active = add(0, 500);
+	add(0, 500);
 	balance();
 	CHECK(!g_cores[0].interrupt_mode);
 	CHECK_EQ(g_cores[1].interrupt_mode + g_cores[2].interrupt_mode, 1);

@@ -356,7 +356,7 @@ random_below(uint32_t n)
 	g_random ^= g_random << 13;
 	g_random ^= g_random >> 7;
 	g_random ^= g_random << 17;
-	return (uint32_t)(g_random >> 33) % n;
+	return n > 1 ? (uint32_t)(g_random >> 33) % n : 0;
 }
 
 static void
