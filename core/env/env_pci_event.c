@@ -113,7 +113,7 @@ spdk_pci_event_listen(void)
 int
 spdk_pci_get_event(int fd, struct spdk_pci_event *event)
 {
-	struct sockaddr_nl from;
+	struct sockaddr_nl from = { 0 };
 	char text[UEVENT_MAX];
 	socklen_t from_len;
 	ssize_t n;

@@ -138,7 +138,7 @@ native_map_bar(struct spdk_pci_device *dev, uint32_t bar, void **mapped_addr, ui
                uint64_t *size)
 {
 	struct pci_native *native = (struct pci_native *)dev;
-	uint64_t begin, length, flags;
+	uint64_t begin = 0, length = 0, flags = 0;
 	bool combine;
 	int rc;
 
@@ -304,7 +304,7 @@ attribute_read(const struct spdk_pci_addr *addr, const char *name, long *value)
 static int
 identity_read(const struct spdk_pci_addr *addr, struct spdk_pci_id *id, int *node)
 {
-	long vendor, device, subvendor = 0, subdevice = 0, class_id, numa = -1;
+	long vendor = 0, device = 0, subvendor = 0, subdevice = 0, class_id = 0, numa = -1;
 	int rc;
 
 	rc = attribute_read(addr, "vendor", &vendor);

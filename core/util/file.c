@@ -4,7 +4,7 @@
 
 #include "spdk/file.h"
 
-#define FIRST_PIECE (64 * 1024)
+#define FIRST_PIECE (64ul * 1024)
 #define FILE_MAX    (1024ul * 1024 * 1024)
 
 void *
@@ -95,7 +95,7 @@ spdk_read_sysfs_attribute(char **attribute, const char *path_format, ...)
 int
 spdk_read_sysfs_attribute_uint32(uint32_t *attribute, const char *path_format, ...)
 {
-	char *text, *end;
+	char *text = NULL, *end;
 	long long value;
 	va_list args;
 	int rc;
@@ -103,7 +103,7 @@ spdk_read_sysfs_attribute_uint32(uint32_t *attribute, const char *path_format, .
 	va_start(args, path_format);
 	rc = attribute_read(&text, path_format, args);
 	va_end(args);
-	if (rc != 0) {
+	if (rc != 0 || text == NULL) {
 		return rc;
 	}
 	errno = 0;

@@ -18,12 +18,12 @@
 #define VALUE(name) enum { name##_is = (int)(name) }
 
 #ifdef __cplusplus
-#define TYPE(type) static_assert(sizeof(type *) > 0, #type)
+#define TYPE(type) static_assert(alignof(type *) > 0, #type)
 #define FIELD(type, field, ...) \
 	static_assert(sizeof(((type *)0)->field) == sizeof(__VA_ARGS__), #type "." #field)
 #define MEMBER(type, field) static_assert(sizeof(&((type *)0)->field) > 0, #type "." #field)
 #else
-#define TYPE(type) _Static_assert(sizeof(type *) > 0, #type)
+#define TYPE(type) _Static_assert(_Alignof(type *) > 0, #type)
 #define FIELD(type, field, ...)                                                     \
 	_Static_assert(__builtin_types_compatible_p(__typeof__(((type *)0)->field), \
 	                                            __typeof__(__VA_ARGS__)),       \

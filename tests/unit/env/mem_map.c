@@ -33,7 +33,8 @@ static void
 test_model(void)
 {
 	struct spdk_mem_map *map = spdk_mem_map_alloc(DEFAULT, &g_equal, NULL);
-	unsigned seed = getenv("CAL_TEST_SEED") ? (unsigned)atoi(getenv("CAL_TEST_SEED")) : 4711;
+	const char *given = getenv("CAL_TEST_SEED");
+	unsigned seed = given != NULL ? (unsigned)atoi(given) : 4711;
 	uint64_t first, count, value, size, expect, at, i;
 	int step;
 
