@@ -372,17 +372,26 @@ lanes_take(struct msg_queue *q, uint64_t *elem)
 }
 
 uint32_t
-msg_queue_fini(struct msg_queue *q)
+msg_queue_drop(struct msg_queue *q)
 {
 	uint64_t elem[MSG_WORDS_MAX];
-	uint32_t left = 0, i;
+	uint32_t left = 0;
+
+	while (lanes_take(q, elem) || msg_queue_pop_slow(q, elem, 1) == 1) {
+		left++;
+	}
+	return left;
+}
+
+uint32_t
+msg_queue_fini(struct msg_queue *q)
+{
+	uint32_t left, i;
 
 	q->passed = UINT64_MAX;
 	q->lanes_held = 0;
 	q->shared_held = q->held = false;
-	while (lanes_take(q, elem) || msg_queue_pop_slow(q, elem, 1) == 1) {
-		left++;
-	}
+	left = msg_queue_drop(q);
 	for (i = 0; i < MSG_LANES; i++) {
 		if (q->lanes[i] != &g_no_lane) {
 			free(q->lanes[i]->chunk);

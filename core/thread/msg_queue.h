@@ -113,8 +113,13 @@ struct msg_queue {
  *  address of a function. Needs no EAL. */
 void msg_queue_init(struct msg_queue *q, uint32_t words);
 
-/** Free what it holds. Returns how many elements were still in it. When nobody sends any more. */
+/** Free what it holds. Returns how many elements were still in it. When nobody sends any more; nor
+ *  may anybody be on his way out of msg_queue_push(), which still looks at the queue when what it
+ *  has sent may have been run. */
 uint32_t msg_queue_fini(struct msg_queue *q);
+
+/** Throw away what waits. Returns how many elements that were. Consumer. */
+uint32_t msg_queue_drop(struct msg_queue *q);
 
 /** Have the order hold between what a lightweight thread has sent elsewhere and what it will send
  *  from here. By the OS thread that takes it over, before it runs. */

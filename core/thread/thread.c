@@ -12,6 +12,8 @@
 struct thread_list thread_lib_threads = TAILQ_HEAD_INITIALIZER(thread_lib_threads);
 __thread struct thread_tls thread_this_os = { .sender.index = MSG_LANES };
 
+/* Memory of threads that were destroyed, oldest first. Under the lock. */
+static struct thread_list g_spare = TAILQ_HEAD_INITIALIZER(g_spare);
 static pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct spdk_thread *g_app_thread;
 static uint32_t g_num_threads;
@@ -68,6 +70,21 @@ spdk_thread_lib_init_ext(spdk_thread_op_fn thread_op_fn,
 	return lib_init(NULL, thread_op_fn, thread_op_supported_fn, ctx_sz);
 }
 
+static void
+spare_free_all(void)
+{
+	struct spdk_thread *thread;
+
+	while ((thread = TAILQ_FIRST(&g_spare)) != NULL) {
+		TAILQ_REMOVE(&g_spare, thread, link);
+		msg_queue_fini(&thread->msgs);
+		if (thread->kept_fd >= 0) {
+			close(thread->kept_fd);
+		}
+		free(thread);
+	}
+}
+
 void
 spdk_thread_lib_fini(void)
 {
@@ -77,6 +94,7 @@ spdk_thread_lib_fini(void)
 	TAILQ_FOREACH (thread, &thread_lib_threads, link) {
 		SPDK_ERRLOG("thread %s was not destroyed before the library's end\n", thread->name);
 	}
+	spare_free_all();
 	thread_lib_unlock();
 	io_device_report_left();
 	g_app_thread = NULL;
@@ -93,6 +111,10 @@ op_supported(enum spdk_thread_op op)
 	return g_op_supported_fn != NULL && g_op_supported_fn(op);
 }
 
+/* The memory is kept for a later thread, with its queue and wake descriptor as they are. A sender
+ * looks at them after its message can be seen, and that message may be what made the thread exit
+ * and be destroyed: so what it looks at must go on being a queue, and that descriptor. The worst
+ * that comes of it is that the next thread is woken for nothing. */
 static void
 thread_free(struct spdk_thread *thread)
 {
@@ -110,12 +132,57 @@ thread_free(struct spdk_thread *thread)
 	thread_free_pollers(thread);
 	thread_interrupt_fini(thread);
 	channels = io_channel_free_all(thread);
-	msgs = msg_queue_fini(&thread->msgs);
+	msgs = msg_queue_drop(&thread->msgs);
 	if (channels > 0 || msgs > 0) {
 		SPDK_ERRLOG("thread %s ended with %u channels and %u messages left\n", thread->name,
 		            channels, msgs);
 	}
-	free(thread);
+	thread_lib_lock();
+	TAILQ_INSERT_TAIL(&g_spare, thread, link);
+	thread_lib_unlock();
+}
+
+static struct spdk_thread *
+memory_new(size_t size)
+{
+	struct spdk_thread *thread = aligned_alloc(SPDK_CACHE_LINE_SIZE, size);
+
+	if (thread != NULL) {
+		memset(thread, 0, size);
+		msg_queue_init(&thread->msgs, THREAD_MSG_WORDS);
+		thread->wake_fd = thread->kept_fd = -1;
+		thread->ctx_size = g_ctx_size;
+	}
+	return thread;
+}
+
+/* Memory of an earlier thread, zeroed but for what late senders may look at; NULL if there is none.
+ */
+static struct spdk_thread *
+memory_again(size_t size)
+{
+	const size_t msgs = sizeof(struct msg_queue);
+	const size_t kept = offsetof(struct spdk_thread, wake_fd);
+	const size_t rest = offsetof(struct spdk_thread, link);
+	struct spdk_thread *thread;
+	uint8_t *bytes;
+
+	thread_lib_lock();
+	thread = TAILQ_FIRST(&g_spare);
+	/* The size can differ only after spdk_thread_lib_fini() with threads left. */
+	if (thread != NULL && thread->ctx_size == g_ctx_size) {
+		TAILQ_REMOVE(&g_spare, thread, link);
+	} else {
+		thread = NULL;
+	}
+	thread_lib_unlock();
+	if (thread != NULL) {
+		bytes = (uint8_t *)thread;
+		memset(bytes + msgs, 0, kept - msgs);
+		memset(bytes + rest, 0, size - rest);
+		thread->spilled_before = msg_queue_spilled(&thread->msgs);
+	}
+	return thread;
 }
 
 static struct spdk_thread *
@@ -123,18 +190,18 @@ thread_alloc(const char *name, const struct spdk_cpuset *cpumask)
 {
 	size_t size = SPDK_ALIGN_CEIL(sizeof(struct spdk_thread) + g_ctx_size,
 	                              (size_t)SPDK_CACHE_LINE_SIZE);
-	struct spdk_thread *thread = aligned_alloc(SPDK_CACHE_LINE_SIZE, size);
+	struct spdk_thread *thread = memory_again(size);
 
+	if (thread == NULL) {
+		thread = memory_new(size);
+	}
 	if (thread == NULL) {
 		return NULL;
 	}
-	memset(thread, 0, size);
-	msg_queue_init(&thread->msgs, THREAD_MSG_WORDS);
 	TAILQ_INIT(&thread->paused);
 	TAILQ_INIT(&thread->unregistered);
 	TAILQ_INIT(&thread->quiet);
 	TAILQ_INIT(&thread->with_intr);
-	thread->wake_fd = -1;
 	RB_INIT(&thread->channels);
 	TAILQ_INIT(&thread->begun);
 	TAILQ_INIT(&thread->visitors);

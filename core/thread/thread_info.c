@@ -173,5 +173,5 @@ thread_msg_depth(const struct spdk_thread *thread)
 uint64_t
 thread_msg_spilled(const struct spdk_thread *thread)
 {
-	return msg_queue_spilled(&thread->msgs);
+	return msg_queue_spilled(&thread->msgs) - thread->spilled_before;
 }

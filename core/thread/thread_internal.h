@@ -121,7 +121,12 @@ struct spdk_thread {
 	int state;          /* enum thread_state */
 	bool bound;
 	spdk_msg_fn critical; /* also set by signal handlers */
-	int wake_fd;          /* eventfd that wakes it in interrupt mode, else -1 */
+	/* From here to `link`, and `msgs`, stays from one thread to the next in the same memory:
+	 * senders may look at it late. See thread_free(). */
+	int wake_fd; /* eventfd that wakes it in interrupt mode, else -1 */
+	int kept_fd; /* that eventfd, once it was made, else -1 */
+	size_t ctx_size;
+	uint64_t spilled_before; /* messages of earlier threads */
 
 	/* Changed under the library's lock. */
 	TAILQ_ENTRY(spdk_thread) link;

@@ -131,6 +131,14 @@ remove_own(struct thread_interrupt *intr, int fd)
 {
 	if (fd >= 0) {
 		spdk_fd_group_remove(intr->fgrp, fd);
+	}
+}
+
+static void
+close_own(struct thread_interrupt *intr, int fd)
+{
+	remove_own(intr, fd);
+	if (fd >= 0) {
 		close(fd);
 	}
 }
@@ -143,11 +151,18 @@ group_init(struct spdk_thread *thread, struct thread_interrupt *intr)
 {
 	static const struct fd_group_turn turn = { turn_begin, turn_end };
 	int rc = spdk_fd_group_create(&intr->fgrp);
+	uint64_t count;
 
 	if (rc != 0) {
 		return rc;
 	}
-	intr->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	/* An earlier thread's, if the memory has it: see thread_free(). */
+	if (thread->kept_fd < 0) {
+		thread->kept_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	} else if (read(thread->kept_fd, &count, sizeof(count)) < 0 && errno != EAGAIN) {
+		return -errno;
+	}
+	intr->wake_fd = thread->kept_fd;
 	rc = add_own(intr, intr->wake_fd, EPOLLIN | EPOLLET, on_wake, "messages");
 	if (rc == 0) {
 		intr->active_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -167,9 +182,9 @@ group_init(struct spdk_thread *thread, struct thread_interrupt *intr)
 static void
 intr_free(struct thread_interrupt *intr)
 {
-	remove_own(intr, intr->wake_fd);
-	remove_own(intr, intr->active_fd);
-	remove_own(intr, intr->timer_fd);
+	remove_own(intr, intr->wake_fd); /* it is kept */
+	close_own(intr, intr->active_fd);
+	close_own(intr, intr->timer_fd);
 	spdk_fd_group_destroy(intr->fgrp);
 	free(intr);
 }
@@ -201,6 +216,8 @@ thread_interrupt_init(struct spdk_thread *thread)
 void
 thread_interrupt_fini(struct spdk_thread *thread)
 {
+	__atomic_store_n(&thread->wake_fd, -1, __ATOMIC_RELAXED);
+	msg_queue_disarm(&thread->msgs);
 	if (thread->intr != NULL) {
 		interrupts_free(thread);
 		intr_free(thread->intr);

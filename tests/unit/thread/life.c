@@ -402,6 +402,68 @@ says_whether_it_has_anything_to_do(void)
 }
 
 static void
+count_up(void *arg)
+{
+	(*(int *)arg)++;
+}
+
+/* A sender may look at a thread's queue when it is destroyed already: the memory is kept. */
+static void
+in_the_memory_of_an_earlier_one(void)
+{
+	struct spdk_thread *before, *thread;
+	struct spdk_poller *poller;
+	uint8_t *ctx;
+	int i, seen = 0;
+
+	spdk_log_open(keep_log);
+	spdk_thread_lib_init(NULL, 40);
+	before = fake_thread("before");
+	memset(spdk_thread_get_ctx(before), 1, 40);
+	spdk_thread_bind(before, true);
+	spdk_set_thread(before);
+	poller = SPDK_POLLER_REGISTER(idle, &seen, 0);
+	(void)poller;
+	spdk_thread_exit(before);
+	for (i = 0; i < 5000; i++) {
+		spdk_thread_send_msg(before, count_up, &seen);
+	}
+	CHECK(thread_msg_spilled(before) > 0);
+	fake_delay_us(5000000);
+	spdk_thread_poll(before, 1, 0);
+	REQUIRE(spdk_thread_is_exited(before));
+	spdk_thread_destroy(before);
+	seen = 0;
+	/* It is as new. */
+	thread = fake_thread("thread");
+	CHECK(thread == before);
+	CHECK_STR(spdk_thread_get_name(thread), "thread");
+	CHECK(spdk_thread_is_running(thread) && !spdk_thread_is_bound(thread));
+	CHECK(spdk_thread_is_idle(thread) && !spdk_thread_has_pollers(thread));
+	CHECK_EQ(thread_msg_depth(thread), 0);
+	CHECK_EQ(thread_msg_spilled(thread), 0);
+	for (ctx = spdk_thread_get_ctx(thread), i = 0; i < 40; i++) {
+		CHECK_EQ(ctx[i], 0);
+	}
+	CHECK_EQ(spdk_thread_poll(thread, 0, 0), 0);
+	CHECK_EQ(seen, 0);
+	for (i = 0; i < 5000; i++) {
+		spdk_thread_send_msg(thread, count_up, &seen);
+	}
+	fake_poll_all(&thread, 1);
+	CHECK_EQ(seen, 5000);
+	fake_thread_end(thread);
+	spdk_thread_lib_fini();
+	/* Not that of one with other needs. */
+	spdk_thread_lib_init(NULL, 4000);
+	thread = fake_thread("large");
+	memset(spdk_thread_get_ctx(thread), 1, 4000);
+	fake_thread_end(thread);
+	spdk_thread_lib_fini();
+	spdk_log_close();
+}
+
+static void
 knows_when_its_last_turn_ended(void)
 {
 	struct spdk_thread_stats stats;
@@ -434,7 +496,7 @@ static const struct test_case cases[] = {
 	TEST(what_is_left_at_the_end_is_named),        TEST(exit_is_called_on_the_thread),
 	TEST(a_mask_that_cannot_be_had_is_not_taken),  TEST(trace_ids_are_its_own),
 	TEST(is_found_by_id_until_it_is_destroyed),    TEST(says_whether_it_has_anything_to_do),
-	TEST(knows_when_its_last_turn_ended),
+	TEST(knows_when_its_last_turn_ended),          TEST(in_the_memory_of_an_earlier_one),
 };
 
 TEST_MAIN("thread/life", cases)
