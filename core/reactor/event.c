@@ -6,44 +6,40 @@
 
 #include "spdk/log.h"
 
-void
-reactor_send(struct spdk_reactor *reactor, spdk_event_fn fn, void *arg1, void *arg2)
+static inline void
+event_send(struct spdk_reactor *reactor, spdk_event_fn fn, void *arg1, void *arg2)
 {
 	msg_queue_push(&reactor->events, &thread_this_os.sender, REACTOR_EVENT_WORDS, (uintptr_t)fn,
 	               (uintptr_t)arg1, (uintptr_t)arg2);
 }
 
-/* The structure between allocate and call is a form that is filled in and torn up at once. A
- * reactor keeps some; other OS threads have libc's cache. */
-static struct spdk_event *
-event_get(void)
+void
+reactor_send(struct spdk_reactor *reactor, spdk_event_fn fn, void *arg1, void *arg2)
 {
-	struct spdk_reactor *reactor = reactor_this_os;
-
-	if (spdk_likely(reactor != NULL && reactor->num_free_events > 0)) {
-		return reactor->free_events[--reactor->num_free_events];
-	}
-	return malloc(sizeof(struct spdk_event));
+	event_send(reactor, fn, arg1, arg2);
 }
 
-static void
-event_put(struct spdk_event *event)
-{
-	struct spdk_reactor *reactor = reactor_this_os;
+/* The structure between allocate and call is a form that is filled in and torn up at once. A
+ * reactor keeps some, where there is room; other OS threads have libc's cache. */
+static __thread struct {
+	uint32_t count;
+	uint32_t room;
+	struct spdk_event *events[REACTOR_EVENT_CACHE];
+} t_cache __attribute__((tls_model("initial-exec")));
 
-	if (spdk_likely(reactor != NULL && reactor->num_free_events < REACTOR_EVENT_CACHE)) {
-		reactor->free_events[reactor->num_free_events++] = event;
-	} else {
-		free(event);
-	}
+void
+reactor_event_cache_begin(void)
+{
+	t_cache.room = REACTOR_EVENT_CACHE;
 }
 
 void
-reactor_free_events(struct spdk_reactor *reactor)
+reactor_event_cache_end(void)
 {
-	while (reactor->num_free_events > 0) {
-		free(reactor->free_events[--reactor->num_free_events]);
+	while (t_cache.count > 0) {
+		free(t_cache.events[--t_cache.count]);
 	}
+	t_cache.room = 0;
 }
 
 struct spdk_event *
@@ -55,7 +51,8 @@ spdk_event_allocate(uint32_t lcore, spdk_event_fn fn, void *arg1, void *arg2)
 		SPDK_ERRLOG("core %u has no reactor to send an event to\n", lcore);
 		return NULL;
 	}
-	event = event_get();
+	event = spdk_likely(t_cache.count > 0) ? t_cache.events[--t_cache.count]
+	                                       : malloc(sizeof(*event));
 	if (spdk_unlikely(event == NULL)) {
 		SPDK_ERRLOG("no memory for an event\n");
 		return NULL;
@@ -70,28 +67,31 @@ spdk_event_allocate(uint32_t lcore, spdk_event_fn fn, void *arg1, void *arg2)
 void
 spdk_event_call(struct spdk_event *event)
 {
-	reactor_send(reactor_at(event->lcore), event->fn, event->arg1, event->arg2);
-	event_put(event);
+	/* It was allocated: there is such a core. */
+	event_send(reactor_table[event->lcore], event->fn, event->arg1, event->arg2);
+	if (spdk_likely(t_cache.count < t_cache.room)) {
+		t_cache.events[t_cache.count++] = event;
+	} else {
+		free(event);
+	}
 }
 
-static inline void
+static inline bool
 run_event(void *ctx, uint64_t fn, uint64_t arg1, uint64_t arg2)
 {
 	slot_begin(ctx, CAL_RUNNING_EVENT, (uintptr_t)fn, 0);
 	((spdk_event_fn)(uintptr_t)fn)((void *)(uintptr_t)arg1, (void *)(uintptr_t)arg2);
+	return true;
 }
 
 uint32_t
 reactor_run_events(struct spdk_reactor *reactor)
 {
-	int first = msg_queue_find(&reactor->events);
 	uint32_t count;
 
-	if (first < 0) {
-		return 0;
-	}
 	/* A turn is so many, also when one leads to the next. */
-	count = msg_queue_run(&reactor->events, first, REACTOR_EVENT_BATCH, NULL,
+	count = msg_queue_run(&reactor->events,
+	                      (struct msg_limit){ REACTOR_EVENT_BATCH, MSG_LANES },
 	                      REACTOR_EVENT_WORDS, run_event, reactor->slot);
 	slot_end(reactor->slot);
 	SLOT_SET(reactor->slot, events, reactor->slot->events + count);

@@ -126,6 +126,7 @@ reactor_thread_move(struct spdk_thread *thread, uint32_t lcore)
 	}
 	lw->wish_lcore = lcore;
 	lw->resched = true;
+	thread_end_chain(thread);
 	return 0;
 }
 
@@ -244,16 +245,16 @@ placement_poll(struct spdk_reactor *reactor)
 {
 	struct spdk_lw_thread *lw, *next;
 	struct spdk_thread *thread;
-	/* What is not clocked in this turn counts for the next one, of whatever thread. */
-	uint32_t clock_every = reactor->thread_count == 1 ? THREAD_MSG_BATCH : 1;
 	bool busy, any = false;
 
 	TAILQ_FOREACH_SAFE (lw, &reactor->threads, link, next) {
 		thread = SPDK_CONTAINEROF((void *)lw, struct spdk_thread, ctx);
-		busy = thread_turn(thread, THREAD_MSG_BATCH, reactor->last_tsc, clock_every);
+		busy = thread_turn(thread, THREAD_MSG_BATCH, reactor->last_tsc, true);
 		any |= busy;
 		reactor_account(reactor, thread->last_tsc, busy);
-		after_turn(reactor, lw);
+		if (spdk_unlikely(thread_state_get(thread) == THREAD_EXITED || lw->resched)) {
+			after_turn(reactor, lw);
+		}
 	}
 	return any;
 }

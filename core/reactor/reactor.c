@@ -93,7 +93,6 @@ reactors_free(void)
 			SPDK_INFOLOG(reactor, "%u events to reactor_%u were never run\n", left,
 			             lcore);
 		}
-		reactor_free_events(reactor_table[lcore]);
 		free(reactor_table[lcore]);
 	}
 	free(reactor_table);
@@ -260,7 +259,7 @@ reactor_turn(struct spdk_reactor *reactor)
 
 	SLOT_SET(slot, heartbeat_tsc, began);
 	SLOT_SET(slot, iterations, slot->iterations + 1);
-	events_ran = reactor_run_events(reactor) > 0;
+	events_ran = !msg_queue_is_empty(&reactor->events) && reactor_run_events(reactor) > 0;
 	if (events_ran) {
 		reactor_account(reactor, spdk_get_ticks(), true);
 	}
@@ -288,6 +287,7 @@ reactor_run(void *arg)
 	SLOT_SET(reactor->slot, tid, reactor->tid);
 	thread_stats_slot_set(reactor->slot);
 	log_defer_on_this_thread(true);
+	reactor_event_cache_begin();
 	reactor->ticks_hz = spdk_get_ticks_hz();
 	reactor->last_tsc = reactor->rusage_tsc = spdk_get_ticks();
 	scheduler_arm(reactor, false);
@@ -307,6 +307,7 @@ reactor_run(void *arg)
 		reactor_turn(reactor);
 	}
 
+	reactor_event_cache_end();
 	log_defer_on_this_thread(false);
 	thread_stats_slot_set(NULL);
 	SLOT_SET(reactor->slot, in_use, 0);

@@ -11,7 +11,8 @@
 #include "core/thread/thread_internal.h"
 #include "spdk/queue.h"
 
-#define REACTOR_EVENT_BATCH 8u
+/* Events of one iteration, at most. */
+#define REACTOR_EVENT_BATCH 32u
 /* An event as it travels: function and two arguments. */
 #define REACTOR_EVENT_WORDS 3u
 /* Event structures that a reactor keeps for the next spdk_event_allocate(). */
@@ -64,8 +65,6 @@ struct spdk_reactor {
 	struct spdk_fd_group *fgrp; /* made when it goes there for the first time */
 	int wake_fd;                /* eventfd; never changes */
 	struct reactor_mode_change change;
-	uint32_t num_free_events;
-	struct spdk_event *free_events[REACTOR_EVENT_CACHE];
 
 	/* Written by the reactor, read by others: relaxed atomics. */
 	uint32_t thread_count;
@@ -74,8 +73,8 @@ struct spdk_reactor {
 };
 
 /* All of them by core, and how many cores that is; the one that runs on this OS thread. */
-extern struct spdk_reactor **reactor_table;
-extern uint32_t reactor_table_size;
+extern struct spdk_reactor **reactor_table __attribute__((visibility("hidden")));
+extern uint32_t reactor_table_size __attribute__((visibility("hidden")));
 extern __thread struct spdk_reactor *reactor_this_os __attribute__((tls_model("initial-exec")));
 
 /** reactor_get(), inline. */
@@ -90,8 +89,9 @@ void reactor_send(struct spdk_reactor *reactor, spdk_event_fn fn, void *arg1, vo
 /** Run waiting events. Returns how many. On the reactor. */
 uint32_t reactor_run_events(struct spdk_reactor *reactor);
 
-/** Free the structures that it keeps. When it does not run. */
-void reactor_free_events(struct spdk_reactor *reactor);
+/** Keep event structures for the next spdk_event_allocate() on this OS thread, and free them. */
+void reactor_event_cache_begin(void);
+void reactor_event_cache_end(void);
 
 /** What the threading library asks (spdk_thread_op_fn). */
 int placement_op(struct spdk_thread *thread, enum spdk_thread_op op);

@@ -40,30 +40,42 @@ spdk_thread_send_critical_msg(struct spdk_thread *thread, spdk_msg_fn fn)
 struct run_ctx {
 	struct spdk_thread *thread;
 	struct cal_stats_reactor *slot;
+	bool chain;
 };
 
-static inline void
+/* Whether the turn goes on after a message that left something to be done. */
+static __attribute__((noinline)) bool
+after_message(struct run_ctx *run, uintptr_t fn)
+{
+	if (thread_locks(run->thread) != 0) {
+		thread_locks_held(run->thread, "message", fn);
+	}
+	run->thread->after &= ~AFTER_CHAIN;
+	return !run->chain;
+}
+
+static inline bool
 run_message(void *arg, uint64_t fn, uint64_t ctx, uint64_t none)
 {
 	struct run_ctx *run = arg;
 
 	slot_begin(run->slot, CAL_RUNNING_MESSAGE, (uintptr_t)fn, 0);
 	((spdk_msg_fn)(uintptr_t)fn)((void *)(uintptr_t)ctx);
-	if (spdk_unlikely(run->thread->after != 0)) {
-		thread_locks_held(run->thread, "message", (uintptr_t)fn);
-	}
+	return spdk_likely(run->thread->after == 0) || after_message(run, (uintptr_t)fn);
 }
 
 uint32_t
-thread_run_messages(struct spdk_thread *thread, struct cal_stats_reactor *slot, int first,
-                    uint32_t max)
+thread_run_messages(struct spdk_thread *thread, struct cal_stats_reactor *slot, uint32_t max,
+                    bool chain)
 {
-	struct run_ctx run = { thread, slot };
+	struct run_ctx run = { thread, slot, chain };
+	struct msg_limit limit = { THREAD_MSG_CHAIN, MSG_LANES, NULL };
 	uint32_t count;
 
-	/* What is sent during this turn waits for the next one. */
-	count = msg_queue_run(&thread->msgs, first, max, &thread_this_os.sender, THREAD_MSG_WORDS,
-	                      run_message, &run);
+	if (!chain) {
+		limit = msg_limit_now(&thread->msgs, max, &thread_this_os.sender);
+	}
+	count = msg_queue_run(&thread->msgs, limit, THREAD_MSG_WORDS, run_message, &run);
 	slot_end(slot);
 	SLOT_SET(slot, messages, slot->messages + count);
 	return count;

@@ -216,6 +216,7 @@ lane_jump(struct msg_lane *lane)
 
 	if (from == NULL) {
 		msg_lane_step(lane, lane->words);
+		msg_lane_taken(lane, 1);
 		lane->ring_take = lane->take;
 		lane->ring_take_flip = lane->take_flip;
 	}
@@ -240,6 +241,7 @@ msg_lane_special(struct msg_queue *q, uint32_t index)
 		return false;
 	}
 	msg_lane_step(lane, lane->words);
+	msg_lane_taken(lane, 1);
 	return true;
 }
 
@@ -298,8 +300,7 @@ barrier_holds(struct msg_queue *q)
 			q->waits &= ~(1ull << i);
 		}
 	}
-	q->shared_waits = q->shared_waits && !q->shared_held &&
-	                  msg_shared_barrier_holds(q->shared);
+	q->shared_waits = q->shared_waits && !q->shared_held && msg_shared_barrier_holds(q->shared);
 	return q->waits != 0 || q->shared_waits;
 }
 
@@ -354,32 +355,71 @@ msg_queue_init(struct msg_queue *q, uint32_t words)
 	}
 }
 
-/* Take one element of any lane. */
-static bool
-lanes_take(struct msg_queue *q, uint64_t *elem)
+static uint32_t
+lanes_run(struct msg_queue *q, struct msg_limit *limit, msg_run_fn run, void *ctx)
 {
 	uint64_t mask = __atomic_load_n(&q->lanes_mask, __ATOMIC_ACQUIRE);
-	uint32_t i;
+	uint32_t n = 0, i;
 
-	for (; mask != 0; mask &= mask - 1) {
+	if (limit->own != MSG_LANES && limit->end == NULL) {
+		mask &= ~(1ull << limit->own);
+	}
+	for (; mask != 0 && limit->left > 0; mask &= mask - 1) {
 		i = (uint32_t)__builtin_ctzll(mask);
-		if (q->words == 2 ? msg_lane_take(q, i, NULL, 2, elem)
-		                  : msg_lane_take(q, i, NULL, MSG_WORDS_MAX, elem)) {
-			return true;
+		n += q->words == 2 ? msg_lane_run(q, i, limit, 2, run, ctx)
+		                   : msg_lane_run(q, i, limit, MSG_WORDS_MAX, run, ctx);
+	}
+	return n;
+}
+
+static uint32_t
+shared_run(struct msg_queue *q, struct msg_limit *limit, msg_run_fn run, void *ctx)
+{
+	struct msg_shared *shared = __atomic_load_n(&q->shared, __ATOMIC_ACQUIRE);
+	uint64_t elem[MSG_WORDS_MAX] = { 0 };
+	uint32_t n = 0;
+
+	if (shared == NULL) {
+		return 0;
+	}
+	q->shared_turn = limit->left == 0;
+	while (limit->left > 0 && msg_shared_pop(q, shared, elem)) {
+		n++;
+		limit->left--;
+		if (!run(ctx, elem[0], elem[1], elem[2])) {
+			limit->left = 0;
 		}
 	}
-	return false;
+	return n;
+}
+
+uint32_t
+msg_queue_run_slow(struct msg_queue *q, struct msg_limit *limit, msg_run_fn run, void *ctx)
+{
+	uint32_t n = shared_run(q, limit, run, ctx);
+
+	while (q->held && barrier_pass(q)) {
+		n += lanes_run(q, limit, run, ctx);
+		n += shared_run(q, limit, run, ctx);
+	}
+	return n;
+}
+
+static bool
+count_element(void *ctx, uint64_t w0, uint64_t w1, uint64_t w2)
+{
+	(*(uint32_t *)ctx)++;
+	return true;
 }
 
 uint32_t
 msg_queue_drop(struct msg_queue *q)
 {
-	uint64_t elem[MSG_WORDS_MAX];
+	struct msg_limit all = { UINT32_MAX, MSG_LANES, NULL };
 	uint32_t left = 0;
 
-	while (lanes_take(q, elem) || msg_queue_pop_slow(q, elem, 1) == 1) {
-		left++;
-	}
+	lanes_run(q, &all, count_element, &left);
+	msg_queue_run_slow(q, &all, count_element, &left);
 	return left;
 }
 
@@ -403,27 +443,6 @@ msg_queue_fini(struct msg_queue *q)
 	free(q->shared);
 	q->shared = NULL;
 	return left;
-}
-
-uint32_t
-msg_queue_pop_slow(struct msg_queue *q, uint64_t *out, uint32_t max)
-{
-	struct msg_shared *shared = __atomic_load_n(&q->shared, __ATOMIC_ACQUIRE);
-	uint32_t n = 0;
-
-	if (shared != NULL) {
-		n = msg_shared_pop(q, shared, out, max);
-		q->shared_turn = max == 0;
-	}
-	while (q->held && barrier_pass(q)) {
-		while (n < max && lanes_take(q, out + (size_t)n * q->words)) {
-			n++;
-		}
-		if (shared != NULL) {
-			n += msg_shared_pop(q, shared, out + (size_t)n * q->words, max - n);
-		}
-	}
-	return n;
 }
 
 uint64_t

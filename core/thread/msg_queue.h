@@ -185,125 +185,145 @@ msg_is_element(uint64_t word)
 
 bool msg_shared_is_empty(const struct msg_shared *shared);
 
-/** Whose turn it is of those in whose lane something waits: its index; MSG_LANES: what is shared;
- * -1: nothing waits. Exact while nobody sends. Consumer. */
-static inline int
-msg_queue_find(const struct msg_queue *q)
-{
-	uint64_t mask = __atomic_load_n(&q->lanes_mask, __ATOMIC_ACQUIRE);
-	const struct msg_shared *shared;
-	uint32_t i;
-
-	if (spdk_unlikely(q->shared_turn) && !msg_shared_is_empty(q->shared)) {
-		return (int)MSG_LANES;
-	}
-	/* The lane to begin with becomes bit 0. */
-	for (mask = mask >> q->at | mask << (-q->at % MSG_LANES); mask != 0; mask &= mask - 1) {
-		i = ((uint32_t)__builtin_ctzll(mask) + q->at) % MSG_LANES;
-		if (msg_is_element(msg_lane_peek(q->lanes[i]))) {
-			return (int)i;
-		}
-	}
-	shared = __atomic_load_n(&q->shared, __ATOMIC_ACQUIRE);
-	return spdk_likely(shared == NULL) || msg_shared_is_empty(shared) ? -1 : (int)MSG_LANES;
-}
-
+/** Whether nothing waits. Exact while nobody sends. Consumer. */
 static inline bool
 msg_queue_is_empty(const struct msg_queue *q)
 {
-	return msg_queue_find(q) < 0;
+	uint64_t mask = __atomic_load_n(&q->lanes_mask, __ATOMIC_ACQUIRE);
+	const struct msg_shared *shared;
+
+	for (; mask != 0; mask &= mask - 1) {
+		if (msg_is_element(msg_lane_peek(q->lanes[__builtin_ctzll(mask)]))) {
+			return false;
+		}
+	}
+	shared = __atomic_load_n(&q->shared, __ATOMIC_ACQUIRE);
+	return spdk_likely(shared == NULL) || msg_shared_is_empty(shared);
 }
 
-/* For msg_queue_run(): what is shared, and what stands behind MARKs that can be passed now. */
-uint32_t msg_queue_pop_slow(struct msg_queue *q, uint64_t *out, uint32_t max);
 /* What comes next in a lane is no element for the consumer. False: it must wait there. */
 bool msg_lane_special(struct msg_queue *q, uint32_t index);
 
+/* The consumer has taken `count` elements of where it is. */
 static inline void
-msg_lane_step(struct msg_lane *lane, uint32_t stride)
+msg_lane_taken(struct msg_lane *lane, uint32_t count)
 {
-	lane->take += stride;
+	if (spdk_likely(lane->chunk == NULL)) {
+		__atomic_store_n(&lane->taken, lane->taken + count, __ATOMIC_RELEASE);
+	} else {
+		lane->spilled_taken += count;
+	}
+}
+
+/* Go on to the next slot; `words` is the queue's. */
+static inline void
+msg_lane_step(struct msg_lane *lane, uint32_t words)
+{
+	lane->take += words == 2 ? 2 : 4;
 	/* No slot of a chunk has this address. */
 	if (spdk_unlikely(lane->take == lane->take_end)) {
 		lane->take = lane->slots;
 		lane->take_flip ^= MSG_PARITY;
 	}
-	if (spdk_likely(lane->chunk == NULL)) {
-		__atomic_store_n(&lane->taken, lane->taken + 1, __ATOMIC_RELEASE);
-	} else {
-		lane->spilled_taken++;
-	}
 }
 
-/* Where the sender, who is the consumer too, will put the next one. */
-static inline const uint64_t *
-msg_lane_end(const struct msg_lane *lane)
+/** What to do with an element. False: no more for now. */
+typedef bool (*msg_run_fn)(void *ctx, uint64_t w0, uint64_t w1, uint64_t w2);
+
+/** How far a consumer goes. */
+struct msg_limit {
+	uint32_t left;       /* elements */
+	uint32_t own;        /* the lane in which it goes only to `end`; MSG_LANES: there is none */
+	const uint64_t *end; /* NULL: that lane is not there yet */
+};
+
+/* Up to what the calling OS thread has sent until now. */
+static inline struct msg_limit
+msg_limit_now(const struct msg_queue *q, uint32_t max, const struct msg_sender *self)
 {
-	return lane->next == lane->end ? lane->slots : lane->next;
+	const struct msg_lane *lane = q->lanes[self->index];
+	struct msg_limit limit = { max, self->index, lane->next };
+
+	if (spdk_unlikely(lane->next == lane->end)) {
+		limit.end = lane->end != NULL ? lane->slots : NULL;
+	}
+	return limit;
 }
 
-/* Take the element that comes next, if there is one before `limit`. */
-static inline __attribute__((always_inline)) bool
-msg_lane_take(struct msg_queue *q, uint32_t index, const uint64_t *limit, uint32_t words,
-              uint64_t *elem)
+/* msg_queue_run() for what it leaves: what is shared, and what is behind MARKs to be passed. */
+uint32_t msg_queue_run_slow(struct msg_queue *q, struct msg_limit *limit, msg_run_fn run,
+                            void *ctx);
+
+/* Run the elements of one lane. */
+static inline __attribute__((always_inline)) uint32_t
+msg_lane_run(struct msg_queue *q, uint32_t index, struct msg_limit *limit, uint32_t words,
+             msg_run_fn run, void *ctx)
 {
 	struct msg_lane *lane = q->lanes[index];
-	uint32_t i;
+	const uint64_t *end = index == limit->own ? limit->end : NULL;
+	uint32_t n = 0, given_back = 0;
+	uint64_t word, w1, w2;
 
 	do {
-		elem[0] = msg_lane_peek(lane);
-		if (lane->take == limit || !msg_is_element(elem[0])) {
-			return false;
-		}
-		if (spdk_likely(elem[0] > MSG_SPECIAL)) {
-			for (i = 1; i < words; i++) {
-				elem[i] = __atomic_load_n(&lane->take[i], __ATOMIC_RELAXED);
-			}
-			msg_lane_step(lane, words == 2 ? 2 : 4);
-			return true;
-		}
-	} while (msg_lane_special(q, index));
-	return false;
-}
-
-/** What to do with an element. */
-typedef void (*msg_run_fn)(void *ctx, uint64_t w0, uint64_t w1, uint64_t w2);
-
-/** Run at most `max` elements, in turn from the senders; `words` is the queue's and `first` what
- *  msg_queue_find() said. What `self`, the calling OS thread, sends in between waits for the next
- *  call; NULL: it need not. Returns how many. Consumer. */
-static inline __attribute__((always_inline)) uint32_t
-msg_queue_run(struct msg_queue *q, int first, uint32_t max, const struct msg_sender *self,
-              uint32_t words, msg_run_fn run, void *ctx)
-{
-	uint64_t mask = __atomic_load_n(&q->lanes_mask, __ATOMIC_ACQUIRE), elem[MSG_WORDS_MAX];
-	uint64_t batch[MSG_QUEUE_BATCH * MSG_WORDS_MAX];
-	uint32_t n = 0, at = (uint32_t)first % MSG_LANES, count, i;
-	const uint64_t *limit;
-
-	if (spdk_unlikely(first == (int)MSG_LANES)) {
-		goto slow;
-	}
-	for (mask = mask >> at | mask << (-at % MSG_LANES); mask != 0; mask &= mask - 1) {
-		i = ((uint32_t)__builtin_ctzll(mask) + at) % MSG_LANES;
-		limit = self != NULL && i == self->index ? msg_lane_end(q->lanes[i]) : NULL;
-		while (msg_lane_take(q, i, limit, words, elem)) {
-			run(ctx, elem[0], elem[1], words == 3 ? elem[2] : 0);
-			if (++n == max) {
-				q->at = (i + 1) % MSG_LANES;
+		word = msg_lane_peek(lane);
+		/* One comparison for "there is one" and "it is none of the special ones". */
+		while (spdk_unlikely(word - (MSG_SPECIAL + 1) >= MSG_PARITY - (MSG_SPECIAL + 1))) {
+			if (!msg_is_element(word)) {
 				goto out;
 			}
+			msg_lane_taken(lane, n - given_back);
+			given_back = n;
+			if (!msg_lane_special(q, index)) {
+				return n;
+			}
+			word = msg_lane_peek(lane);
+		}
+		if (lane->take == end) {
+			break;
+		}
+		w1 = __atomic_load_n(&lane->take[1], __ATOMIC_RELAXED);
+		w2 = words == 3 ? __atomic_load_n(&lane->take[2], __ATOMIC_RELAXED) : 0;
+		msg_lane_step(lane, words);
+		n++;
+		limit->left--;
+		if (spdk_unlikely(!run(ctx, word, w1, w2))) {
+			limit->left = 0;
+		}
+	} while (limit->left > 0);
+out:
+	msg_lane_taken(lane, n - given_back);
+	return n;
+}
+
+/** Run elements, at most limit->left (more than 0), in turn from the senders; `words` is the
+ * queue's. Returns how many. Consumer. */
+static inline __attribute__((always_inline)) uint32_t
+msg_queue_run(struct msg_queue *q, struct msg_limit limit, uint32_t words, msg_run_fn run,
+              void *ctx)
+{
+	uint64_t mask = __atomic_load_n(&q->lanes_mask, __ATOMIC_ACQUIRE);
+	/* The lanes from the one whose turn it is on, and then the others. */
+	uint64_t first = mask >> q->at << q->at, rest = mask ^ first;
+	uint32_t n = 0, i;
+
+	if (spdk_unlikely(q->shared_turn)) {
+		n = msg_queue_run_slow(q, &limit, run, ctx);
+	}
+	while ((first | rest) != 0 && limit.left > 0) {
+		if (spdk_unlikely(first == 0)) {
+			first = rest;
+			rest = 0;
+		}
+		i = (uint32_t)__builtin_ctzll(first);
+		first &= first - 1;
+		n += msg_lane_run(q, i, &limit, words, run, ctx);
+		if (limit.left == 0) {
+			/* The next one begins the next time. */
+			q->at = (i + 1) % MSG_LANES;
 		}
 	}
-out:
 	if (spdk_unlikely(q->held || __atomic_load_n(&q->shared, __ATOMIC_RELAXED) != NULL)) {
-	slow:
-		count = msg_queue_pop_slow(q, batch, spdk_min(max - n, MSG_QUEUE_BATCH));
-		for (i = 0; i < count; i++) {
-			run(ctx, batch[i * words], batch[i * words + 1],
-			    words == 3 ? batch[i * words + 2] : 0);
-		}
-		n += count;
+		n += msg_queue_run_slow(q, &limit, run, ctx);
 	}
 	return n;
 }

@@ -194,59 +194,59 @@ is_held(struct msg_queue *q, struct msg_shared *shared, const uint64_t *elem)
 	return true;
 }
 
-static uint32_t
-ring_pop(struct msg_queue *q, struct msg_shared *shared, uint64_t *out, uint32_t max)
+/* Take the next one of the round from the ring, if there is one and it is no MARK to wait at. */
+static bool
+ring_pop(struct msg_queue *q, struct msg_shared *shared, uint64_t *elem)
 {
-	uint64_t elem[MSG_WORDS_MAX];
 	void *to = elem;
-	uint32_t n = 0;
 
 	/* The compiler cannot know that no more than one element is written, and warns. */
 	__asm__("" : "+r"(to));
-	while (n < max && ring_tail(shared) != shared->round_ring) {
-		if (rte_ring_dequeue_burst_elem_start(&shared->ring, to, shared->elem_size, 1,
-		                                      NULL) == 0) {
-			/* Claimed but not yet written: its sender is at it. */
-			break;
-		}
-		if (is_held(q, shared, elem)) {
-			rte_ring_dequeue_elem_finish(&shared->ring, 0);
-			break;
-		}
-		rte_ring_dequeue_elem_finish(&shared->ring, 1);
-		if (elem[0] != MSG_MARK) {
-			memcpy(out + (size_t)n * q->words, elem, shared->elem_size);
-			n++;
-		}
+	if (rte_ring_dequeue_burst_elem_start(&shared->ring, to, shared->elem_size, 1, NULL) == 0) {
+		/* Claimed but not yet written: its sender is at it. */
+		return false;
 	}
-	return n;
+	if (is_held(q, shared, elem)) {
+		rte_ring_dequeue_elem_finish(&shared->ring, 0);
+		return false;
+	}
+	rte_ring_dequeue_elem_finish(&shared->ring, 1);
+	return true;
 }
 
-uint32_t
-msg_shared_pop(struct msg_queue *q, struct msg_shared *shared, uint64_t *out, uint32_t max)
+static bool
+spill_pop(struct msg_queue *q, struct msg_shared *shared, uint64_t *elem)
 {
-	struct msg_spill *node;
-	uint32_t n;
+	struct msg_spill *node = shared->round_spill;
 
-	if (q->shared_held) {
-		return 0;
+	if (is_held(q, shared, node->elem)) {
+		return false;
 	}
-	if (shared->round_spill == NULL && shared->round_ring == ring_tail(shared)) {
-		round_begin(shared);
-	}
-	n = ring_pop(q, shared, out, max);
-	if (q->shared_held || ring_tail(shared) != shared->round_ring) {
-		return n;
-	}
-	while (n < max && (node = shared->round_spill) != NULL && !is_held(q, shared, node->elem)) {
-		shared->round_spill = node->next;
-		if (node->elem[0] != MSG_MARK) {
-			memcpy(out + (size_t)n * q->words, node->elem, shared->elem_size);
-			n++;
+	memcpy(elem, node->elem, shared->elem_size);
+	shared->round_spill = node->next;
+	free(node);
+	return true;
+}
+
+bool
+msg_shared_pop(struct msg_queue *q, struct msg_shared *shared, uint64_t *elem)
+{
+	do {
+		if (q->shared_held) {
+			return false;
 		}
-		free(node);
-	}
-	return n;
+		if (shared->round_spill == NULL && shared->round_ring == ring_tail(shared)) {
+			round_begin(shared);
+		}
+		if (ring_tail(shared) != shared->round_ring) {
+			if (!ring_pop(q, shared, elem)) {
+				return false;
+			}
+		} else if (shared->round_spill == NULL || !spill_pop(q, shared, elem)) {
+			return false;
+		}
+	} while (elem[0] == MSG_MARK);
+	return true;
 }
 
 uint64_t

@@ -22,9 +22,9 @@ void msg_shared_push(struct msg_queue *q, uint64_t epoch, const uint64_t *elem);
 
 /* The rest is for the consumer, as msg_shared_is_empty() is. */
 
-/** Take up to `max` elements of the present round; sets q->shared_held at a MARK. */
-uint32_t msg_shared_pop(struct msg_queue *q, struct msg_shared *shared, uint64_t *out,
-                        uint32_t max);
+/** Take one element. False: there is none that can be taken now; q->shared_held is set if that is
+ *  because of a MARK. */
+bool msg_shared_pop(struct msg_queue *q, struct msg_shared *shared, uint64_t *elem);
 /** The epoch of the MARK that it stands at. */
 uint64_t msg_shared_mark(const struct msg_shared *shared);
 /** Note what is in it, and whether some of that is still to be taken. */

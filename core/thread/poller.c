@@ -58,6 +58,7 @@ poller_start(struct spdk_thread *thread, struct spdk_poller *poller)
 	uint64_t now;
 
 	poller->state = POLLER_WAITING;
+	thread_end_chain(thread);
 	if (spdk_unlikely(thread->interrupt && poller->has_intr)) {
 		poller->quiet = true;
 		TAILQ_INSERT_TAIL(&thread->quiet, poller, link);

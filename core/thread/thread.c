@@ -358,7 +358,7 @@ thread_run_critical(struct spdk_thread *thread, struct cal_stats_reactor *slot)
 	slot_begin(slot, CAL_RUNNING_MESSAGE, (uintptr_t)fn, 0);
 	fn(NULL);
 	slot_end(slot);
-	if (spdk_unlikely(thread->after != 0)) {
+	if (spdk_unlikely(thread_locks(thread) != 0)) {
 		thread_locks_held(thread, "critical message", (uintptr_t)fn);
 	}
 }
@@ -377,7 +377,7 @@ int
 spdk_thread_poll(struct spdk_thread *thread, uint32_t max_msgs, uint64_t now)
 {
 	return thread_turn(thread, max_msgs != 0 ? max_msgs : THREAD_MSG_BATCH,
-	                   now != 0 ? now : spdk_get_ticks(), 1);
+	                   now != 0 ? now : spdk_get_ticks(), false);
 }
 
 uint32_t
@@ -428,6 +428,7 @@ spdk_thread_set_cpumask(struct spdk_cpuset *cpumask)
 	}
 	spdk_cpuset_copy(&before, &thread->cpumask);
 	spdk_cpuset_copy(&thread->cpumask, cpumask);
+	thread_end_chain(thread);
 	rc = g_op_fn(thread, SPDK_THREAD_OP_RESCHED);
 	if (rc != 0) {
 		spdk_cpuset_copy(&thread->cpumask, &before);

@@ -166,6 +166,7 @@ spdk_thread_exit(struct spdk_thread *thread)
 	}
 	thread->exit_deadline = spdk_get_ticks() + spdk_get_ticks_hz() * THREAD_EXIT_TIMEOUT_S;
 	__atomic_store_n(&thread->state, THREAD_EXITING, __ATOMIC_RELAXED);
+	thread_end_chain(thread);
 	thread_interrupt_changed(thread);
 	return 0;
 }

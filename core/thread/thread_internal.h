@@ -16,6 +16,7 @@
 
 #define THREAD_NAME_MAX         256
 #define THREAD_MSG_BATCH        8u  /* messages a turn, unless told otherwise */
+#define THREAD_MSG_CHAIN        16u /* where there is nothing but messages */
 #define THREAD_MSG_MAX          32u /* at most, whatever is told */
 #define THREAD_EXIT_TIMEOUT_S   5
 #define THREAD_POST_MAX         4
@@ -92,7 +93,9 @@ struct spdk_thread {
 
 	/* Everything up to the next remark belongs to who polls. */
 	uint64_t last_tsc;
-	uint32_t unclocked; /* messages run since the clock was read */
+	/* Not beside another flag: one load of both could not be served from the store of this one
+	 * that has only just been made, and would wait for it. */
+	uint32_t in_poll;
 	struct spdk_thread_stats stats;
 	uint64_t longest_turn; /* ticks, of a turn in which something ran */
 	struct poller_active active;
@@ -100,7 +103,6 @@ struct spdk_thread {
 	struct spdk_poller *running;
 	/* What a message or poller left to be done: the number of spinlocks held, and flags. */
 	uint32_t after;
-	bool in_poll;   /* a turn is under way */
 	bool interrupt; /* it is in interrupt mode */
 	uint32_t num_posts;
 	uint32_t active_watch; /* turns until calls are timed */
@@ -221,6 +223,7 @@ struct spdk_thread *thread_required(const char *func, const char *what);
 #define AFTER_POSTS 0x80000000u /* handlers are to be called */
 #define AFTER_SELF  0x40000000u /* the poller that runs was unregistered or paused */
 #define AFTER_MOVED 0x20000000u /* the active pollers were moved */
+#define AFTER_CHAIN 0x10000000u /* what the message sends to its own thread waits for a turn */
 #define AFTER_LOCKS 0x0fffffffu
 
 static inline uint32_t
@@ -252,9 +255,21 @@ extern struct thread_list thread_lib_threads;
 void thread_take_over(struct spdk_thread *thread);
 /** Run the critical message that waits. */
 void thread_run_critical(struct spdk_thread *thread, struct cal_stats_reactor *slot);
-/** Run what waits, at most `max`, from msg_queue_find()'s `first` on. Returns how many ran. */
-uint32_t thread_run_messages(struct spdk_thread *thread, struct cal_stats_reactor *slot, int first,
-                             uint32_t max);
+/** Run messages that wait, at most `max` (more than 0). What they send to their own thread waits
+ * for the next turn. `chain`: it need not, until one does something to the thread itself, and `max`
+ * is THREAD_MSG_CHAIN. Returns how many ran. */
+uint32_t thread_run_messages(struct spdk_thread *thread, struct cal_stats_reactor *slot,
+                             uint32_t max, bool chain);
+
+/** A message has changed what its thread does in a turn, or where: what it sends comes after that.
+ */
+static inline void
+thread_end_chain(struct spdk_thread *thread)
+{
+	if (thread->in_poll && thread->running == NULL) {
+		thread->after |= AFTER_CHAIN;
+	}
+}
 /** Run active pollers, of which there are some, and timed ones, of which some are due. Return
  *  whether one was busy. */
 bool pollers_run_active(struct spdk_thread *thread, struct cal_stats_reactor *slot);

@@ -336,7 +336,8 @@ turn_begin(void *ctx)
 		/* Its group is waited for in a turn of its own, or when it is over. */
 		return;
 	}
-	intr->in_turn = thread->in_poll = true;
+	intr->in_turn = true;
+	thread->in_poll = 1;
 	intr->before = thread_turn_here(thread);
 	SLOT_SET(thread_this_os.slot, running_thread, thread->id);
 	if (intr->now == 0) {
@@ -380,14 +381,14 @@ turn_end(void *ctx)
 	struct thread_interrupt *intr = thread->intr;
 	struct cal_stats_reactor *slot = thread_this_os.slot;
 	uint32_t max_msgs = intr->max_msgs != 0 ? intr->max_msgs : THREAD_MSG_BATCH;
+	bool busy;
 
 	if (!intr->in_turn) {
 		return;
 	}
 	turn_quieten(thread);
-	if (thread_turn_work(thread, slot, max_msgs, intr->now, &intr->ran, &intr->busy) > 0) {
-		intr->ran = intr->busy = true;
-	}
+	intr->ran |= thread_turn_work(thread, slot, max_msgs, intr->now, false, &busy);
+	intr->busy |= busy;
 	turn_account(thread);
 	if (spdk_unlikely(thread_state_get(thread) == THREAD_EXITED)) {
 		interrupts_drop(thread);
@@ -400,7 +401,8 @@ turn_end(void *ctx)
 	}
 	SLOT_SET(slot, running_thread, 0);
 	intr->now = 0;
-	intr->in_turn = thread->in_poll = false;
+	intr->in_turn = false;
+	thread->in_poll = 0;
 	thread_this_os.current = intr->before;
 }
 
@@ -472,6 +474,7 @@ thread_interrupt_enter(struct spdk_thread *thread)
 		return rc;
 	}
 	thread->interrupt = true;
+	thread_end_chain(thread);
 	thread->intr->armed = false;
 	/* The sender of a critical message stores it and then looks here; after this the first turn
 	 * looks at it. In one order or the other, somebody sees. */

@@ -19,19 +19,66 @@ thread_be_polled_here(struct spdk_thread *thread)
 	}
 }
 
-/* The clock at the end of a turn. Reading it is the dearest part of a short one, and can wait while
- * nothing has happened, or a few messages only. */
+/** Do what there is to do at `now`, at most `max_msgs` messages of it, `chain` as in
+ *  thread_run_messages(). Returns whether anything ran, with *busy true if it was a message or a
+ *  busy poller. The thread is the current one. */
 static inline bool
-thread_turn_ends(struct spdk_thread *thread, uint64_t now, uint32_t clock_every, uint32_t messages,
-                 bool ran, bool busy)
+thread_turn_work(struct spdk_thread *thread, struct cal_stats_reactor *slot, uint32_t max_msgs,
+                 uint64_t now, bool chain, bool *busy)
 {
-	uint64_t took;
+	bool ran = false;
 
-	thread->unclocked += messages;
-	busy |= thread->unclocked > 0;
-	thread->last_tsc = now;
-	if (ran || thread->unclocked >= clock_every || (thread->unclocked > 0 && messages == 0)) {
-		thread->unclocked = 0;
+	*busy = false;
+	if (spdk_unlikely(__atomic_load_n(&thread->critical, __ATOMIC_RELAXED) != NULL)) {
+		thread_run_critical(thread, slot);
+		ran = *busy = true;
+	}
+	if (!msg_queue_is_empty(&thread->msgs)) {
+		/* None runs if all that waits stands at a MARK. */
+		ran = thread_run_messages(thread, slot, max_msgs,
+		                          chain && !poller_active_any(&thread->active)) > 0;
+		*busy |= ran;
+	}
+	if (poller_active_any(&thread->active)) {
+		ran = true;
+		*busy |= pollers_run_active(thread, slot);
+	}
+	if (poller_timers_any(&thread->timed) && poller_timers_due(&thread->timed) <= now) {
+		ran = true;
+		*busy |= pollers_run_timed(thread, slot, now);
+	}
+	if (spdk_unlikely(!TAILQ_EMPTY(&thread->unregistered))) {
+		pollers_free_unregistered(thread);
+	}
+	if (spdk_unlikely(thread_state_get(thread) == THREAD_EXITING)) {
+		thread_exit_step(thread, now);
+	}
+	return ran | *busy;
+}
+
+/** spdk_thread_poll() at `now`. With `chain`, and while there are no active pollers, what a message
+ *  sends to its own thread may run in the same turn: a turn is `max_msgs` messages then, too. */
+static inline bool
+thread_turn(struct spdk_thread *thread, uint32_t max_msgs, uint64_t now, bool chain)
+{
+	struct spdk_thread *before = thread_this_os.current;
+	struct cal_stats_reactor *slot;
+	uint64_t took;
+	bool busy;
+
+	if (spdk_unlikely(thread_state_get(thread) == THREAD_EXITED || thread->in_poll ||
+	                  thread->interrupt)) {
+		return thread_interrupt_poll(thread, max_msgs, now) > 0;
+	}
+	thread_be_polled_here(thread);
+	slot = thread_this_os.slot;
+	thread_this_os.current = thread;
+	thread->in_poll = 1;
+	SLOT_SET(slot, running_thread, thread->id);
+
+	/* Reading the clock is the dearest part of a turn, and pointless if nothing has happened.
+	 */
+	if (thread_turn_work(thread, slot, max_msgs, now, chain, &busy)) {
 		thread->last_tsc = spdk_get_ticks();
 		took = thread->last_tsc - now;
 		if (busy) {
@@ -43,69 +90,12 @@ thread_turn_ends(struct spdk_thread *thread, uint64_t now, uint32_t clock_every,
 		if (spdk_unlikely((int64_t)took > (int64_t)thread->longest_turn)) {
 			thread->longest_turn = took;
 		}
+	} else {
+		thread->last_tsc = now;
 	}
-	return busy;
-}
 
-/** Do what there is to do at `now`, at most `max_msgs` messages of it. Returns how many messages
- * ran; *ran becomes true if a poller was called, and *busy if one was busy. The thread is the
- * current one. */
-static inline uint32_t
-thread_turn_work(struct spdk_thread *thread, struct cal_stats_reactor *slot, uint32_t max_msgs,
-                 uint64_t now, bool *ran, bool *busy)
-{
-	uint32_t messages = 0;
-	int first;
-
-	if (spdk_unlikely(__atomic_load_n(&thread->critical, __ATOMIC_RELAXED) != NULL)) {
-		thread_run_critical(thread, slot);
-		messages++;
-	}
-	first = msg_queue_find(&thread->msgs);
-	if (first >= 0) {
-		messages += thread_run_messages(thread, slot, first, max_msgs);
-	}
-	if (poller_active_any(&thread->active)) {
-		*ran = true;
-		*busy |= pollers_run_active(thread, slot);
-	}
-	if (poller_timers_any(&thread->timed) && poller_timers_due(&thread->timed) <= now) {
-		*ran = true;
-		*busy |= pollers_run_timed(thread, slot, now);
-	}
-	if (spdk_unlikely(!TAILQ_EMPTY(&thread->unregistered))) {
-		pollers_free_unregistered(thread);
-	}
-	if (spdk_unlikely(thread_state_get(thread) == THREAD_EXITING)) {
-		thread_exit_step(thread, now);
-	}
-	return messages;
-}
-
-/** spdk_thread_poll() at `now`. Who polls nothing else in between, and passes the end of one turn
- * as the beginning of the next, may leave the clock unread until `clock_every` messages have run;
- *  others say 1. */
-static inline bool
-thread_turn(struct spdk_thread *thread, uint32_t max_msgs, uint64_t now, uint32_t clock_every)
-{
-	struct spdk_thread *before = thread_this_os.current;
-	struct cal_stats_reactor *slot;
-	bool busy = false, ran = false;
-	uint32_t messages;
-
-	if (spdk_unlikely(thread_state_get(thread) == THREAD_EXITED || thread->in_poll ||
-	                  thread->interrupt)) {
-		return thread_interrupt_poll(thread, max_msgs, now) > 0;
-	}
-	thread_be_polled_here(thread);
-	slot = thread_this_os.slot;
-	thread_this_os.current = thread;
-	thread->in_poll = true;
-	SLOT_SET(slot, running_thread, thread->id);
-	messages = thread_turn_work(thread, slot, max_msgs, now, &ran, &busy);
-	busy = thread_turn_ends(thread, now, clock_every, messages, ran, busy);
 	SLOT_SET(slot, running_thread, 0);
-	thread->in_poll = false;
+	thread->in_poll = 0;
 	thread_this_os.current = before;
 	return busy;
 }
