@@ -9,6 +9,7 @@
 #include <stdarg.h>
 
 #include "spdk/log.h"
+#include "spdk/thread.h"
 
 #include "core/rpc/rpc_internal.h"
 
@@ -164,9 +165,11 @@ method_name(const struct spdk_jsonrpc_request *req)
 	return req->method != NULL ? req->method->name : g_unknown;
 }
 
+/* Links belong to the app thread. */
 static void
-request_send(struct spdk_jsonrpc_request *req)
+request_answer(void *arg)
 {
+	struct spdk_jsonrpc_request *req = arg;
 	struct spdk_jsonrpc_server_conn *conn = req->conn;
 	size_t len;
 	void *msg;
@@ -181,6 +184,22 @@ request_send(struct spdk_jsonrpc_request *req)
 		}
 	}
 	request_free(req);
+}
+
+/* A handler may have passed its request on: to another thread, or to an event. */
+static void
+request_send(struct spdk_jsonrpc_request *req)
+{
+	struct spdk_thread *app = spdk_thread_get_app_thread();
+
+	if (app == NULL || spdk_get_thread() == app) {
+		request_answer(req);
+	} else if (spdk_thread_send_msg(app, request_answer, req) != 0) {
+		/* Its connection is the app thread's, which has exited: so has that. */
+		SPDK_ERRLOG("%s: answered after the application has ended\n", method_name(req));
+		codec_buf_free(&req->buf);
+		free(req);
+	}
 }
 
 struct spdk_json_write_ctx *

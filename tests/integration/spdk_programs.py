@@ -263,7 +263,8 @@ def spdk_app_repeat(root):
             answer = call(sock, "framework_get_reactors")
             p.check(len(answer["result"]["reactors"]) == len(cores()[1]), str(answer))
             app.proc.send_signal(signal.SIGTERM)
-        p.check(app.proc.wait(20) == 0, app.text())
+        status = app.proc.wait(20)
+        p.check(status == 0, f"status {status}: {app.text()}")
         p.check("Round 2" in app.text(), app.text())
 
 
@@ -289,7 +290,8 @@ def spdk_scheduler(root):
             p.check(call(sock, "scheduler_thread_delete", {"thread_id": i}).get("result") is True,
                     "delete")
         app.proc.send_signal(signal.SIGTERM)
-        p.check(app.proc.wait(20) == 0, app.text())
+        status = app.proc.wait(20)
+        p.check(status == 0, f"status {status}: {app.text()}")
 
 
 def spdk_interrupt_tgt(root):
@@ -310,7 +312,8 @@ def spdk_interrupt_tgt(root):
         answer = call(sock, "reactor_set_interrupt_mode", {"lcore": 999, "disable_interrupt": True})
         p.check("error" in answer, str(answer))
         app.proc.send_signal(signal.SIGTERM)
-        p.check(app.proc.wait(20) == 0, app.text())
+        status = app.proc.wait(20)
+        p.check(status == 0, f"status {status}: {app.text()}")
 
 
 def spdk_env_programs(root):

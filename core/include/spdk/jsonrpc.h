@@ -3,7 +3,8 @@
  */
 
 /* Answering an RPC request. Names and error codes are SPDK's; the request came as MessagePack over
- * a link and the answer leaves the same way. App thread only.
+ * a link and the answer leaves the same way. A request is answered on any thread, or by an event,
+ * once; the rest is for the app thread.
  *
  * The socket that JSON-RPC clients talk to is cal-rpcd's, another process: SPDK's
  * spdk_jsonrpc_server_*() and its C client have no counterpart in the primary. */

@@ -455,7 +455,9 @@ start_and_end(void)
 	ask("framework_start_init", NULL);
 	poll_threads(4);
 	CHECK_EQ(g_link.answers, 0);
+	spdk_set_thread(g_threads[0]);
 	g_init_fn(g_init_ctx, -ENODEV, "subsystem one failed");
+	spdk_set_thread(NULL);
 	CHECK_EQ(g_link.answers, 1);
 	answer_to_text();
 	CHECK_STR(g_text, "[-32603,\"framework_initialization failed: subsystem one failed\"]");

@@ -37,16 +37,19 @@ spdk_get_ticks_hz(void)
 	return 1000000; /* a tick is a microsecond */
 }
 
+/* What executes is another thread than the one that serves. */
+static bool g_elsewhere;
+
 struct spdk_thread *
 spdk_get_thread(void)
 {
-	return (struct spdk_thread *)&g_msgs;
+	return g_elsewhere ? NULL : (struct spdk_thread *)&g_msgs;
 }
 
 struct spdk_thread *
 spdk_thread_get_app_thread(void)
 {
-	return spdk_get_thread();
+	return (struct spdk_thread *)&g_msgs;
 }
 
 int
@@ -753,6 +756,34 @@ answered_later(void)
 	end();
 }
 
+/* Links are the app thread's: an answer from elsewhere goes there first. */
+static void
+answered_elsewhere(void)
+{
+	begin();
+	ask(&g_link, 1, "hold", NULL);
+	ask(&g_link, 2, "hold", NULL);
+	ask(&g_link, 3, "hold", NULL);
+	g_poller(NULL);
+	REQUIRE(g_num_held == 3);
+	g_elsewhere = true;
+	spdk_jsonrpc_send_bool_response(g_held[1], true);
+	spdk_jsonrpc_send_error_response(g_held[0], -ETIMEDOUT, "too late");
+	g_elsewhere = false;
+	CHECK_EQ(g_link.num_out, 0);
+	run_messages();
+	check_bool(&g_link, 0, 2, true);
+	check_error(&g_link, 1, 1, -ETIMEDOUT, "too late");
+	/* Answered there, and nobody is left to read it by then. */
+	g_elsewhere = true;
+	spdk_jsonrpc_send_bool_response(g_held[2], true);
+	g_elsewhere = false;
+	rpc_server_link_down(NULL, &g_link);
+	run_messages();
+	CHECK_EQ(g_link.dones, 1);
+	end();
+}
+
 static void
 link_ends_before_the_answer(void)
 {
@@ -1147,6 +1178,7 @@ static const struct test_case cases[] = {
 	TEST(allowlist),
 	TEST(notifications),
 	TEST(answered_later),
+	TEST(answered_elsewhere),
 	TEST(link_ends_before_the_answer),
 	TEST(stop_with_requests_under_way),
 	TEST(pause_and_resume),
