@@ -16,7 +16,7 @@ import sys
 PUBLIC = {
     "thread": ["spdk/thread.h", "spdk_internal/thread.h", "spdk/fd_group.h"],
     "reactor": ["spdk/scheduler.h", "spdk_internal/event.h"],
-    "env": ["spdk/env.h", "spdk/env_dpdk.h", "spdk/memory.h", "spdk/barrier.h"],
+    "env": ["spdk/env.h", "spdk/env_dpdk.h", "spdk/memory.h", "spdk/barrier.h", "spdk_internal/usdt.h"],
     "rpc": ["spdk/rpc.h", "spdk/json.h", "spdk/jsonrpc.h"],
     "app": ["spdk/init.h", "spdk_internal/init.h"],
     "bdev": ["spdk/bdev.h", "spdk/bdev_module.h", "spdk/bdev_zone.h", "spdk/notify.h"],
