@@ -382,7 +382,6 @@ shared_run(struct msg_queue *q, struct msg_limit *limit, msg_run_fn run, void *c
 	if (shared == NULL) {
 		return 0;
 	}
-	q->shared_turn = limit->left == 0;
 	while (limit->left > 0 && msg_shared_pop(q, shared, elem)) {
 		n++;
 		limit->left--;
@@ -463,7 +462,6 @@ uint64_t
 msg_queue_spilled(const struct msg_queue *q)
 {
 	uint64_t mask = __atomic_load_n(&q->lanes_mask, __ATOMIC_ACQUIRE), sum = 0;
-	const struct msg_shared *shared = __atomic_load_n(&q->shared, __ATOMIC_ACQUIRE);
 	const struct msg_lane *lane;
 
 	for (; mask != 0; mask &= mask - 1) {
@@ -473,7 +471,7 @@ msg_queue_spilled(const struct msg_queue *q)
 			sum -= __atomic_load_n(&lane->room, __ATOMIC_RELAXED);
 		}
 	}
-	return sum + (shared != NULL ? msg_shared_spilled(shared) : 0);
+	return sum;
 }
 
 /* --- sleep ------------------------------------------------------------------------------------ */

@@ -13,8 +13,7 @@
  * is looked at when the known room is used up, twice a lap or so. A full lane goes on in a chain of
  * chunks, to which a JUMP element leads, and comes back once the ring is empty.
  *
- * OS threads beyond the first MSG_LANES share an rte_ring (relaxed tail sync: a sender that is
- * preempted makes no other one wait) and a lock-free list of what did not fit it.
+ * OS threads beyond the first MSG_LANES share a lock-free list (msg_shared.h).
  *
  * Order. A lane keeps the order of its OS thread. What can break it is a lightweight thread that
  * sends from core A, moves, and sends from core B. So the OS thread that takes over a lightweight
@@ -31,12 +30,10 @@
 #include "spdk/stdinc.h"
 #include "spdk/util.h"
 
-#define MSG_LANES       64u
-#define MSG_LANE_ROOM   256u  /* elements; a power of two */
-#define MSG_CHUNK_ROOM  1024u /* of which the last is for the JUMP */
-#define MSG_SHARED_ROOM 4096u
-#define MSG_WORDS_MAX   3u
-#define MSG_QUEUE_BATCH 8u
+#define MSG_LANES      64u
+#define MSG_LANE_ROOM  256u  /* elements; a power of two */
+#define MSG_CHUNK_ROOM 1024u /* of which the last is for the JUMP */
+#define MSG_WORDS_MAX  3u
 
 /* No function has its address here: what the first word of an element can be besides a function. */
 #define MSG_MARK    1u /* word 1: the epoch */
@@ -304,9 +301,11 @@ msg_queue_run(struct msg_queue *q, struct msg_limit limit, uint32_t words, msg_r
 	uint64_t mask = __atomic_load_n(&q->lanes_mask, __ATOMIC_ACQUIRE);
 	/* The lanes from the one whose turn it is on, and then the others. */
 	uint64_t first = mask >> q->at << q->at, rest = mask ^ first;
+	bool shared_first = q->shared_turn;
 	uint32_t n = 0, i;
 
-	if (spdk_unlikely(q->shared_turn)) {
+	if (spdk_unlikely(shared_first)) {
+		q->shared_turn = false;
 		n = msg_queue_run_slow(q, &limit, run, ctx);
 	}
 	while ((first | rest) != 0 && limit.left > 0) {
@@ -323,6 +322,7 @@ msg_queue_run(struct msg_queue *q, struct msg_limit limit, uint32_t words, msg_r
 		}
 	}
 	if (spdk_unlikely(q->held || __atomic_load_n(&q->shared, __ATOMIC_RELAXED) != NULL)) {
+		q->shared_turn = limit.left == 0 && !shared_first;
 		n += msg_queue_run_slow(q, &limit, run, ctx);
 	}
 	return n;

@@ -2,13 +2,9 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* The part of a message queue for OS threads without a lane: an rte_ring, and what did not fit it.
- * Made by the first of them.
- *
- * The list is in use from the moment that the ring is full until it has been emptied. The consumer
- * works in rounds: it takes the list, then notes where the ring ends, and then consumes exactly
- * these, the ring first. Whatever stands in the list was sent after all that its sender had put
- * into the ring. */
+/* The part of a message queue for OS threads without a lane: a lock-free list, newest first. The
+ * consumer takes all of it at once, a *round*, and consumes that from its oldest end. Made by the
+ * first who needs it. */
 
 #ifndef CAL_CORE_THREAD_MSG_SHARED_H
 #define CAL_CORE_THREAD_MSG_SHARED_H
@@ -30,9 +26,7 @@ uint64_t msg_shared_mark(const struct msg_shared *shared);
 /** Note what is in it, and whether some of that is still to be taken. */
 void msg_shared_barrier_begin(struct msg_shared *shared);
 bool msg_shared_barrier_holds(const struct msg_shared *shared);
-/** Elements in the ring and in the round's part of the list. */
+/** Elements in it. */
 uint64_t msg_shared_depth(const struct msg_shared *shared);
-/** How many did not fit the ring, ever. Any thread. */
-uint64_t msg_shared_spilled(const struct msg_shared *shared);
 
 #endif

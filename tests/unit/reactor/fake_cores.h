@@ -16,15 +16,6 @@
 
 #define FAKE_MAX_CORES 8
 
-/* The one read that DPDK's ring makes without an atomic: a volatile look at the tail, on which
- * nothing but waiting depends. */
-const char *__tsan_default_suppressions(void);
-const char *
-__tsan_default_suppressions(void)
-{
-	return "race:__rte_ring_rts_head_wait\n";
-}
-
 static uint32_t g_fake_cores[FAKE_MAX_CORES] = { 0 }; /* ascending; the first is the main one */
 static uint32_t g_fake_num_cores = 1;
 static int g_fake_launch_rc;

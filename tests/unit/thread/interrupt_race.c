@@ -16,15 +16,6 @@
 #define SENDERS  2
 #define SLEEP_MS 10000 /* longer than any machine keeps a sender from running */
 
-/* The one read that DPDK's ring makes without an atomic: a volatile look at the tail, on which
- * nothing but waiting depends. */
-const char *__tsan_default_suppressions(void);
-const char *
-__tsan_default_suppressions(void)
-{
-	return "race:__rte_ring_rts_head_wait\n";
-}
-
 /* A clock whose ticks are no whole number of nanoseconds. */
 #define TICKS_HZ 2399998877u
 
