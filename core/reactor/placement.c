@@ -7,7 +7,6 @@
  * does after. */
 
 #include "core/reactor/reactor_private.h"
-#include "core/thread/thread_turn.h"
 
 #include "core/reactor/scheduler_internal.h"
 #include "spdk/log.h"
@@ -154,55 +153,15 @@ place_again(struct spdk_reactor *reactor, struct spdk_lw_thread *lw)
 	send_to(lw, target);
 }
 
-/* --- the end of a thread ---------------------------------------------------------------------- */
-
-static void retire_visit(void *arg1, void *arg2);
-
-static void
-retire_done(void *arg1, void *arg2)
-{
-	spdk_thread_destroy(spdk_thread_get_from_ctx(arg1));
-	__atomic_fetch_sub(&g_num_threads, 1, __ATOMIC_RELEASE);
-}
-
-/* On to the next reactor that runs, and home after the last. */
-static void
-retire_next(struct spdk_lw_thread *lw, struct spdk_reactor *at)
-{
-	while (at != NULL && (at->lcore == lw->lcore || reactor_get_tid(at) == 0)) {
-		at = reactor_next(at);
-	}
-	if (at != NULL) {
-		reactor_send(at, retire_visit, at, lw);
-	} else {
-		reactor_send(reactor_get(lw->lcore), retire_done, lw, NULL);
-	}
-}
-
-static void
-retire_visit(void *arg1, void *arg2)
-{
-	retire_next(arg2, reactor_next(arg1));
-}
-
-/* Who sent the last message, perhaps the one that told it to exit, looks at its queue once more
- * when the message is there and may be run. So its memory goes only after every other reactor has
- * run an event: by then they are done with what they were doing. */
-static void
-retire(struct spdk_reactor *reactor, struct spdk_lw_thread *lw)
-{
-	leave(reactor, lw);
-	retire_next(lw, reactor_first());
-}
-
-/* What a turn may have led to; it may have left the list. */
-static inline void
-after_turn(struct spdk_reactor *reactor, struct spdk_lw_thread *lw)
+void
+placement_after_turn(struct spdk_reactor *reactor, struct spdk_lw_thread *lw)
 {
 	struct spdk_thread *thread = spdk_thread_get_from_ctx(lw);
 
 	if (spdk_unlikely(spdk_thread_is_exited(thread))) {
-		retire(reactor, lw);
+		leave(reactor, lw);
+		spdk_thread_destroy(thread);
+		__atomic_fetch_sub(&g_num_threads, 1, __ATOMIC_RELEASE);
 	} else if (spdk_unlikely(lw->resched)) {
 		place_again(reactor, lw);
 	}
@@ -241,25 +200,6 @@ placement_credit_idle(struct spdk_reactor *reactor)
 }
 
 bool
-placement_poll(struct spdk_reactor *reactor)
-{
-	struct spdk_lw_thread *lw, *next;
-	struct spdk_thread *thread;
-	bool busy, any = false;
-
-	TAILQ_FOREACH_SAFE (lw, &reactor->threads, link, next) {
-		thread = SPDK_CONTAINEROF((void *)lw, struct spdk_thread, ctx);
-		busy = thread_turn(thread, THREAD_MSG_BATCH, reactor->last_tsc, true);
-		any |= busy;
-		reactor_account(reactor, thread->last_tsc, busy);
-		if (spdk_unlikely(thread_state_get(thread) == THREAD_EXITED || lw->resched)) {
-			after_turn(reactor, lw);
-		}
-	}
-	return any;
-}
-
-bool
 placement_poll_thread(struct spdk_reactor *reactor, struct spdk_lw_thread *lw)
 {
 	struct spdk_thread *thread = spdk_thread_get_from_ctx(lw);
@@ -268,7 +208,7 @@ placement_poll_thread(struct spdk_reactor *reactor, struct spdk_lw_thread *lw)
 	busy = spdk_thread_poll(thread, 0, reactor->last_tsc) > 0;
 	reactor_account(reactor, spdk_thread_get_last_tsc(thread), busy);
 	reactor_interrupt_polled(reactor, lw);
-	after_turn(reactor, lw);
+	placement_after_turn(reactor, lw);
 	return busy;
 }
 

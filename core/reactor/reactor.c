@@ -7,6 +7,7 @@
 #include "core/reactor/reactor_private.h"
 
 #include "core/reactor/scheduler_internal.h"
+#include "core/thread/thread_turn.h"
 #include "core/util/log_internal.h"
 #include "spdk/log.h"
 #include "spdk/util.h"
@@ -238,7 +239,7 @@ look_at_depth(struct spdk_reactor *reactor)
 }
 
 /* What is too dear for every turn: it touches every thread. */
-static void
+static __attribute__((noinline)) void
 look_around(struct spdk_reactor *reactor)
 {
 	uint64_t next = reactor->last_tsc + reactor->ticks_hz / REACTOR_LOOKS_PER_S;
@@ -250,7 +251,27 @@ look_around(struct spdk_reactor *reactor)
 	reactor->look_tsc = spdk_min(next, reactor->sched_tsc);
 }
 
-static void
+/* Poll its threads once. Returns whether one was busy. */
+static inline bool
+poll_threads(struct spdk_reactor *reactor)
+{
+	struct spdk_lw_thread *lw, *next;
+	struct spdk_thread *thread;
+	bool busy, any = false;
+
+	TAILQ_FOREACH_SAFE (lw, &reactor->threads, link, next) {
+		thread = SPDK_CONTAINEROF((void *)lw, struct spdk_thread, ctx);
+		busy = thread_turn(thread, THREAD_MSG_BATCH, reactor->last_tsc, true);
+		any |= busy;
+		reactor_account(reactor, thread->last_tsc, busy);
+		if (spdk_unlikely(thread_state_get(thread) == THREAD_EXITED || lw->resched)) {
+			placement_after_turn(reactor, lw);
+		}
+	}
+	return any;
+}
+
+static inline void
 reactor_turn(struct spdk_reactor *reactor)
 {
 	struct cal_stats_reactor *slot = reactor->slot;
@@ -265,13 +286,29 @@ reactor_turn(struct spdk_reactor *reactor)
 	}
 	if (spdk_unlikely(reactor->in_interrupt)) {
 		reactor_interrupt_turn(reactor, events_ran);
-	} else if (!placement_poll(reactor) && reactor->last_tsc == began) {
+	} else if (!poll_threads(reactor) && reactor->last_tsc == began) {
 		/* Nobody had reason to read the clock. */
 		reactor_account(reactor, spdk_get_ticks(), false);
 	}
 	if (spdk_unlikely(reactor->last_tsc >= reactor->look_tsc)) {
 		look_around(reactor);
 	}
+}
+
+/* Before each turn while stopping. False: all threads have gone. */
+static __attribute__((noinline)) bool
+reactor_drain(struct spdk_reactor *reactor)
+{
+	if (reactor->stop_tsc == 0) {
+		reactor->stop_tsc = reactor->last_tsc;
+		reactor_interrupt_leave(reactor);
+	}
+	/* Threads of different reactors may need each other to exit: go on until all are gone. */
+	if (placement_count() == 0) {
+		return false;
+	}
+	placement_drain(reactor);
+	return true;
 }
 
 static int
@@ -296,14 +333,8 @@ reactor_run(void *arg)
 		(void)reactor_interrupt_enter(reactor);
 	}
 
-	while (spdk_likely(reactors_get_state() == SPDK_REACTOR_STATE_RUNNING)) {
-		reactor_turn(reactor);
-	}
-	reactor->stop_tsc = reactor->last_tsc;
-	reactor_interrupt_leave(reactor);
-	/* Threads of different reactors may need each other to exit: go on until all are gone. */
-	while (placement_count() > 0) {
-		placement_drain(reactor);
+	while (spdk_likely(reactors_get_state() == SPDK_REACTOR_STATE_RUNNING) ||
+	       reactor_drain(reactor)) {
 		reactor_turn(reactor);
 	}
 

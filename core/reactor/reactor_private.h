@@ -96,9 +96,9 @@ void reactor_event_cache_end(void);
 /** What the threading library asks (spdk_thread_op_fn). */
 int placement_op(struct spdk_thread *thread, enum spdk_thread_op op);
 bool placement_op_supported(enum spdk_thread_op op);
-/** Poll the threads of a reactor once. Returns whether one was busy. On the reactor. */
-bool placement_poll(struct spdk_reactor *reactor);
-/** One of them, which may be gone afterwards; whether it was busy. On the reactor. */
+/** What a thread's turn may have led to: it may have left the list, and be gone. On the reactor. */
+void placement_after_turn(struct spdk_reactor *reactor, struct spdk_lw_thread *lw);
+/** Poll a thread, which may be gone afterwards; whether it was busy. On the reactor. */
 bool placement_poll_thread(struct spdk_reactor *reactor, struct spdk_lw_thread *lw);
 /** Those that are in no group of descriptors. On the reactor. */
 void placement_poll_unwatched(struct spdk_reactor *reactor);

@@ -165,6 +165,7 @@ memory_again(size_t size)
 	const size_t kept = offsetof(struct spdk_thread, wake_fd);
 	const size_t rest = offsetof(struct spdk_thread, link);
 	struct spdk_thread *thread;
+	uint32_t left;
 	uint8_t *bytes;
 
 	thread_lib_lock();
@@ -177,6 +178,12 @@ memory_again(size_t size)
 	}
 	thread_lib_unlock();
 	if (thread != NULL) {
+		/* Sent by who had looked at its state just before it exited. */
+		left = msg_queue_drop(&thread->msgs);
+		if (left > 0) {
+			SPDK_ERRLOG("%u messages came to thread %s after its end\n", left,
+			            thread->name);
+		}
 		bytes = (uint8_t *)thread;
 		memset(bytes + msgs, 0, kept - msgs);
 		memset(bytes + rest, 0, size - rest);

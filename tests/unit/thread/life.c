@@ -434,9 +434,14 @@ in_the_memory_of_an_earlier_one(void)
 	REQUIRE(spdk_thread_is_exited(before));
 	spdk_thread_destroy(before);
 	seen = 0;
+	/* Who looked at its state just before it exited may send something still. */
+	g_logged[0] = '\0';
+	msg_queue_push(&before->msgs, &thread_this_os.sender, THREAD_MSG_WORDS, (uintptr_t)count_up,
+	               (uintptr_t)&seen, 0);
 	/* It is as new. */
 	thread = fake_thread("thread");
 	CHECK(thread == before);
+	CHECK(strstr(g_logged, "1 messages came to thread before after its end") != NULL);
 	CHECK_STR(spdk_thread_get_name(thread), "thread");
 	CHECK(spdk_thread_is_running(thread) && !spdk_thread_is_bound(thread));
 	CHECK(spdk_thread_is_idle(thread) && !spdk_thread_has_pollers(thread));
