@@ -160,6 +160,18 @@ spdk_put_io_channel(struct spdk_io_channel *ch)
 	}
 }
 
+void
+io_channels_let_go(struct spdk_thread *thread)
+{
+	struct spdk_io_channel *ch;
+
+	RB_FOREACH (ch, io_channel_tree, &thread->channels) {
+		if (ch->dev->channel_lost != NULL) {
+			ch->dev->channel_lost(spdk_io_channel_get_ctx(ch));
+		}
+	}
+}
+
 uint32_t
 io_channel_free_all(struct spdk_thread *thread)
 {

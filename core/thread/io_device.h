@@ -15,8 +15,11 @@ struct io_device {
 	spdk_io_channel_create_cb create_cb;
 	spdk_io_channel_destroy_cb destroy_cb;
 	spdk_io_device_unregister_cb unregister_cb;
-	struct spdk_thread
-		*owed_to; /* where to call it; NULL: it is not, or no longer, to be called */
+	/* Where to call it; NULL: it is not, or no longer, to be called. */
+	struct spdk_thread *owed_to;
+	/* NULL, or told with its context that a channel's thread has exited without destroying it,
+	 * and who else may reach it must forget it. Sends no message. */
+	void (*channel_lost)(void *ctx_buf);
 	TAILQ_ENTRY(io_device) owed_link;
 	uint32_t ctx_size;
 	uint32_t channels;  /* that exist */

@@ -39,6 +39,17 @@ iobuf_thread_destroy(void *io_device, void *ctx)
 {
 }
 
+void
+iobuf_thread_lost(void *ctx)
+{
+	struct iobuf_thread *here = ctx;
+	int size;
+
+	for (size = 0; size < IOBUF_SIZES; size++) {
+		iobuf_lobby_forget(&here->queues[size]);
+	}
+}
+
 static inline struct iobuf_user *
 user_of(const void *module)
 {

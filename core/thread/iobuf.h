@@ -57,6 +57,7 @@ struct iobuf_queue {
 	uint32_t depth;    /* entries */
 	uint32_t incoming; /* buffers on their way here */
 	bool linked;
+	bool lost; /* its thread has exited: nobody is to send here any more */
 };
 
 /* Context of a thread's channel of the io_device `g_iobuf`. */
@@ -116,6 +117,8 @@ iobuf_node_exists(int node)
 
 int iobuf_thread_create(void *io_device, void *ctx);
 void iobuf_thread_destroy(void *io_device, void *ctx);
+/** The thread has exited with its channel left: requests that wait are not answered. Any thread. */
+void iobuf_thread_lost(void *ctx);
 
 /** spdk_iobuf_channel_init() that leaves the log alone when buffers are short. */
 int iobuf_channel_try_init(struct spdk_iobuf_channel *ch, const char *name,
@@ -135,6 +138,8 @@ void iobuf_lobby_close(void);
 bool iobuf_lobby_enter(struct iobuf_queue *q);
 /** One less: served, or aborted. */
 void iobuf_lobby_leave(struct iobuf_queue *q);
+/** Its thread has exited: it is in nobody's way any more. Any thread. */
+void iobuf_lobby_forget(struct iobuf_queue *q);
 /** Whether somebody waits on any thread. Any thread; a hint. */
 bool iobuf_lobby_is_empty(enum iobuf_size size);
 

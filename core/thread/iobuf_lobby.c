@@ -82,7 +82,7 @@ list_remove(struct lobby *lobby, struct iobuf_queue *q)
 static bool
 list_settle(struct lobby *lobby, struct iobuf_queue *q)
 {
-	bool wanted = q->depth > q->incoming;
+	bool wanted = q->depth > q->incoming && !q->lost;
 
 	if (wanted == q->linked) {
 		return false;
@@ -150,6 +150,17 @@ iobuf_lobby_leave(struct iobuf_queue *q)
 	queue_change(q, 1, 0);
 }
 
+void
+iobuf_lobby_forget(struct iobuf_queue *q)
+{
+	struct lobby *lobby = &g_lobbies[q->size];
+
+	pthread_spin_lock(&lobby->lock);
+	q->lost = true;
+	list_settle(lobby, q);
+	pthread_spin_unlock(&lobby->lock);
+}
+
 /* A message: a buffer that somebody here waited for when it was sent. */
 static void
 parcel_arrive(void *arg)
@@ -195,15 +206,17 @@ ring_put(struct spdk_iobuf_buffer *buf, enum iobuf_size size)
 	spdk_ring_enqueue(ring, &obj, 1, NULL);
 }
 
-/* Returns the queue that is to have one, in the list no more or at its end; NULL for none. */
+/* Returns the queue that is to have one, in the list no more or at its end, and its thread, which
+ * may exit from here on by force; NULL for none. */
 static struct iobuf_queue *
-queue_claim(struct lobby *lobby)
+queue_claim(struct lobby *lobby, struct spdk_thread **thread)
 {
 	struct iobuf_queue *q;
 
 	pthread_spin_lock(&lobby->lock);
 	q = TAILQ_FIRST(&lobby->queues);
 	if (q != NULL) {
+		*thread = spdk_io_channel_get_thread(q->parent);
 		q->incoming++;
 		list_remove(lobby, q);
 		list_settle(lobby, q);
@@ -216,15 +229,17 @@ void
 iobuf_pool_give(struct spdk_iobuf_buffer *buf, enum iobuf_size size)
 {
 	struct lobby *lobby = &g_lobbies[size];
+	struct spdk_thread *thread;
 	struct iobuf_queue *q;
 
 	for (;;) {
-		q = iobuf_lobby_is_empty(size) ? NULL : queue_claim(lobby);
+		q = iobuf_lobby_is_empty(size) ? NULL : queue_claim(lobby, &thread);
 		if (q != NULL) {
 			((struct parcel *)(void *)buf)->to = q;
-			spdk_thread_send_msg(spdk_io_channel_get_thread(q->parent), parcel_arrive,
-			                     buf);
-			return;
+			if (spdk_thread_send_msg(thread, parcel_arrive, buf) == 0) {
+				return;
+			}
+			continue;
 		}
 		ring_put(buf, size);
 		/* Pairs with the one in iobuf_lobby_enter(). */

@@ -5,6 +5,7 @@
 /* Options, pools, modules: what there is one of. The memory of a pool is one piece, of which a page
  * is touched only when a buffer in it is used. */
 
+#include "core/thread/io_device.h"
 #include "core/thread/iobuf.h"
 
 #include "calandria/stats.h"
@@ -272,6 +273,22 @@ opts_halve(struct spdk_iobuf_opts *opts)
 	return true;
 }
 
+static int
+device_register(void)
+{
+	struct io_device *dev;
+
+	spdk_io_device_register(&g_iobuf, iobuf_thread_create, iobuf_thread_destroy,
+	                        sizeof(struct iobuf_thread), "iobuf");
+	thread_lib_lock();
+	dev = io_device_find(&g_iobuf);
+	if (dev != NULL) {
+		dev->channel_lost = iobuf_thread_lost;
+	}
+	thread_lib_unlock();
+	return dev != NULL ? 0 : -ENOMEM;
+}
+
 int
 spdk_iobuf_initialize(void)
 {
@@ -289,10 +306,13 @@ spdk_iobuf_initialize(void)
 		say_too_much(&opts, memory_free());
 		return rc;
 	}
+	rc = device_register();
+	if (rc != 0) {
+		pools_destroy();
+		return rc;
+	}
 	g_iobuf.opts = opts;
 	iobuf_lobby_open();
-	spdk_io_device_register(&g_iobuf, iobuf_thread_create, iobuf_thread_destroy,
-	                        sizeof(struct iobuf_thread), "iobuf");
 	g_iobuf.initialized = true;
 	return 0;
 }

@@ -31,11 +31,18 @@ static bool g_have_barrier;
 
 /* --- senders ---------------------------------------------------------------------------------- */
 
+/* The OS thread ends, but destructors of other keys may still send: no longer in lanes that are
+ * somebody else's from here on. */
 static void
 sender_ended(void *arg)
 {
+	struct msg_sender *sender = arg;
+	uint32_t index = sender->index;
+
+	sender->index = MSG_LANES;
+	msg_sender_new_epoch(sender);
 	pthread_mutex_lock(&g_lock);
-	g_indices &= ~(1ull << ((uintptr_t)arg - 1));
+	g_indices &= ~(1ull << index);
 	pthread_mutex_unlock(&g_lock);
 }
 
@@ -62,7 +69,7 @@ sender_register(struct msg_sender *sender)
 	pthread_mutex_lock(&g_lock);
 	if (~g_indices != 0 && g_have_key) {
 		index = (uint32_t)__builtin_ctzll(~g_indices);
-		if (pthread_setspecific(g_key, (void *)(uintptr_t)(index + 1)) == 0) {
+		if (pthread_setspecific(g_key, sender) == 0) {
 			g_indices |= 1ull << index;
 			sender->index = index;
 		}
@@ -230,10 +237,14 @@ bool
 msg_lane_special(struct msg_queue *q, uint32_t index)
 {
 	struct msg_lane *lane = q->lanes[index];
+	uint64_t word = msg_lane_peek(lane);
 
-	if (msg_lane_peek(lane) == MSG_JUMP) {
+	if (word == MSG_JUMP) {
 		lane_jump(lane);
 		return true;
+	}
+	if (word != MSG_MARK) {
+		thread_fatal(__func__, "a message or event was sent that has no function");
 	}
 	if (__atomic_load_n(&lane->take[1], __ATOMIC_RELAXED) > q->passed) {
 		q->lanes_held |= 1ull << index;

@@ -234,7 +234,8 @@ struct msg_limit {
 	const uint64_t *end; /* NULL: that lane is not there yet */
 };
 
-/* Up to what the calling OS thread has sent until now. */
+/* Up to what the calling OS thread has sent until now. One without lanes sends without this limit.
+ */
 static inline struct msg_limit
 msg_limit_now(const struct msg_queue *q, uint32_t max, const struct msg_sender *self)
 {
@@ -265,7 +266,8 @@ msg_lane_run(struct msg_queue *q, uint32_t index, struct msg_limit *limit, uint3
 		word = msg_lane_peek(lane);
 		/* One comparison for "there is one" and "it is none of the special ones". */
 		while (spdk_unlikely(word - (MSG_SPECIAL + 1) >= MSG_PARITY - (MSG_SPECIAL + 1))) {
-			if (!msg_is_element(word)) {
+			/* What was put at the end since is not to lead beyond it. */
+			if (!msg_is_element(word) || lane->take == end) {
 				goto out;
 			}
 			msg_lane_taken(lane, n - given_back);

@@ -195,6 +195,7 @@ thread_let_go(struct spdk_thread *thread)
 	__atomic_store_n(&thread->state, THREAD_EXITED, __ATOMIC_RELAXED);
 	walks_let_go(thread);
 	io_devices_let_go(thread);
+	io_channels_let_go(thread);
 }
 
 /* Whether a walk, a channel or a device holds on to it. Under the lock. */

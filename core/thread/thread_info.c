@@ -78,7 +78,7 @@ spdk_thread_is_bound(struct spdk_thread *thread)
 void *
 spdk_thread_get_ctx(struct spdk_thread *thread)
 {
-	return thread->ctx;
+	return thread->ctx_size > 0 ? thread->ctx : NULL;
 }
 
 struct spdk_thread *

@@ -17,7 +17,6 @@
 #define THREAD_NAME_MAX         256
 #define THREAD_MSG_BATCH        8u  /* messages a turn, unless told otherwise */
 #define THREAD_MSG_CHAIN        16u /* where there is nothing but messages */
-#define THREAD_MSG_MAX          32u /* at most, whatever is told */
 #define THREAD_EXIT_TIMEOUT_S   5
 #define THREAD_POST_MAX         4
 #define THREAD_POLLED_BY_NOBODY UINT64_MAX
@@ -255,9 +254,9 @@ extern struct thread_list thread_lib_threads;
 void thread_take_over(struct spdk_thread *thread);
 /** Run the critical message that waits. */
 void thread_run_critical(struct spdk_thread *thread, struct cal_stats_reactor *slot);
-/** Run messages that wait, at most `max` (more than 0). What they send to their own thread waits
- * for the next turn. `chain`: it need not, until one does something to the thread itself, and `max`
- * is THREAD_MSG_CHAIN. Returns how many ran. */
+/** Run messages that wait, at most `max` (more than 0), of those sent before. `chain`: at most
+ *  THREAD_MSG_CHAIN, those included that they send to their own thread, until one does something to
+ *  the thread itself. Returns how many ran. */
 uint32_t thread_run_messages(struct spdk_thread *thread, struct cal_stats_reactor *slot,
                              uint32_t max, bool chain);
 
@@ -291,12 +290,13 @@ void thread_free_pollers(struct spdk_thread *thread);
  *  up. */
 void thread_exit_step(struct spdk_thread *thread, uint64_t now);
 /** Set the state of a thread that ends with walks and devices that hold on to it: walks that stand
- *  at it go on to the next thread, its own come back to nobody, and what it is owed is not paid.
- *  Under the library's lock. */
+ *  at it go on to the next thread, its own come back to nobody, what it is owed is not paid, and
+ *  devices hear of channels that it has left. Under the library's lock. */
 void thread_let_go(struct spdk_thread *thread);
 /** The parts of that. */
 void walks_let_go(struct spdk_thread *thread);
 void io_devices_let_go(struct spdk_thread *thread);
+void io_channels_let_go(struct spdk_thread *thread);
 /** What a walk is, and where, in words. Under the library's lock. */
 void walk_describe(const struct walk *walk, char *text, size_t size);
 /** The next in the list it was found in by way of its thread. */

@@ -117,13 +117,20 @@ call_on_thread(void *ctx, spdk_fd_fn fn, void *arg)
 	return rc;
 }
 
+/* Add a descriptor that was just made (-1: it was not) and keep it in *own. */
 static int
-add_own(struct thread_interrupt *intr, int fd, uint32_t events, spdk_fd_fn fn, const char *name)
+add_own(struct thread_interrupt *intr, int *own, int fd, uint32_t events, spdk_fd_fn fn,
+        const char *name)
 {
-	if (fd < 0) {
-		return -errno;
+	int rc = fd >= 0 ? spdk_fd_group_add_for_events(intr->fgrp, fd, events, fn, intr, name)
+	                 : -errno;
+
+	if (rc == 0) {
+		*own = fd;
+	} else if (fd >= 0 && own != &intr->wake_fd) {
+		close(fd);
 	}
-	return spdk_fd_group_add_for_events(intr->fgrp, fd, events, fn, intr, name);
+	return rc;
 }
 
 static void
@@ -162,15 +169,15 @@ group_init(struct spdk_thread *thread, struct thread_interrupt *intr)
 	} else if (read(thread->kept_fd, &count, sizeof(count)) < 0 && errno != EAGAIN) {
 		return -errno;
 	}
-	intr->wake_fd = thread->kept_fd;
-	rc = add_own(intr, intr->wake_fd, EPOLLIN | EPOLLET, on_wake, "messages");
+	rc = add_own(intr, &intr->wake_fd, thread->kept_fd, EPOLLIN | EPOLLET, on_wake, "messages");
 	if (rc == 0) {
-		intr->active_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-		rc = add_own(intr, intr->active_fd, EPOLLIN, on_active, "active pollers");
+		rc = add_own(intr, &intr->active_fd, eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
+		             EPOLLIN, on_active, "active pollers");
 	}
 	if (rc == 0) {
-		intr->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-		rc = add_own(intr, intr->timer_fd, EPOLLIN, on_timer, "timed pollers");
+		rc = add_own(intr, &intr->timer_fd,
+		             timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), EPOLLIN,
+		             on_timer, "timed pollers");
 	}
 	if (rc == 0) {
 		rc = spdk_fd_group_set_wrapper(intr->fgrp, call_on_thread, thread);
@@ -324,6 +331,14 @@ descriptors_set(struct spdk_thread *thread)
 	}
 }
 
+void
+thread_interrupt_kick(struct spdk_thread *thread)
+{
+	if (thread->interrupt) {
+		eventfd_signal(thread->intr->wake_fd);
+	}
+}
+
 /* --- turns ------------------------------------------------------------------------------------ */
 
 static void
@@ -350,22 +365,6 @@ turn_begin(void *ctx)
 }
 
 static void
-turn_account(struct spdk_thread *thread)
-{
-	struct thread_interrupt *intr = thread->intr;
-	uint64_t took;
-
-	thread->last_tsc = intr->ran ? spdk_get_ticks() : intr->now;
-	took = thread->last_tsc - intr->now;
-	if (intr->busy) {
-		thread->stats.busy_tsc += took;
-	} else {
-		thread->stats.idle_tsc += took;
-	}
-	thread->longest_turn = spdk_max(thread->longest_turn, took);
-}
-
-static void
 turn_quieten(struct spdk_thread *thread)
 {
 	if (thread->intr->pollers_changed && thread->interrupt) {
@@ -384,12 +383,21 @@ turn_end(void *ctx)
 	bool busy;
 
 	if (!intr->in_turn) {
+		/* The turn that this wait is part of may have begun before interrupt mode did, and
+		 * what woke the thread has been reported: have another one. */
+		if (thread->in_poll) {
+			thread_interrupt_kick(thread);
+		}
 		return;
 	}
 	turn_quieten(thread);
 	intr->ran |= thread_turn_work(thread, slot, max_msgs, intr->now, false, &busy);
 	intr->busy |= busy;
-	turn_account(thread);
+	if (intr->ran) {
+		thread_turn_account(thread, intr->now, intr->busy);
+	} else {
+		thread->last_tsc = intr->now;
+	}
 	if (spdk_unlikely(thread_state_get(thread) == THREAD_EXITED)) {
 		interrupts_drop(thread);
 		msg_queue_disarm(&thread->msgs);
@@ -427,14 +435,6 @@ thread_interrupt_poll(struct spdk_thread *thread, uint32_t max_msgs, uint64_t no
 }
 
 /* --- in and out ------------------------------------------------------------------------------- */
-
-void
-thread_interrupt_kick(struct spdk_thread *thread)
-{
-	if (thread->interrupt) {
-		eventfd_signal(thread->intr->wake_fd);
-	}
-}
 
 void
 thread_interrupt_wake(struct spdk_thread *thread)

@@ -56,14 +56,35 @@ thread_turn_work(struct spdk_thread *thread, struct cal_stats_reactor *slot, uin
 	return ran | *busy;
 }
 
+/** A turn in which something ran, and which began at `began`, is over. */
+static inline void
+thread_turn_account(struct spdk_thread *thread, uint64_t began, bool busy)
+{
+	uint64_t took;
+
+	thread->last_tsc = spdk_get_ticks();
+	if (spdk_unlikely(thread->last_tsc < began)) {
+		/* Who polls may say that it is later than it is. */
+		return;
+	}
+	took = thread->last_tsc - began;
+	if (busy) {
+		thread->stats.busy_tsc += took;
+	} else {
+		thread->stats.idle_tsc += took;
+	}
+	if (spdk_unlikely(took > thread->longest_turn)) {
+		thread->longest_turn = took;
+	}
+}
+
 /** spdk_thread_poll() at `now`. With `chain`, and while there are no active pollers, what a message
- *  sends to its own thread may run in the same turn: a turn is `max_msgs` messages then, too. */
+ *  sends to its own thread may run in the same turn; the turn is THREAD_MSG_CHAIN messages then. */
 static inline bool
 thread_turn(struct spdk_thread *thread, uint32_t max_msgs, uint64_t now, bool chain)
 {
 	struct spdk_thread *before = thread_this_os.current;
 	struct cal_stats_reactor *slot;
-	uint64_t took;
 	bool busy;
 
 	if (spdk_unlikely(thread_state_get(thread) == THREAD_EXITED || thread->in_poll ||
@@ -79,17 +100,7 @@ thread_turn(struct spdk_thread *thread, uint32_t max_msgs, uint64_t now, bool ch
 	/* Reading the clock is the dearest part of a turn, and pointless if nothing has happened.
 	 */
 	if (thread_turn_work(thread, slot, max_msgs, now, chain, &busy)) {
-		thread->last_tsc = spdk_get_ticks();
-		took = thread->last_tsc - now;
-		if (busy) {
-			thread->stats.busy_tsc += took;
-		} else {
-			thread->stats.idle_tsc += took;
-		}
-		/* Signed: who polls may say that it is later than it is. */
-		if (spdk_unlikely((int64_t)took > (int64_t)thread->longest_turn)) {
-			thread->longest_turn = took;
-		}
+		thread_turn_account(thread, now, busy);
 	} else {
 		thread->last_tsc = now;
 	}

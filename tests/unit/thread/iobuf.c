@@ -513,6 +513,37 @@ cache_is_handed_back(void)
 
 static struct spdk_iobuf_channel g_ch;
 
+/* A thread that ends by force leaves its place in line, and its channel, to nobody. */
+static void
+a_waiting_thread_ends_by_force(void)
+{
+	struct spdk_thread *lost = NULL;
+	struct spdk_iobuf_channel here, there;
+	struct wish wishes[2];
+	unsigned n;
+
+	pools_up();
+	CHECK_EQ(spdk_iobuf_channel_init(&here, "a", 0, 0), 0);
+	n = take_all(&here, SMALL, g_bufs, SPDK_COUNTOF(g_bufs));
+	lost = fake_thread("lost");
+	spdk_set_thread(lost);
+	CHECK_EQ(spdk_iobuf_channel_init(&there, "b", 0, 0), 0);
+	CHECK(!wish_make(&wishes[0], &there, SMALL));
+	CHECK(!wish_make(&wishes[1], &there, SMALL));
+	fake_thread_end(lost);
+	g_said[0] = '\0';
+	on(0);
+	put_all(&here, SMALL, g_bufs, n);
+	poll_all();
+	CHECK(wishes[0].buf == NULL && wishes[1].buf == NULL);
+	/* All of them can be had again. */
+	CHECK_EQ(take_all(&here, SMALL, g_bufs, SPDK_COUNTOF(g_bufs)), SMALL_COUNT);
+	put_all(&here, SMALL, g_bufs, SMALL_COUNT);
+	spdk_iobuf_channel_fini(&here);
+	free((void *)(uintptr_t)there.module); /* nobody will */
+	pools_down();
+}
+
 static void
 put_as_large(void *arg)
 {
@@ -567,6 +598,7 @@ static const struct test_case cases[] = {
 	TEST(other_threads),
 	TEST(channel_ends_meanwhile),
 	TEST(cache_is_handed_back),
+	TEST(a_waiting_thread_ends_by_force),
 	TEST(misuse),
 };
 TEST_MAIN("thread/iobuf", cases)

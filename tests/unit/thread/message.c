@@ -287,6 +287,36 @@ what_is_sent_in_a_turn_waits(void)
 	fake_poll_all(g_t, 1);
 }
 
+static void
+what_is_sent_in_a_turn_waits_also_beyond_a_ring(void)
+{
+	/* From a chunk into the next, and from the last one back into the ring. */
+	int i;
+
+	send_numbers(g_t[0], 0, MSG_LANE_ROOM + MSG_CHUNK_ROOM / 2);
+	fake_poll_all(g_t, 1);
+	g_again = 100000 - 2 * (int)MSG_CHUNK_ROOM;
+	spdk_thread_send_msg(g_t[0], send_again, NULL);
+	for (i = g_again + 1; i <= 100000; i++) {
+		spdk_thread_poll(g_t[0], 0, 0);
+		REQUIRE(g_again == i);
+	}
+	fake_poll_all(g_t, 1);
+}
+
+static void
+run_without_function(void *arg)
+{
+	spdk_thread_send_msg(g_t[0], NULL, NULL);
+	spdk_thread_poll(g_t[0], 0, 0);
+}
+
+static void
+a_message_has_a_function(void)
+{
+	CHECK(fake_aborts(run_without_function, NULL, "has no function"));
+}
+
 static int g_critical;
 
 static void
@@ -540,6 +570,8 @@ static const struct test_case cases[] = {
 	TEST(order_holds_when_the_sender_comes_or_goes),
 	TEST(sending_to_itself_starves_nobody),
 	TEST(what_is_sent_in_a_turn_waits),
+	TEST(what_is_sent_in_a_turn_waits_also_beyond_a_ring),
+	TEST(a_message_has_a_function),
 	TEST(a_critical_message_comes_first),
 	TEST(a_walk_visits_each_thread_in_turn),
 	TEST(a_walk_leaves_out_who_exits),

@@ -248,6 +248,7 @@ messages_follow_their_model(void)
 	g_forward = 200000;
 	for (n = 0; n < CORES; n++) {
 		/* The indices of OS threads that there are not. */
+		g_cores[n].registered = true;
 		g_cores[n].index = n + 1 < CORES ? MSG_LANES - 1 - n : MSG_LANES;
 	}
 	for (target = 0; target < TARGETS; target++) {

@@ -6,6 +6,8 @@
 #include "tests/unit/test.h"
 #include "tests/unit/thread/interrupt.h"
 
+#include "core/thread/poller_longest.h"
+
 static struct spdk_thread *g_thread;
 static int g_runs;
 
@@ -649,6 +651,28 @@ its_group_waited_for_while_it_polls(void)
 }
 
 static void
+enter_and_wait(void *arg)
+{
+	spdk_thread_set_interrupt_mode(true);
+	CHECK(spdk_fd_group_wait(spdk_thread_get_interrupt_fd_group(g_thread), 0) > 0);
+}
+
+static void
+its_group_waited_for_where_it_enters(void)
+{
+	begin();
+	spdk_thread_set_interrupt_mode(false);
+	spdk_thread_send_msg(g_thread, enter_and_wait, NULL);
+	turn();
+	/* The wait was told that it has entered, and that was no turn. */
+	CHECK(intr_ready(g_thread));
+	CHECK(intr_settle(g_thread) > 0);
+	spdk_thread_send_msg(g_thread, count, NULL);
+	CHECK(intr_ready(g_thread));
+	end();
+}
+
+static void
 take_five(void *arg)
 {
 	fake_delay_us(5);
@@ -668,6 +692,12 @@ time_is_accounted_for(void)
 	CHECK_EQ(after.busy_tsc - before.busy_tsc, 5);
 	CHECK_EQ(after.idle_tsc - before.idle_tsc, 100);
 	CHECK_EQ(spdk_thread_get_last_tsc(g_thread), spdk_get_ticks());
+	/* Told a later time than it is, no time has passed. */
+	spdk_thread_send_msg(g_thread, count, NULL);
+	spdk_thread_poll(g_thread, 0, spdk_get_ticks() + 50);
+	spdk_thread_get_stats(&before);
+	CHECK_EQ(before.busy_tsc, after.busy_tsc);
+	CHECK_EQ(thread_get_longest_turn(g_thread), 5);
 	end();
 }
 
@@ -786,6 +816,7 @@ static const struct test_case g_cases[] = {
 	TEST(nested_in_a_group_of_the_applications),
 	TEST(no_turn_in_a_turn),
 	TEST(its_group_waited_for_while_it_polls),
+	TEST(its_group_waited_for_where_it_enters),
 	TEST(time_is_accounted_for),
 	TEST(without_descriptors_it_goes_on_polling),
 	TEST(ticks_to_nanoseconds),
