@@ -213,18 +213,6 @@ placement_poll_thread(struct spdk_reactor *reactor, struct spdk_lw_thread *lw)
 }
 
 void
-placement_poll_unwatched(struct spdk_reactor *reactor)
-{
-	struct spdk_lw_thread *lw, *next;
-
-	TAILQ_FOREACH_SAFE (lw, &reactor->threads, link, next) {
-		if (lw->fd < 0) {
-			placement_poll_thread(reactor, lw);
-		}
-	}
-}
-
-void
 placement_drain(struct spdk_reactor *reactor)
 {
 	struct spdk_lw_thread *lw;

@@ -7,7 +7,8 @@
  * something to do (a message, a timer, an interrupt). Nothing else wakes it.
  *
  * A thread that cannot be waited for (it went back into poll mode, or there are no descriptors
- * left) is polled, and its reactor does not sleep.
+ * left) is polled, and its reactor does not sleep. In the second case it is tried again,
+ * once a second.
  *
  * The mode changes in an event, hence never within a wait; what was sent before and is sent
  * meanwhile stays in the queues, which do not depend on the mode. */
@@ -111,14 +112,18 @@ watch(struct spdk_reactor *reactor, struct spdk_lw_thread *lw)
 	}
 	if (rc == 0) {
 		lw->fd = fd;
+		lw->watch_fails = 0;
 		/* What came before is not to wait for what comes next. */
 		thread_interrupt_kick(thread);
 		return;
 	}
-	SPDK_ERRLOG("thread %s cannot be waited for: %s; reactor_%u polls it and does not sleep\n",
-	            spdk_thread_get_name(thread), spdk_strerror(-rc), reactor->lcore);
 	thread_interrupt_leave(thread);
 	reactor->polled++;
+	if (lw->watch_fails < 2 && ++lw->watch_fails == 2) {
+		SPDK_ERRLOG("thread %s cannot be waited for: %s; reactor_%u polls it, does not "
+		            "sleep and tries again every second\n",
+		            spdk_thread_get_name(thread), spdk_strerror(-rc), reactor->lcore);
+	}
 }
 
 static void
@@ -163,6 +168,25 @@ reactor_interrupt_polled(struct spdk_reactor *reactor, struct spdk_lw_thread *lw
 		watch(reactor, lw);
 	} else {
 		reactor->polled++;
+	}
+}
+
+/* Those that are in no group of descriptors. */
+static void
+poll_unwatched(struct spdk_reactor *reactor)
+{
+	bool again = reactor->last_tsc >= reactor->watch_tsc;
+	struct spdk_lw_thread *lw, *next;
+
+	TAILQ_FOREACH_SAFE (lw, &reactor->threads, link, next) {
+		if (lw->fd < 0 && lw->watch_fails > 0 && again) {
+			unwatch(reactor, lw);
+			watch(reactor, lw);
+			reactor->watch_tsc = reactor->last_tsc + reactor->ticks_hz;
+		}
+		if (lw->fd < 0) {
+			placement_poll_thread(reactor, lw);
+		}
 	}
 }
 
@@ -215,7 +239,7 @@ reactor_interrupt_turn(struct spdk_reactor *reactor, bool events_ran)
 	int rc;
 
 	if (reactor->polled > 0) {
-		placement_poll_unwatched(reactor);
+		poll_unwatched(reactor);
 	}
 	/* Threads see to their own queues; ours is looked at by the arming, or its sender will
 	 * still see the flag that nobody has cleared since. */

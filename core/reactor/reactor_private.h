@@ -31,6 +31,7 @@ struct spdk_lw_thread {
 	uint32_t lcore; /* where it is, or is sent to; written by who sends it, read by anybody */
 	uint32_t wish_lcore; /* where it shall go, UINT32_MAX: wherever its mask allows */
 	bool resched;        /* place it again */
+	uint8_t watch_fails; /* how often its reactor could not wait for it: 0, 1, 2 or more */
 	int fd;              /* in its reactor's group, -1: it is polled */
 };
 TAILQ_HEAD(lw_thread_list, spdk_lw_thread);
@@ -62,6 +63,7 @@ struct spdk_reactor {
 	uint32_t lcore;
 	bool in_interrupt;
 	uint32_t polled;            /* threads that it polls though it is in interrupt mode */
+	uint64_t watch_tsc;         /* when to try again to wait for those that it could not */
 	struct spdk_fd_group *fgrp; /* made when it goes there for the first time */
 	int wake_fd;                /* eventfd; never changes */
 	struct reactor_mode_change change;
@@ -100,8 +102,6 @@ bool placement_op_supported(enum spdk_thread_op op);
 void placement_after_turn(struct spdk_reactor *reactor, struct spdk_lw_thread *lw);
 /** Poll a thread, which may be gone afterwards; whether it was busy. On the reactor. */
 bool placement_poll_thread(struct spdk_reactor *reactor, struct spdk_lw_thread *lw);
-/** Those that are in no group of descriptors. On the reactor. */
-void placement_poll_unwatched(struct spdk_reactor *reactor);
 /** While stopping: tell threads to exit that nobody told. On the reactor. */
 void placement_drain(struct spdk_reactor *reactor);
 /** Send a thread of this reactor's to another core, because of a scheduler. On the reactor, outside

@@ -10,6 +10,8 @@
  * when something was left over or has changed on our side. When it finds nothing to do, every link
  * is armed: from then on either its peer will ring, or has. */
 
+#include <sys/epoll.h>
+
 #include "spdk/env.h"
 #include "spdk/log.h"
 #include "spdk/thread.h"
@@ -204,13 +206,43 @@ rpc_conn_may_ask_again(void)
 	serve_soon();
 }
 
+/* Whether a group with the bell in it may stand in another group. The kernel counts the ways from a
+ * descriptor through groups in groups, and the peer, whose descriptor it is too, can use them up:
+ * then no reactor could wait for the app thread. It costs him the link instead, at the latest when
+ * the reactor tries again and we begin anew. */
+static bool
+bell_can_be_nested(int bell)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	int inner = epoll_create1(EPOLL_CLOEXEC), outer = epoll_create1(EPOLL_CLOEXEC);
+	bool can;
+
+	can = epoll_ctl(inner, EPOLL_CTL_ADD, bell, &event) == 0 &&
+	      epoll_ctl(outer, EPOLL_CTL_ADD, inner, &event) == 0;
+	close(outer);
+	close(inner);
+	return can;
+}
+
+/* Many may ring in one turn: what was left over is for the next one. */
+static int
+bell_rang(void *arg)
+{
+	return g_server.again_sent ? SPDK_POLLER_IDLE : rpc_server_poll(NULL);
+}
+
 static void
 conn_watch(struct spdk_jsonrpc_server_conn *conn)
 {
+	if (conn->refused) {
+		return;
+	}
 	/* Edge-triggered, so that nobody has to read what the peer may read too. */
-	conn->bell = spdk_interrupt_register_for_events(
-		link_bell(conn->link), SPDK_INTERRUPT_EVENT_IN | SPDK_INTERRUPT_EVENT_ET,
-		rpc_server_poll, NULL, "link");
+	if (bell_can_be_nested(link_bell(conn->link))) {
+		conn->bell = spdk_interrupt_register_for_events(
+			link_bell(conn->link), SPDK_INTERRUPT_EVENT_IN | SPDK_INTERRUPT_EVENT_ET,
+			bell_rang, NULL, "link");
+	}
 	if (conn->bell == NULL) {
 		rpc_conn_refuse(conn, "its bell cannot be waited for");
 	}

@@ -7,6 +7,7 @@
 
 #include "tests/unit/reactor/fake_cores.h"
 #include "tests/unit/test.h"
+#include "tests/unit/ways.h"
 
 #include "core/reactor/reactor_private.h"
 #include "core/thread/thread_internal.h"
@@ -832,6 +833,70 @@ asleep_from_the_start(void)
 	run(2, g_two, born_asleep_body);
 }
 
+/* --- who cannot be waited for ----------------------------------------------------------------- */
+
+static int
+shared_ready(void *arg)
+{
+	return 0;
+}
+
+static struct {
+	int fd;
+	struct spdk_interrupt *intr;
+} g_shared;
+
+static void
+shared_watch(void *arg)
+{
+	g_shared.intr = spdk_interrupt_register(g_shared.fd, shared_ready, NULL, "shared");
+	CHECK(g_shared.intr != NULL);
+}
+
+static void
+shared_leave(void *arg)
+{
+	spdk_interrupt_unregister(&g_shared.intr);
+	spdk_thread_exit(spdk_get_thread());
+}
+
+static void
+shared_body(void)
+{
+	struct spdk_thread *thread = make_thread("shares", 3);
+	struct ways ways;
+	uint32_t lcore = 99;
+
+	call_on(thread, shared_watch, NULL);
+	set_mode(3, true);
+	CHECK(is_asleep(3));
+	set_mode(3, false);
+	CHECK_EQ(ways_take(&ways, g_shared.fd), 500);
+	spdk_log_set_print_level(SPDK_LOG_DISABLED);
+	set_mode(3, true);
+	CHECK(polls(3));
+	call_on(thread, on_core, &lcore);
+	CHECK_EQ(lcore, 3);
+	sleep_ms(1500);
+	CHECK(polls(3));
+	/* Nobody has to do anything for it. */
+	ways_give_back(&ways);
+	CHECK(is_asleep(3));
+	spdk_log_set_print_level(SPDK_LOG_NOTICE);
+	call_on(thread, on_core, &lcore);
+	call_on(thread, shared_leave, NULL);
+	threads_come_to(3, 0);
+	CHECK(is_asleep(3));
+}
+
+static void
+is_tried_again(void)
+{
+	g_shared.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	run(2, g_two, shared_body);
+	close(g_shared.fd);
+}
+
 static const struct test_case cases[] = {
 	TEST(wakes),
 	TEST(errors),
@@ -840,6 +905,7 @@ static const struct test_case cases[] = {
 	TEST(nothing_is_lost),
 	TEST(stopped_while_asleep),
 	TEST(switching_at_random),
+	TEST(is_tried_again),
 	TEST(asleep_from_the_start),
 };
 

@@ -21,6 +21,7 @@
 #include "ipc/link/link_internal.h"
 #include "tests/unit/fake_env.h"
 #include "tests/unit/test.h"
+#include "tests/unit/ways.h"
 
 #define PATIENCE_MS 5000
 
@@ -438,9 +439,74 @@ who_breaks_the_rules(void)
 	end();
 }
 
+/* However many ring at once, a turn is not much more than one look around. */
+static void
+a_crowd(void)
+{
+	struct peer peers[6];
+	unsigned i, n;
+
+	begin();
+	for (i = 0; i < SPDK_COUNTOF(peers); i++) {
+		peer_attach(&peers[i], "one of many");
+	}
+	turns();
+	for (i = 0; i < SPDK_COUNTOF(peers); i++) {
+		for (n = 0; n < 50; n++) {
+			CHECK(peer_ask(&peers[i], "answer"));
+		}
+	}
+	spdk_thread_poll(g_app, 0, 0);
+	CHECK(g_calls > 0 && g_calls <= 2 * 32);
+	turns();
+	CHECK_EQ(g_calls, 300);
+	end();
+}
+
+/* The bell is the peer's, too: who makes it impossible to wait for the app thread is let go of. */
+static void
+who_uses_up_the_ways(void)
+{
+	int reactor = epoll_create1(EPOLL_CLOEXEC);
+	struct ways ways, also;
+	struct peer a, b, c;
+
+	begin();
+	peer_attach(&a, "a");
+	peer_attach(&b, "b");
+	turns();
+	thread_interrupt_leave(g_app);
+	CHECK_EQ(ways_take(&ways, a.bell), 500);
+	REQUIRE(thread_interrupt_enter(g_app) == 0);
+	turns();
+	CHECK_EQ(g_kills, 1);
+	CHECK_EQ(ways_add(reactor, spdk_thread_get_interrupt_fd(g_app)), 0);
+	CHECK(peer_ask(&b, "answer"));
+	turns();
+	CHECK_EQ(g_calls, 1);
+	/* Before he is known. */
+	REQUIRE(link_create(&c.link, 1, GATE_ROLE_ADMIN, "c", getpid(), -1) == 0);
+	CHECK_EQ(ways_take(&also, link_bell(c.link)), 500);
+	rpc_server_link_up(NULL, c.link);
+	turns();
+	CHECK_EQ(g_kills, 2);
+	/* He that has been let go of does no harm later. */
+	thread_interrupt_leave(g_app);
+	REQUIRE(thread_interrupt_enter(g_app) == 0);
+	turns();
+	CHECK_EQ(g_kills, 2);
+	CHECK(peer_ask(&b, "answer"));
+	turns();
+	CHECK_EQ(g_calls, 2);
+	end();
+	ways_give_back(&ways);
+	ways_give_back(&also);
+	close(reactor);
+}
+
 static const struct test_case cases[] = {
-	TEST(rings_and_is_answered), TEST(long_answers),   TEST(paused),
-	TEST(too_many_under_way),    TEST(there_and_back), TEST(who_breaks_the_rules),
-	TEST(links_come_and_go),
+	TEST(rings_and_is_answered), TEST(long_answers),         TEST(paused),
+	TEST(too_many_under_way),    TEST(there_and_back),       TEST(who_breaks_the_rules),
+	TEST(links_come_and_go),     TEST(who_uses_up_the_ways), TEST(a_crowd),
 };
 TEST_MAIN("rpc/interrupt", cases)
