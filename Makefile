@@ -32,7 +32,7 @@ CPPFLAGS_ALL = -D_GNU_SOURCE -I. -Icore/include $(DPDK_CFLAGS) $(CPPFLAGS)
 OPT      ?= -O2
 # No two scalar stores made one of a vector: what is stored here is often read again at once, in its
 # parts, and a read is served from a store that is still under way only if the two match.
-CFLAGS_ALL  = -std=gnu11 $(OPT) -g -fno-strict-aliasing -fno-omit-frame-pointer -fPIC -fno-semantic-interposition -fno-tree-slp-vectorize -pthread $(WARN) $(SANFLAGS) $(CFLAGS)
+CFLAGS_ALL  = -std=gnu11 $(OPT) -g -fno-strict-aliasing -fno-omit-frame-pointer -momit-leaf-frame-pointer -fPIC -fno-semantic-interposition -fno-tree-slp-vectorize -pthread $(WARN) $(SANFLAGS) $(CFLAGS)
 LDFLAGS_ALL = -pthread -Wl,-z,relro,-z,now $(SANFLAGS) $(LDFLAGS)
 SANFLAGS-asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined -DCAL_ASAN
 # (gcc warns that it cannot follow fences: a sequence lock has nothing for it to follow.)

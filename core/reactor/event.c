@@ -6,17 +6,11 @@
 
 #include "spdk/log.h"
 
-static inline void
-event_send(struct spdk_reactor *reactor, spdk_event_fn fn, void *arg1, void *arg2)
-{
-	msg_queue_push(&reactor->events, &thread_this_os.sender, REACTOR_EVENT_WORDS, (uintptr_t)fn,
-	               (uintptr_t)arg1, (uintptr_t)arg2);
-}
-
 void
 reactor_send(struct spdk_reactor *reactor, spdk_event_fn fn, void *arg1, void *arg2)
 {
-	event_send(reactor, fn, arg1, arg2);
+	msg_queue_push(&reactor->events, &thread_this_os.sender, REACTOR_EVENT_WORDS, (uintptr_t)fn,
+	               (uintptr_t)arg1, (uintptr_t)arg2);
 }
 
 /* The structure between allocate and call is a form that is filled in and torn up at once. A
@@ -42,21 +36,9 @@ reactor_event_cache_end(void)
 	t_cache.room = 0;
 }
 
-struct spdk_event *
-spdk_event_allocate(uint32_t lcore, spdk_event_fn fn, void *arg1, void *arg2)
+static inline struct spdk_event *
+event_fill(struct spdk_event *event, uint32_t lcore, spdk_event_fn fn, void *arg1, void *arg2)
 {
-	struct spdk_event *event;
-
-	if (spdk_unlikely(reactor_at(lcore) == NULL)) {
-		SPDK_ERRLOG("core %u has no reactor to send an event to\n", lcore);
-		return NULL;
-	}
-	event = spdk_likely(t_cache.count > 0) ? t_cache.events[--t_cache.count]
-	                                       : malloc(sizeof(*event));
-	if (spdk_unlikely(event == NULL)) {
-		SPDK_ERRLOG("no memory for an event\n");
-		return NULL;
-	}
 	event->lcore = lcore;
 	event->fn = fn;
 	event->arg1 = arg1;
@@ -64,15 +46,60 @@ spdk_event_allocate(uint32_t lcore, spdk_event_fn fn, void *arg1, void *arg2)
 	return event;
 }
 
+/* What allocate and call seldom do is done by others, so that they need no frame. */
+static __attribute__((noinline)) struct spdk_event *
+allocate_slow(uint32_t lcore, spdk_event_fn fn, void *arg1, void *arg2)
+{
+	struct spdk_event *event;
+
+	if (reactor_at(lcore) == NULL) {
+		SPDK_ERRLOG("core %u has no reactor to send an event to\n", lcore);
+		return NULL;
+	}
+	event = malloc(sizeof(*event));
+	if (event == NULL) {
+		SPDK_ERRLOG("no memory for an event\n");
+		return NULL;
+	}
+	return event_fill(event, lcore, fn, arg1, arg2);
+}
+
+static __attribute__((noinline)) void
+call_slow(struct spdk_event *event)
+{
+	reactor_send(reactor_table[event->lcore], event->fn, event->arg1, event->arg2);
+	if (t_cache.count < t_cache.room) {
+		t_cache.events[t_cache.count++] = event;
+	} else {
+		free(event);
+	}
+}
+
+struct spdk_event *
+spdk_event_allocate(uint32_t lcore, spdk_event_fn fn, void *arg1, void *arg2)
+{
+	if (spdk_unlikely(reactor_at(lcore) == NULL || t_cache.count == 0)) {
+		return allocate_slow(lcore, fn, arg1, arg2);
+	}
+	return event_fill(t_cache.events[--t_cache.count], lcore, fn, arg1, arg2);
+}
+
 void
 spdk_event_call(struct spdk_event *event)
 {
 	/* It was allocated: there is such a core. */
-	event_send(reactor_table[event->lcore], event->fn, event->arg1, event->arg2);
-	if (spdk_likely(t_cache.count < t_cache.room)) {
-		t_cache.events[t_cache.count++] = event;
-	} else {
-		free(event);
+	struct msg_queue *q = &reactor_table[event->lcore]->events;
+
+	if (spdk_unlikely(t_cache.count >= t_cache.room ||
+	                  !msg_queue_try_push(q, &thread_this_os.sender, REACTOR_EVENT_WORDS,
+	                                      (uintptr_t)event->fn, (uintptr_t)event->arg1,
+	                                      (uintptr_t)event->arg2))) {
+		call_slow(event);
+		return;
+	}
+	t_cache.events[t_cache.count++] = event;
+	if (spdk_unlikely(msg_queue_is_armed(q))) {
+		msg_queue_wake(q);
 	}
 }
 

@@ -6,18 +6,43 @@
 
 #include "spdk/log.h"
 
+/* What spdk_thread_send_msg() seldom does is done by others, so that it needs no frame. */
+static __attribute__((noinline)) int
+refuse(const struct spdk_thread *thread, spdk_msg_fn fn)
+{
+	SPDK_ERRLOG("thread %s has exited: message %p is not sent\n", thread->name,
+	            (void *)(uintptr_t)fn);
+	return -EIO;
+}
+
+static __attribute__((noinline)) int
+send_slow(struct msg_queue *q, spdk_msg_fn fn, void *ctx)
+{
+	msg_queue_push_slow(q, &thread_this_os.sender, (uintptr_t)fn, (uintptr_t)ctx, 0);
+	return 0;
+}
+
+static __attribute__((noinline)) int
+wake(struct msg_queue *q)
+{
+	msg_queue_wake(q);
+	return 0;
+}
+
 int
 spdk_thread_send_msg(const struct spdk_thread *thread, spdk_msg_fn fn, void *ctx)
 {
-	if (spdk_unlikely(thread_state_get(thread) == THREAD_EXITED)) {
-		SPDK_ERRLOG("thread %s has exited: message %p is not sent\n", thread->name,
-		            (void *)(uintptr_t)fn);
-		return -EIO;
-	}
 	/* Sending changes the queue, which to the sender is no part of the thread. */
-	msg_queue_push((struct msg_queue *)(uintptr_t)&thread->msgs, &thread_this_os.sender,
-	               THREAD_MSG_WORDS, (uintptr_t)fn, (uintptr_t)ctx, 0);
-	return 0;
+	struct msg_queue *q = (struct msg_queue *)(uintptr_t)&thread->msgs;
+
+	if (spdk_unlikely(thread_state_get(thread) == THREAD_EXITED)) {
+		return refuse(thread, fn);
+	}
+	if (spdk_unlikely(!msg_queue_try_push(q, &thread_this_os.sender, THREAD_MSG_WORDS,
+	                                      (uintptr_t)fn, (uintptr_t)ctx, 0))) {
+		return send_slow(q, fn, ctx);
+	}
+	return spdk_unlikely(msg_queue_is_armed(q)) ? wake(q) : 0;
 }
 
 int

@@ -100,12 +100,29 @@ lane_create(struct msg_queue *q, uint32_t index)
 	}
 	memset(lane, 0, size);
 	lane->words = words;
-	lane->next = lane->take = lane->slots;
+	lane->next = lane->stop = lane->take = lane->slots;
 	lane->end = lane->take_end = lane->slots + (size_t)MSG_LANE_ROOM * words;
 	lane->flip = lane->take_flip = MSG_PARITY;
 	q->lanes[index] = lane;
 	__atomic_fetch_or(&q->lanes_mask, 1ull << index, __ATOMIC_RELEASE);
 	return lane;
+}
+
+/* Go on elsewhere: no room there yet. */
+static void
+next_set(struct msg_lane *lane, uint64_t *next)
+{
+	__atomic_store_n(&lane->stop, next, __ATOMIC_RELAXED);
+	__atomic_store_n(&lane->next, next, __ATOMIC_RELEASE);
+}
+
+/* Take `room` slots from `next` on, counted by `granted` or `spilled`. All before them are sent. */
+static void
+grant(struct msg_lane *lane, uint64_t *counted, uint64_t room)
+{
+	__atomic_store_n(&lane->sent_before, lane->granted + lane->spilled, __ATOMIC_RELAXED);
+	__atomic_store_n(counted, *counted + room, __ATOMIC_RELAXED);
+	__atomic_store_n(&lane->stop, lane->next + room * lane->words, __ATOMIC_RELEASE);
 }
 
 static void
@@ -133,16 +150,14 @@ lane_enter_chunk(struct msg_lane *lane)
 	memset(chunk, 0, size);
 	lane_put(lane, MSG_JUMP, (uintptr_t)chunk, 0);
 	if (!lane->in_chunk) {
-		lane->next += lane->words;
-		lane->ring_next = lane->next;
+		lane->ring_next = lane->next + lane->words;
 		lane->ring_flip = lane->flip;
 		__atomic_store_n(&lane->granted, lane->granted + 1, __ATOMIC_RELAXED);
 	}
-	lane->next = chunk->slots;
+	next_set(lane, chunk->slots);
 	lane->flip = MSG_PARITY;
 	__atomic_store_n(&lane->in_chunk, true, __ATOMIC_RELAXED);
-	__atomic_store_n(&lane->spilled, lane->spilled + MSG_CHUNK_ROOM - 1, __ATOMIC_RELAXED);
-	__atomic_store_n(&lane->room, MSG_CHUNK_ROOM - 1, __ATOMIC_RELEASE);
+	grant(lane, &lane->spilled, MSG_CHUNK_ROOM - 1);
 }
 
 static void
@@ -158,12 +173,12 @@ lane_make_room(struct msg_lane *lane)
 			return;
 		}
 		lane_put(lane, MSG_JUMP, 0, 0);
-		lane->next = lane->ring_next;
+		next_set(lane, lane->ring_next);
 		lane->flip = lane->ring_flip;
 		__atomic_store_n(&lane->in_chunk, false, __ATOMIC_RELAXED);
 	}
 	if (lane->next == lane->end) {
-		lane->next = lane->slots;
+		next_set(lane, lane->slots);
 		lane->flip ^= MSG_PARITY;
 	}
 	/* One slot is always left for a JUMP. */
@@ -173,19 +188,17 @@ lane_make_room(struct msg_lane *lane)
 	}
 	room = (uint64_t)(lane->end - lane->next) / lane->words;
 	room = spdk_min(room, MSG_LANE_ROOM - 1 - used);
-	__atomic_store_n(&lane->granted, lane->granted + room, __ATOMIC_RELAXED);
-	__atomic_store_n(&lane->room, (uint32_t)room, __ATOMIC_RELEASE);
+	grant(lane, &lane->granted, room);
 }
 
 static void
 lane_push(struct msg_lane *lane, uint64_t w0, uint64_t w1, uint64_t w2)
 {
-	if (lane->room == 0) {
+	if (lane->next == lane->stop) {
 		lane_make_room(lane);
 	}
 	lane_put(lane, w0, w1, w2);
-	lane->next += lane->words;
-	__atomic_store_n(&lane->room, lane->room - 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&lane->next, lane->next + lane->words, __ATOMIC_RELEASE);
 }
 
 void
@@ -200,16 +213,19 @@ msg_queue_push_slow(struct msg_queue *q, struct msg_sender *sender, uint64_t w0,
 	lane = q->lanes[sender->index];
 	if (sender->index == MSG_LANES) {
 		msg_shared_push(q, sender->epoch, (uint64_t[MSG_WORDS_MAX]){ w0, w1, w2 });
-		return;
+	} else {
+		if (lane == &g_no_lane) {
+			lane = lane_create(q, sender->index);
+		}
+		if (lane->epoch != sender->epoch) {
+			lane_push(lane, MSG_MARK, sender->epoch, 0);
+			lane->epoch = sender->epoch;
+		}
+		lane_push(lane, w0, w1, w2);
 	}
-	if (lane == &g_no_lane) {
-		lane = lane_create(q, sender->index);
+	if (msg_queue_is_armed(q)) {
+		msg_queue_wake(q);
 	}
-	if (lane->epoch != sender->epoch) {
-		lane_push(lane, MSG_MARK, sender->epoch, 0);
-		lane->epoch = sender->epoch;
-	}
-	lane_push(lane, w0, w1, w2);
 }
 
 /* --- the consumer's side of a lane ------------------------------------------------------------ */
@@ -258,15 +274,22 @@ msg_lane_special(struct msg_queue *q, uint32_t index)
 
 /* --- the barrier: passing MARKs --------------------------------------------------------------- */
 
+/* How many it has sent: no fewer, but perhaps more than it has if it sends just now. `next` is read
+ * first, `stop` then, whose acquire brings the counts that belong to it, or later ones. If next is
+ * of an earlier grant than they are, the difference means nothing; but then all that had been sent
+ * when next was so is counted by sent_before. */
 static uint64_t
 lane_sent(const struct msg_lane *lane)
 {
-	/* First the room, whose acquire's partner is the release of who adds to it: what is seen
-	 * may be too much, which barrier_holds() bears, but not too little. */
-	uint64_t room = __atomic_load_n(&lane->room, __ATOMIC_ACQUIRE);
+	const uint64_t *next = __atomic_load_n(&lane->next, __ATOMIC_ACQUIRE);
+	const uint64_t *stop = __atomic_load_n(&lane->stop, __ATOMIC_ACQUIRE);
+	uint64_t before = __atomic_load_n(&lane->sent_before, __ATOMIC_RELAXED);
+	uint64_t all = __atomic_load_n(&lane->granted, __ATOMIC_RELAXED) +
+	               __atomic_load_n(&lane->spilled, __ATOMIC_RELAXED);
+	uint64_t room =
+		(uint64_t)(((uintptr_t)stop - (uintptr_t)next) / sizeof(*next) / lane->words);
 
-	return __atomic_load_n(&lane->granted, __ATOMIC_RELAXED) +
-	       __atomic_load_n(&lane->spilled, __ATOMIC_RELAXED) - room;
+	return room <= all - before ? all - room : before;
 }
 
 static uint64_t
@@ -477,10 +500,9 @@ msg_queue_spilled(const struct msg_queue *q)
 
 	for (; mask != 0; mask &= mask - 1) {
 		lane = q->lanes[__builtin_ctzll(mask)];
-		sum += __atomic_load_n(&lane->spilled, __ATOMIC_RELAXED);
-		if (__atomic_load_n(&lane->in_chunk, __ATOMIC_RELAXED)) {
-			sum -= __atomic_load_n(&lane->room, __ATOMIC_RELAXED);
-		}
+		sum += __atomic_load_n(&lane->in_chunk, __ATOMIC_RELAXED)
+		               ? lane_sent(lane) - __atomic_load_n(&lane->granted, __ATOMIC_RELAXED)
+		               : __atomic_load_n(&lane->spilled, __ATOMIC_RELAXED);
 	}
 	return sum;
 }

@@ -55,18 +55,19 @@ struct msg_sender {
 /* Who changes what has cache lines of its own. */
 /* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding) */
 struct msg_lane {
-	/* The sender's. `room` slots from `next` on are known to be free. Others read the counts.
-	 */
+	/* The sender's. The slots from `next` on are free up to `stop`. Others read next and the
+	 * counts. */
 	uint64_t *next;
-	uint64_t flip; /* the parity that makes an element of this lap valid, in bit 63 */
-	uint32_t room;
-	uint32_t words;      /* of a slot: 2, or 4 */
-	uint64_t epoch;      /* of its last MARK */
-	uint64_t granted;    /* slots of the ring given out as room, ever */
-	bool in_chunk;       /* `next` and `flip` are of a chunk */
-	uint64_t spilled;    /* slots of chunks given out as room, ever */
-	uint64_t *end;       /* of the ring */
-	uint64_t *ring_next; /* where the ring goes on, while in a chunk */
+	uint64_t *stop;
+	uint64_t flip;        /* the parity that makes an element of this lap valid, in bit 63 */
+	uint32_t words;       /* of a slot: 2, or 4 */
+	uint64_t epoch;       /* of its last MARK */
+	uint64_t granted;     /* slots of the ring that were put before `stop`, ever */
+	bool in_chunk;        /* `next` and `flip` are of a chunk */
+	uint64_t spilled;     /* slots of chunks, likewise */
+	uint64_t sent_before; /* elements, when the slots up to `stop` were granted */
+	uint64_t *end;        /* of the ring */
+	uint64_t *ring_next;  /* where the ring goes on, while in a chunk */
 	uint64_t ring_flip;
 
 	/* The consumer's; the sender reads `taken`. */
@@ -122,13 +123,6 @@ uint32_t msg_queue_drop(struct msg_queue *q);
  *  from here. By the OS thread that takes it over, before it runs. */
 void msg_sender_new_epoch(struct msg_sender *sender);
 
-/** The rest of msg_queue_push(): a lane to be made, room to be made, a MARK, or no lane at all. */
-void msg_queue_push_slow(struct msg_queue *q, struct msg_sender *sender, uint64_t w0, uint64_t w1,
-                         uint64_t w2);
-
-/** Wake the consumer that was seen armed. */
-void msg_queue_wake(struct msg_queue *q);
-
 /* Write the element's first word, which makes it valid: the others are there. */
 static inline void
 msg_slot_publish(uint64_t *slot, uint64_t flip, uint64_t word)
@@ -138,31 +132,53 @@ msg_slot_publish(uint64_t *slot, uint64_t flip, uint64_t word)
 }
 
 /** Send one element: w0, w1 and, where the queue's elements have three words, w2; `words` is the
- *  queue's. `sender` is the calling OS thread's, zeroed but for index = MSG_LANES at first. Never
- *  waits. */
-static inline __attribute__((always_inline)) void
-msg_queue_push(struct msg_queue *q, struct msg_sender *sender, uint32_t words, uint64_t w0,
-               uint64_t w1, uint64_t w2)
+ *  queue's. `sender` is the calling OS thread's, zeroed but for index = MSG_LANES at first. False:
+ *  not this way, but by msg_queue_push_slow(). After it, see msg_queue_is_armed(). */
+static inline __attribute__((always_inline)) bool
+msg_queue_try_push(struct msg_queue *q, const struct msg_sender *sender, uint32_t words,
+                   uint64_t w0, uint64_t w1, uint64_t w2)
 {
 	struct msg_lane *lane = q->lanes[sender->index];
-	uint64_t *slot;
+	uint64_t *slot = lane->next;
 
-	if (spdk_likely(lane->room > 0 && lane->epoch == sender->epoch)) {
-		slot = lane->next;
-		__atomic_store_n(&slot[1], w1, __ATOMIC_RELAXED);
-		if (words == 3) {
-			__atomic_store_n(&slot[2], w2, __ATOMIC_RELAXED);
-		}
-		msg_slot_publish(slot, lane->flip, w0);
-		lane->next = slot + (words == 2 ? 2 : 4);
-		__atomic_store_n(&lane->room, lane->room - 1, __ATOMIC_RELAXED);
-	} else {
-		msg_queue_push_slow(q, sender, w0, w1, w2);
+	if (spdk_unlikely(slot == lane->stop || lane->epoch != sender->epoch)) {
+		return false;
 	}
+	__atomic_store_n(&slot[1], w1, __ATOMIC_RELAXED);
+	if (words == 3) {
+		__atomic_store_n(&slot[2], w2, __ATOMIC_RELAXED);
+	}
+	msg_slot_publish(slot, lane->flip, w0);
+	__atomic_store_n(&lane->next, slot + (words == 2 ? 2 : 4), __ATOMIC_RELEASE);
+	return true;
+}
+
+/** The same where a lane or room has to be made, a MARK put, or there is no lane at all; and wakes
+ *  the consumer if that is needed. Never waits. */
+void msg_queue_push_slow(struct msg_queue *q, struct msg_sender *sender, uint64_t w0, uint64_t w1,
+                         uint64_t w2);
+
+/** Whether the consumer has to be woken, by msg_queue_wake(), for what has just been sent. */
+static inline bool
+msg_queue_is_armed(const struct msg_queue *q)
+{
 	/* The consumer that armed has made every CPU pass a barrier since: either it sees the
 	 * element, or this sees the flag. The compiler alone must keep the order. */
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (spdk_unlikely(__atomic_load_n(&q->armed, __ATOMIC_RELAXED) != 0)) {
+	return __atomic_load_n(&q->armed, __ATOMIC_RELAXED) != 0;
+}
+
+/** Wake the consumer that was seen armed. */
+void msg_queue_wake(struct msg_queue *q);
+
+/** Send one element, whatever it takes. */
+static inline void
+msg_queue_push(struct msg_queue *q, struct msg_sender *sender, uint32_t words, uint64_t w0,
+               uint64_t w1, uint64_t w2)
+{
+	if (spdk_unlikely(!msg_queue_try_push(q, sender, words, w0, w1, w2))) {
+		msg_queue_push_slow(q, sender, w0, w1, w2);
+	} else if (spdk_unlikely(msg_queue_is_armed(q))) {
 		msg_queue_wake(q);
 	}
 }
