@@ -255,6 +255,7 @@ msg_lane_special(struct msg_queue *q, uint32_t index)
 	struct msg_lane *lane = q->lanes[index];
 	uint64_t word = msg_lane_peek(lane);
 
+	assert(index < MSG_LANES); /* the one of those without room is always empty */
 	if (word == MSG_JUMP) {
 		lane_jump(lane);
 		return true;

@@ -385,7 +385,7 @@ static void
 files_are_read_whole(void)
 {
 	char path[] = "/tmp/cal-unit-file-XXXXXX", *text = NULL;
-	size_t size, len = 200 * 1000, i;
+	size_t size, len = 200000, i;
 	uint8_t *data, *loaded;
 	uint32_t number = 7;
 	FILE *file;
