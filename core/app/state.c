@@ -169,6 +169,21 @@ app_state_error(const char *fmt, ...)
 	state_set_reason(text);
 }
 
+/* A copy of what another thread of the process may write or read meanwhile: word by word, for which
+ * the sequence lock's fences hold. */
+static void
+words_copy(struct cal_state_service *to, const struct cal_state_service *from, size_t size)
+{
+	uint64_t *dst = (uint64_t *)to;
+	const uint64_t *src = (const uint64_t *)from;
+	size_t i;
+
+	for (i = 0; i < size / sizeof(*dst); i++) {
+		__atomic_store_n(&dst[i], __atomic_load_n(&src[i], __ATOMIC_RELAXED),
+		                 __ATOMIC_RELAXED);
+	}
+}
+
 void
 state_publish_services(const struct cal_state_service *services, uint32_t n)
 {
@@ -176,8 +191,8 @@ state_publish_services(const struct cal_state_service *services, uint32_t n)
 		n = CAL_STATE_MAX_SERVICES;
 	}
 	seq_begin(&g_file->services_seq);
-	memcpy(g_file->services, services, n * sizeof(*services));
-	g_file->num_services = n;
+	words_copy(g_file->services, services, n * sizeof(*services));
+	__atomic_store_n(&g_file->num_services, n, __ATOMIC_RELAXED);
 	seq_end(&g_file->services_seq);
 }
 
@@ -192,8 +207,8 @@ state_copy_services(struct cal_state_service *out, uint32_t max)
 	 * wait for it. A mixed copy is then still made of whole, terminated entries. */
 	for (tries = 0; tries < 100; tries++) {
 		before = __atomic_load_n(&g_file->services_seq, __ATOMIC_ACQUIRE);
-		n = g_file->num_services;
-		memcpy(copy, g_file->services, sizeof(copy));
+		n = __atomic_load_n(&g_file->num_services, __ATOMIC_RELAXED);
+		words_copy(copy, g_file->services, sizeof(copy));
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		after = __atomic_load_n(&g_file->services_seq, __ATOMIC_RELAXED);
 		if (before == after && (before & 1) == 0) {

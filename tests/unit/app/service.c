@@ -141,12 +141,12 @@ up(const char *rpc_socket)
 	REQUIRE(control_call(up_on_control, NULL) == 0);
 }
 
-static volatile int g_gone;
+static int g_gone; /* set on the control pthread */
 
 static void
 on_gone(void *ctx)
 {
-	g_gone = 1;
+	__atomic_store_n(&g_gone, 1, __ATOMIC_RELEASE);
 }
 
 static int
@@ -187,7 +187,7 @@ down(void)
 {
 	g_gone = 0;
 	CHECK_EQ(control_call(stop_on_control, NULL), 0);
-	WAIT_FOR(g_gone);
+	WAIT_FOR(__atomic_load_n(&g_gone, __ATOMIC_ACQUIRE));
 	CHECK_EQ(control_call(fini_on_control, NULL), 0);
 	control_stop();
 	service_fini();

@@ -421,7 +421,7 @@ figures_step(void *arg)
 	if (g_step == 0) {
 		g_balance = look;
 		create_threads(2);
-		g_view.busy[0] = 1;
+		__atomic_store_n(&g_view.busy[0], 1, __ATOMIC_RELAXED);
 		g_since = spdk_get_ticks();
 		g_step++;
 	} else if (g_step == 1 && spdk_get_ticks() - g_since > 5000000) {
