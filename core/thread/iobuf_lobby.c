@@ -29,6 +29,8 @@ static struct lobby {
 /* What stands in a buffer that is on its way. */
 struct parcel {
 	struct iobuf_queue *to;
+	uint64_t thread_id; /* a thread that ended by force may have a successor in its memory */
+	enum iobuf_size size;
 };
 
 void
@@ -168,6 +170,10 @@ parcel_arrive(void *arg)
 	struct parcel *parcel = arg;
 	struct iobuf_queue *q = parcel->to;
 
+	if (spdk_unlikely(parcel->thread_id != spdk_thread_get_id(spdk_get_thread()))) {
+		iobuf_pool_give(arg, parcel->size);
+		return;
+	}
 	iobuf_queue_serve(q, arg);
 	queue_change(q, 0, 1);
 }
@@ -206,36 +212,36 @@ ring_put(struct spdk_iobuf_buffer *buf, enum iobuf_size size)
 	spdk_ring_enqueue(ring, &obj, 1, NULL);
 }
 
-/* Returns the queue that is to have one, in the list no more or at its end, and its thread, which
- * may exit from here on by force; NULL for none. */
-static struct iobuf_queue *
-queue_claim(struct lobby *lobby, struct spdk_thread **thread)
+/* Address a parcel to a queue that is to have one, and is in the list no more or at its end.
+ * Returns its thread, which may exit by force from here on; NULL for none. */
+static struct spdk_thread *
+parcel_address(struct parcel *parcel, enum iobuf_size size)
 {
+	struct lobby *lobby = &g_lobbies[size];
+	struct spdk_thread *thread = NULL;
 	struct iobuf_queue *q;
 
 	pthread_spin_lock(&lobby->lock);
 	q = TAILQ_FIRST(&lobby->queues);
 	if (q != NULL) {
-		*thread = spdk_io_channel_get_thread(q->parent);
+		thread = spdk_io_channel_get_thread(q->parent);
+		*parcel = (struct parcel){ q, spdk_thread_get_id(thread), size };
 		q->incoming++;
 		list_remove(lobby, q);
 		list_settle(lobby, q);
 	}
 	pthread_spin_unlock(&lobby->lock);
-	return q;
+	return thread;
 }
 
 void
 iobuf_pool_give(struct spdk_iobuf_buffer *buf, enum iobuf_size size)
 {
-	struct lobby *lobby = &g_lobbies[size];
 	struct spdk_thread *thread;
-	struct iobuf_queue *q;
 
 	for (;;) {
-		q = iobuf_lobby_is_empty(size) ? NULL : queue_claim(lobby, &thread);
-		if (q != NULL) {
-			((struct parcel *)(void *)buf)->to = q;
+		thread = iobuf_lobby_is_empty(size) ? NULL : parcel_address((void *)buf, size);
+		if (thread != NULL) {
 			if (spdk_thread_send_msg(thread, parcel_arrive, buf) == 0) {
 				return;
 			}

@@ -336,7 +336,7 @@ static uint32_t g_with_lane;
 static void *
 many_main(void *arg)
 {
-	struct msg_sender self = { .index = MSG_LANES };
+	static __thread struct msg_sender self = { .index = MSG_LANES };
 	uint64_t i;
 
 	msg_queue_push(&g_q, &self, 2, ELEMENT, (uintptr_t)arg << 32, 0);
@@ -435,7 +435,7 @@ wakes_once(void)
 static void *
 waker_main(void *arg)
 {
-	struct msg_sender self = { .index = MSG_LANES };
+	static __thread struct msg_sender self = { .index = MSG_LANES };
 	uint64_t i;
 
 	for (i = 0; i < WAKES; i++) {
