@@ -5,7 +5,8 @@
 /* What the files of the buffer pools share.
  *
  *   iobuf_pools.c    options, pools, modules, start and end
- *   iobuf.c          channels, get and put, a thread's line of those who wait
+ *   iobuf_channel.c  channels, and what a thread has
+ *   iobuf.c          get and put, a thread's line of those who wait
  *   iobuf_lobby.c    threads on which somebody waits, and buffers that travel between threads
  *   iobuf_stats.c    the sums
  *
@@ -113,7 +114,7 @@ iobuf_node_exists(int node)
 	return g_iobuf.pools[node][IOBUF_SMALL].base != 0;
 }
 
-/* --- iobuf.c ---------------------------------------------------------------------------------- */
+/* --- iobuf_channel.c -------------------------------------------------------------------------- */
 
 int iobuf_thread_create(void *io_device, void *ctx);
 void iobuf_thread_destroy(void *io_device, void *ctx);
@@ -124,9 +125,48 @@ void iobuf_thread_lost(void *ctx);
 int iobuf_channel_try_init(struct spdk_iobuf_channel *ch, const char *name,
                            uint32_t small_cache_size, uint32_t large_cache_size);
 
+static inline struct iobuf_user *
+iobuf_user_of(const void *module)
+{
+	/* The public structure calls it constant, so that nobody else touches it. */
+	return (struct iobuf_user *)(uintptr_t)module;
+}
+
+static inline struct iobuf_queue *
+iobuf_queue_of(const struct spdk_iobuf_pool_cache *cache)
+{
+	return SPDK_CONTAINEROF(cache->queue, struct iobuf_queue, entries);
+}
+
+static inline void
+iobuf_channel_check(const struct spdk_iobuf_channel *ch, const char *func)
+{
+	thread_check(func, "iobuf channel of", iobuf_user_of(ch->module)->module->name, ch,
+	             spdk_io_channel_get_thread(ch->parent));
+}
+
+static inline struct spdk_iobuf_pool_cache *
+iobuf_cache_of(struct spdk_iobuf_channel *ch, int node, enum iobuf_size size)
+{
+	return size == IOBUF_SMALL ? &ch->cache[node].small : &ch->cache[node].large;
+}
+
+static inline void
+iobuf_cache_push(struct spdk_iobuf_pool_cache *cache, struct spdk_iobuf_buffer *buf)
+{
+	STAILQ_INSERT_HEAD(&cache->cache, buf, stailq);
+	cache->cache_count++;
+}
+
+/* --- iobuf.c: on the queue's thread ----------------------------------------------------------- */
+
 /** Bring `buf` to the first who waits in the queue, and what comes back meanwhile to the next; what
  *  nobody wants goes to other threads or the pool. */
 void iobuf_queue_serve(struct iobuf_queue *q, struct spdk_iobuf_buffer *buf);
+/** The same for a buffer that no cache keeps, wherever it was put. */
+void iobuf_queue_release(struct iobuf_queue *q, struct spdk_iobuf_buffer *buf);
+/** Let a request wait no longer. Returns whether it was there. */
+bool iobuf_queue_remove(struct iobuf_queue *q, struct spdk_iobuf_entry *entry);
 
 /* --- iobuf_lobby.c: on the queue's thread unless it says otherwise ---------------------------- */
 

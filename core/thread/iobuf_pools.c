@@ -10,7 +10,6 @@
 
 #include "calandria/stats.h"
 #include "spdk/log.h"
-#include "spdk/string.h"
 
 #define MIN_SMALL_COUNT   64
 #define MIN_LARGE_COUNT   8

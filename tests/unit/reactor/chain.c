@@ -66,9 +66,14 @@ nothing(void)
 }
 
 static void
+another(void *arg)
+{
+}
+
+static void
 send_another(void)
 {
-	spdk_thread_send_msg(spdk_get_thread(), (spdk_msg_fn)nothing, NULL);
+	spdk_thread_send_msg(spdk_get_thread(), another, NULL);
 }
 
 static void
@@ -200,11 +205,13 @@ one_after_another(void *arg)
 static void
 run(spdk_msg_fn body)
 {
+	struct spdk_cpuset main_only = { .cpus = { 0 } };
 	struct spdk_thread *app;
 
 	fake_cores(2, g_two);
 	REQUIRE(reactors_init() == 0);
-	app = spdk_thread_create("app_thread", NULL);
+	spdk_cpuset_set_cpu(&main_only, g_two[0], true);
+	app = spdk_thread_create("app_thread", &main_only);
 	REQUIRE(app != NULL);
 	spdk_thread_send_msg(app, body, NULL);
 	CHECK_EQ(reactors_start(), 0);
@@ -283,12 +290,11 @@ forever(void *arg)
 static void
 begin_forever(void *arg)
 {
-	struct spdk_cpuset here = { .cpus = { 0 } };
-
-	spdk_cpuset_set_cpu(&here, reactor_get_lcore(reactor_current()), true);
 	g_long.left = MESSAGES;
 	g_long.poller = SPDK_POLLER_REGISTER(timed, NULL, g_long.period);
-	spdk_thread_send_msg(spdk_thread_create("neighbour", &here), heard, NULL);
+	spdk_thread_send_msg(
+		spdk_thread_create("neighbour", spdk_thread_get_cpumask(spdk_get_thread())), heard,
+		NULL);
 	event_again(NULL, NULL);
 	forever(NULL);
 }

@@ -13,6 +13,7 @@
 #include "tests/unit/thread/fake_iobuf.h"
 
 #include "core/thread/iobuf.c"
+#include "core/thread/iobuf_channel.c"
 #include "core/thread/iobuf_lobby.c"
 #include "core/thread/iobuf_pools.c"
 #include "core/thread/iobuf_stats.c"
