@@ -52,11 +52,12 @@ pick_reactor(const struct spdk_cpuset *mask)
 	return reactor_get(lcore);
 }
 
+/* The reactor is the one it was sent to, or, if that could not be started, the main one. */
 static void
 arrive(void *arg1, void *arg2)
 {
-	struct spdk_reactor *reactor = arg1;
-	struct spdk_lw_thread *lw = arg2;
+	struct spdk_reactor *reactor = reactor_current();
+	struct spdk_lw_thread *lw = arg1;
 
 	TAILQ_INSERT_TAIL(&reactor->threads, lw, link);
 	__atomic_store_n(&reactor->thread_count, reactor->thread_count + 1, __ATOMIC_RELAXED);
@@ -79,7 +80,7 @@ send_to(struct spdk_lw_thread *lw, struct spdk_reactor *reactor)
 	__atomic_store_n(&lw->lcore, reactor->lcore, __ATOMIC_RELAXED);
 	lw->wish_lcore = UINT32_MAX;
 	lw->resched = false;
-	reactor_send(reactor, arrive, reactor, lw);
+	reactor_send(reactor, arrive, lw, NULL);
 }
 
 int

@@ -295,6 +295,23 @@ reactor_turn(struct spdk_reactor *reactor)
 	}
 }
 
+/* Reactors that could not be started: what waits there, threads above all, is taken by the main
+ * one, to end. */
+static void
+stand_in(struct spdk_reactor *reactor)
+{
+	struct spdk_reactor *other;
+
+	if (reactor->lcore != spdk_env_get_main_core()) {
+		return;
+	}
+	for (other = reactor_first(); other != NULL; other = reactor_next(other)) {
+		if (other->unmanned) {
+			reactor_run_events(other);
+		}
+	}
+}
+
 /* Before each turn while stopping. False: all threads have gone. */
 static __attribute__((noinline)) bool
 reactor_drain(struct spdk_reactor *reactor)
@@ -307,6 +324,7 @@ reactor_drain(struct spdk_reactor *reactor)
 	if (placement_count() == 0) {
 		return false;
 	}
+	stand_in(reactor);
 	placement_drain(reactor);
 	return true;
 }
@@ -363,12 +381,15 @@ reactors_start(void)
 		if (reactor == main_reactor) {
 			continue;
 		}
-		rc = spdk_env_thread_launch_pinned(reactor->lcore, reactor_run, reactor);
-		if (rc != 0) {
-			SPDK_ERRLOG("reactor_%u cannot be started: %d\n", reactor->lcore, rc);
-			reactors_stop();
-			break;
+		if (rc == 0) {
+			rc = spdk_env_thread_launch_pinned(reactor->lcore, reactor_run, reactor);
+			if (rc != 0) {
+				SPDK_ERRLOG("reactor_%u cannot be started: %d\n", reactor->lcore,
+				            rc);
+				reactors_stop();
+			}
 		}
+		reactor->unmanned = rc != 0;
 	}
 	reactor_run(main_reactor);
 	spdk_env_thread_wait_all();

@@ -62,6 +62,7 @@ struct spdk_reactor {
 	uint64_t idle_seen; /* of its idle ticks, when threads were last given their part */
 	uint32_t lcore;
 	bool in_interrupt;
+	bool unmanned;              /* it could not be started; by the main thread */
 	uint32_t polled;            /* threads that it polls though it is in interrupt mode */
 	uint64_t watch_tsc;         /* when to try again to wait for those that it could not */
 	struct spdk_fd_group *fgrp; /* made when it goes there for the first time */

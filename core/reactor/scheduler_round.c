@@ -394,7 +394,9 @@ scheduler_look(struct spdk_reactor *reactor)
 		return;
 	}
 	scheduler_arm(reactor, false);
-	if (reactors_get_state() == SPDK_REACTOR_STATE_RUNNING && spdk_scheduler_get() != NULL) {
+	/* It may have become another core's since this one was armed. */
+	if (reactor->lcore == spdk_scheduler_get_scheduling_lcore() &&
+	    reactors_get_state() == SPDK_REACTOR_STATE_RUNNING && spdk_scheduler_get() != NULL) {
 		round_begin(reactor);
 	}
 }

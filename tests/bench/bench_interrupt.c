@@ -4,10 +4,11 @@
 
 /* What it costs to be asleep, in an application of its own in interrupt mode:
  *   bench_interrupt [-N SAMPLES] [-P] [--interrupt-mode and whatever other flags]
- * prints what the process uses of a core while idle; the time from spdk_thread_send_msg() on an OS
- * thread that is no reactor to the message's run on the app thread, which is asleep each time; and
- * the same of calls by a link's ring (bench_call as a child). -P leaves the reactors polling, for
- * comparison. */
+ * prints what the process uses of a core while idle; what the machine takes to wake an OS thread on
+ * that core by an eventfd, which is the floor of what follows; the time from spdk_thread_send_msg()
+ * on an OS thread that is no reactor to the message's run on the app thread, which is asleep each
+ * time; and the same of calls by a link's ring (bench_call as a child). -P leaves the reactors
+ * polling, for comparison. */
 
 #include "spdk/stdinc.h"
 
@@ -84,29 +85,103 @@ arrived(void *arg)
 	sem_post(&sample->done);
 }
 
+/* Percentiles of `g_samples` times from send(arg) to arrived(). */
 static void
-messages(void)
+take(const char *name, const char *what, struct sample *sample, void (*send)(struct sample *))
 {
 	struct timespec pause = { .tv_nsec = PAUSE_NS };
 	double *took = calloc((size_t)g_samples, sizeof(*took));
-	struct sample sample;
 	long i;
 
 	if (took == NULL) {
 		return;
 	}
-	sem_init(&sample.done, 0, 0);
+	sem_init(&sample->done, 0, 0);
 	for (i = 0; i < g_samples; i++) {
 		nanosleep(&pause, NULL);
-		sample.sent = now_us();
-		spdk_thread_send_msg(spdk_thread_get_app_thread(), arrived, &sample);
-		sem_wait(&sample.done);
-		took[i] = sample.took;
+		sample->sent = now_us();
+		send(sample);
+		sem_wait(&sample->done);
+		took[i] = sample->took;
 	}
 	qsort(took, (size_t)g_samples, sizeof(*took), compare);
-	printf("message_us p50=%.1f p99=%.1f max=%.1f n=%ld, one way, from another OS thread\n",
-	       took[g_samples / 2], took[g_samples * 99 / 100], took[g_samples - 1], g_samples);
+	printf("%s p50=%.1f p99=%.1f max=%.1f n=%ld, %s\n", name, took[g_samples / 2],
+	       took[g_samples * 99 / 100], took[g_samples - 1], g_samples, what);
 	free(took);
+}
+
+/* --- the floor: nobody of ours in between ----------------------------------------------------- */
+
+static struct {
+	int fd;
+	int inner;
+	int outer;
+	int stop;
+} g_floor;
+
+static void *
+floor_wait(void *arg)
+{
+	struct epoll_event event;
+	cpu_set_t cpus;
+
+	/* Where the reactor is, which sleeps. */
+	CPU_ZERO(&cpus);
+	CPU_SET(spdk_env_get_main_core(), &cpus);
+	sched_setaffinity(0, sizeof(cpus), &cpus);
+	while (true) {
+		if (epoll_wait(g_floor.outer, &event, 1, -1) == 1 &&
+		    epoll_wait(g_floor.inner, &event, 1, 0) == 1) {
+			if (__atomic_load_n(&g_floor.stop, __ATOMIC_RELAXED)) {
+				return NULL;
+			}
+			arrived(arg);
+		}
+	}
+}
+
+static void
+floor_send(struct sample *sample)
+{
+	uint64_t one = 1;
+
+	if (write(g_floor.fd, &one, sizeof(one)) < 0) {
+		perror("eventfd");
+	}
+}
+
+static void
+floor_of_the_machine(void)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	struct sample sample;
+	pthread_t thread;
+
+	g_floor.fd = eventfd(0, EFD_CLOEXEC);
+	g_floor.inner = epoll_create1(EPOLL_CLOEXEC);
+	g_floor.outer = epoll_create1(EPOLL_CLOEXEC);
+	if (epoll_ctl(g_floor.inner, EPOLL_CTL_ADD, g_floor.fd, &event) == 0) {
+		event.events = EPOLLIN;
+		if (epoll_ctl(g_floor.outer, EPOLL_CTL_ADD, g_floor.inner, &event) == 0 &&
+		    pthread_create(&thread, NULL, floor_wait, &sample) == 0) {
+			take("floor_us", "one way, a bare eventfd in a group in a group", &sample,
+			     floor_send);
+			__atomic_store_n(&g_floor.stop, 1, __ATOMIC_RELAXED);
+			floor_send(&sample);
+			pthread_join(thread, NULL);
+		}
+	}
+	close(g_floor.outer);
+	close(g_floor.inner);
+	close(g_floor.fd);
+}
+
+/* --- ours ------------------------------------------------------------------------------------- */
+
+static void
+message_send(struct sample *sample)
+{
+	spdk_thread_send_msg(spdk_thread_get_app_thread(), arrived, sample);
 }
 
 /* bench_call stands beside us. */
@@ -139,12 +214,31 @@ stop(void *arg)
 	spdk_app_stop(0);
 }
 
+/* Who asks, and bench_call after it, is on another CPU than the reactor, if there is one: whether
+ * they shared one would be chance, and wakes in a quarter of the time. */
+static void
+keep_off_the_reactor(void)
+{
+	cpu_set_t cpus;
+
+	spdk_unaffinitize_thread();
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0 && CPU_COUNT(&cpus) > 1) {
+		CPU_CLR(spdk_env_get_main_core(), &cpus);
+		sched_setaffinity(0, sizeof(cpus), &cpus);
+	}
+}
+
 static void *
 measure(void *arg)
 {
-	spdk_unaffinitize_thread();
+	struct sample sample;
+
+	keep_off_the_reactor();
 	idle();
-	messages();
+	if (!g_poll) {
+		floor_of_the_machine();
+	}
+	take("message_us", "one way, from another OS thread", &sample, message_send);
 	g_status = ring_calls("0") != 0 || ring_calls("500") != 0;
 	spdk_thread_send_msg(spdk_thread_get_app_thread(), stop, NULL);
 	return NULL;

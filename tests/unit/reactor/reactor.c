@@ -78,10 +78,22 @@ starts_and_stops(void)
 static void
 a_core_that_cannot_start_stops_all(void)
 {
+	int i;
+
 	fake_cores(2, g_two);
 	REQUIRE(reactors_init() == 0);
 	g_fake_launch_rc = -EBUSY;
 	CHECK_EQ(reactors_start(), -EBUSY);
+	reactors_fini();
+	/* Nor does it hang for those that had been placed there. */
+	REQUIRE(reactors_init() == 0);
+	for (i = 0; i < 4; i++) {
+		REQUIRE(spdk_thread_create("early", NULL) != NULL);
+	}
+	spdk_log_set_print_level(SPDK_LOG_DISABLED);
+	CHECK_EQ(reactors_start(), -EBUSY);
+	spdk_log_set_print_level(SPDK_LOG_NOTICE);
+	CHECK_EQ(spdk_thread_get_count(), 0);
 	g_fake_launch_rc = 0;
 	reactors_fini();
 }
