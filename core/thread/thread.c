@@ -187,7 +187,6 @@ memory_again(size_t size)
 		bytes = (uint8_t *)thread;
 		memset(bytes + msgs, 0, kept - msgs);
 		memset(bytes + rest, 0, size - rest);
-		thread->spilled_before = msg_queue_spilled(&thread->msgs);
 	}
 	return thread;
 }

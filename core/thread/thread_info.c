@@ -169,9 +169,3 @@ thread_msg_depth(const struct spdk_thread *thread)
 {
 	return msg_queue_depth(&thread->msgs);
 }
-
-uint64_t
-thread_msg_spilled(const struct spdk_thread *thread)
-{
-	return msg_queue_spilled(&thread->msgs) - thread->spilled_before;
-}

@@ -122,12 +122,11 @@ struct spdk_thread {
 	int state;          /* enum thread_state */
 	bool bound;
 	spdk_msg_fn critical; /* also set by signal handlers */
-	/* From here to `link`, and `msgs`, stays from one thread to the next in the same memory:
+	/* From here to `link`, and `msgs`, it stays from one thread to the next in the same memory:
 	 * senders may look at it late. See thread_free(). */
 	int wake_fd; /* eventfd that wakes it in interrupt mode, else -1 */
 	int kept_fd; /* that eventfd, once it was made, else -1 */
 	size_t ctx_size;
-	uint64_t spilled_before; /* messages of earlier threads */
 
 	/* Changed under the library's lock. */
 	TAILQ_ENTRY(spdk_thread) link;
@@ -352,8 +351,6 @@ bool thread_in_interrupt(const struct spdk_thread *thread);
 void thread_interrupt_kick(struct spdk_thread *thread);
 /** Messages that wait, about. By who polls it. */
 uint64_t thread_msg_depth(const struct spdk_thread *thread);
-/** Messages that did not fit a ring, since it was created. */
-uint64_t thread_msg_spilled(const struct spdk_thread *thread);
 /** Whether it was asked to exit and has not finished. */
 bool thread_is_exiting(const struct spdk_thread *thread);
 

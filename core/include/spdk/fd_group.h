@@ -92,7 +92,8 @@ int spdk_fd_group_add_ext(struct spdk_fd_group *fgrp, int efd, spdk_fd_fn fn, vo
  *  the log. */
 void spdk_fd_group_remove(struct spdk_fd_group *fgrp, int efd);
 
-/** Wait for other events of a descriptor. Returns 0, or -EINVAL if it is not in the group. */
+/** Wait for other events of a descriptor, a mask of enum spdk_interrupt_event_types. Returns 0,
+ *  -EINVAL if it is not in the group, or why epoll refuses (-EBADF: it was closed). */
 int spdk_fd_group_event_modify(struct spdk_fd_group *fgrp, int efd, int event_types);
 
 struct epoll_event;

@@ -26,8 +26,7 @@
 extern "C" {
 #endif
 
-/** What a poller returns. Anything above IDLE counts as busy; a negative value too says nothing was
- *  done. */
+/** What a poller returns. Anything above IDLE counts as busy; IDLE and negative values do not. */
 enum spdk_thread_poller_rc {
 	SPDK_POLLER_IDLE,
 	SPDK_POLLER_BUSY,
@@ -38,6 +37,7 @@ struct spdk_poller;
 struct spdk_io_channel;
 struct spdk_io_channel_iter;
 
+/** Poll this thread from now on. Other than 0 makes spdk_thread_create() fail. */
 typedef int (*spdk_new_thread_fn)(struct spdk_thread *thread);
 
 /** What the library asks of whoever runs the threads. */
@@ -58,8 +58,11 @@ typedef void (*spdk_poller_set_interrupt_mode_cb)(struct spdk_poller *poller, vo
 /** Called on the thread of the new channel with its context buffer, zeroed. Other than 0 makes
  *  spdk_get_io_channel() fail. */
 typedef int (*spdk_io_channel_create_cb)(void *io_device, void *ctx_buf);
+/** Called on the channel's thread before the buffer goes. */
 typedef void (*spdk_io_channel_destroy_cb)(void *io_device, void *ctx_buf);
+/** Called with what was registered, on the thread that unregistered it. */
 typedef void (*spdk_io_device_unregister_cb)(void *io_device);
+/** Called on the channel's thread: see spdk_for_each_channel(). */
 typedef void (*spdk_channel_msg)(struct spdk_io_channel_iter *i);
 typedef void (*spdk_channel_for_each_cpl)(struct spdk_io_channel_iter *i, int status);
 
@@ -93,17 +96,19 @@ void spdk_thread_lib_fini(void);
  *  or when whoever runs the threads refuses. */
 struct spdk_thread *spdk_thread_create(const char *name, const struct spdk_cpuset *cpumask);
 
-/** The first thread created, NULL before. */
+/** The first thread created, NULL before, and when it has gone. Any thread. */
 struct spdk_thread *spdk_thread_get_app_thread(void);
-/** NULL asks for the current thread. */
+/** NULL asks for the current thread; false off any. Any thread. */
 bool spdk_thread_is_app_thread(struct spdk_thread *thread);
 
-/** Make the calling OS thread act as if it executed `thread`; NULL for none. */
+/** Make the calling OS thread act as if it executed `thread`; NULL for none. While nobody else
+ * does: it must not be polled meanwhile. */
 void spdk_set_thread(struct spdk_thread *thread);
 /** The thread that executes, NULL outside of any. */
 struct spdk_thread *spdk_get_thread(void);
 
-/** While bound, a thread stays on its core whatever the scheduler thinks. */
+/** While bound, a thread stays on its core, whatever the scheduler, or its own mask, says. Any
+ *  thread. */
 void spdk_thread_bind(struct spdk_thread *thread, bool bind);
 bool spdk_thread_is_bound(struct spdk_thread *thread);
 
@@ -118,37 +123,44 @@ int spdk_thread_exit(struct spdk_thread *thread);
 bool spdk_thread_is_exited(struct spdk_thread *thread);
 /** True until spdk_thread_exit(). */
 bool spdk_thread_is_running(struct spdk_thread *thread);
-/** Free an exited thread. By who polls it. */
+/** Free an exited thread; one that has not exited is left alone, with a line in the log. By who
+ *  polls it. */
 void spdk_thread_destroy(struct spdk_thread *thread);
 
-/** The bytes that belong to who polls it, NULL when it asked for none; and back. */
+/** The bytes that belong to who polls it, NULL when it asked for none; and back. Any thread. */
 void *spdk_thread_get_ctx(struct spdk_thread *thread);
 struct spdk_thread *spdk_thread_get_from_ctx(void *ctx);
 
+/** Where it may run. On the thread, or by who polls it. */
 struct spdk_cpuset *spdk_thread_get_cpumask(struct spdk_thread *thread);
 /** Change the current thread's mask and have it placed again. Returns 0, -ENOTSUP when who runs the
  *  threads cannot, -EINVAL off any thread or for an empty mask, or what who runs them answers; the
  *  mask is changed only if it returns 0. */
 int spdk_thread_set_cpumask(struct spdk_cpuset *cpumask);
 
-/** One turn: at most `max_msgs` messages (0: 8), every active poller, the timed pollers that are
- *  due. `now` is the time in ticks, 0: read it. Returns 1 if anything was done, 0 if not; 0 too
- *  for an exited thread, and from within its own turn. By who polls it. */
+/** One turn: at most `max_msgs` messages (0: 8) of those that wait when it begins, every active
+ *  poller, the timed pollers that are due. `now` is the time in ticks, 0: read it. Returns 1 if a
+ *  message ran or a poller was busy, 0 if not; 0 too for an exited thread, and from within its own
+ *  turn. By who polls it. */
 int spdk_thread_poll(struct spdk_thread *thread, uint32_t max_msgs, uint64_t now);
 
 /** When its next timed poller is due: ticks from now (0: none, or it is due already). By who polls
  *  it. */
 uint64_t spdk_thread_next_poller_expiration(struct spdk_thread *thread);
+/** Other than 0 if it has pollers without a period that are not paused. By who polls it. */
 int spdk_thread_has_active_pollers(struct spdk_thread *thread);
-/** Active, timed or paused ones. */
+/** Active, timed or paused ones. By who polls it. */
 bool spdk_thread_has_pollers(struct spdk_thread *thread);
-/** No message waits and no active poller exists. */
+/** No message waits and no active poller has to be called. By who polls it. */
 bool spdk_thread_is_idle(struct spdk_thread *thread);
 
+/** Threads that are not destroyed. Any thread. */
 uint32_t spdk_thread_get_count(void);
+/** As long as the thread is. Any thread. */
 const char *spdk_thread_get_name(const struct spdk_thread *thread);
+/** A number that no other thread has or had. Any thread. */
 uint64_t spdk_thread_get_id(const struct spdk_thread *thread);
-/** NULL when there is none (any more). */
+/** NULL when there is none (any more). Any thread; it may go as soon as this returns. */
 struct spdk_thread *spdk_thread_get_by_id(uint64_t id);
 
 /** Ticks spent in turns in which something, or nothing, was done. */
@@ -159,17 +171,19 @@ struct spdk_thread_stats {
 
 /** Of the current thread. Returns 0, or -EINVAL off any thread. */
 int spdk_thread_get_stats(struct spdk_thread_stats *stats);
-/** When its last turn ended. NULL asks for the current thread. */
+/** When its last turn ended, in ticks; when it began, if nothing was called in it. NULL asks for
+ * the current thread. By who polls it. */
 uint64_t spdk_thread_get_last_tsc(struct spdk_thread *thread);
 /** A number that no other thread has, 1 to 65535; that of a thread that has gone is given out
- * again, late. (0 if there are more threads than numbers.) */
+ * again, late. (0 if there are more threads than numbers.) Any thread. */
 uint16_t spdk_thread_get_trace_id(struct spdk_thread *thread);
 
 /* --- messages --------------------------------------------------------------------------------- */
 
 /** Have `fn(ctx)` called on `thread`, after this returns. What one sender sends to one thread
- *  arrives in that order. Any thread; never blocks, never fails for want of room: 0, or -EIO when
- *  the thread has exited. */
+ *  arrives in that order. A message to its own thread comes after the turn, unless a reactor runs
+ *  the thread: there it may be the next one of the turn. Any thread; never blocks, never fails for
+ *  want of room: 0, or -EIO when the thread has exited. Without memory the process ends. */
 int spdk_thread_send_msg(const struct spdk_thread *thread, spdk_msg_fn fn, void *ctx);
 
 /** The same for a signal handler, before all other messages, with ctx NULL. Returns 0, or -EIO
@@ -229,7 +243,8 @@ void spdk_thread_register_post_poller_handler(spdk_post_poller_fn fn, void *fn_a
 /* --- I/O devices and channels ----------------------------------------------------------------- */
 
 /** Make any pointer an I/O device: each thread that asks gets a channel with `ctx_size` bytes of
- * its own. Registering the same pointer twice is refused and logged. On a thread. */
+ * its own. `name` is copied, NULL: the address. Registering the same pointer twice is refused and
+ *  logged, as is the want of memory. On a thread. */
 void spdk_io_device_register(void *io_device, spdk_io_channel_create_cb create_cb,
                              spdk_io_channel_destroy_cb destroy_cb, uint32_t ctx_size,
                              const char *name);
@@ -243,11 +258,13 @@ void spdk_io_device_unregister(void *io_device, spdk_io_device_unregister_cb unr
  *  is no such device, it is being unregistered, its create callback failed, without memory, on an
  *  exited thread, or off any thread. */
 struct spdk_io_channel *spdk_get_io_channel(void *io_device);
-/** One more reference to a channel of the current thread. */
+/** One more reference to a channel of the current thread, which is returned. */
 struct spdk_io_channel *spdk_io_channel_ref(struct spdk_io_channel *ch);
-/** Give a reference back; the last one destroys the channel by a message to the same thread. */
+/** Give a reference back; the last one destroys the channel by a message to the same thread, unless
+ *  there is a new one by then. On its thread. */
 void spdk_put_io_channel(struct spdk_io_channel *ch);
 
+/** The channel's own bytes, and back. Any thread. */
 static inline void *
 spdk_io_channel_get_ctx(struct spdk_io_channel *ch)
 {
@@ -259,6 +276,7 @@ spdk_io_channel_get_ctx(struct spdk_io_channel *ch)
 }
 
 struct spdk_io_channel *spdk_io_channel_from_ctx(void *ctx);
+/** Whose it is, and of which device; also once the device is being unregistered. Any thread. */
 struct spdk_thread *spdk_io_channel_get_thread(struct spdk_io_channel *ch);
 void *spdk_io_channel_get_io_device(struct spdk_io_channel *ch);
 
@@ -269,7 +287,10 @@ void *spdk_io_channel_get_io_device(struct spdk_io_channel *ch);
  *  walk stands at it, or one that it began is under way. On a thread. */
 void spdk_for_each_channel(void *io_device, spdk_channel_msg fn, void *ctx,
                            spdk_channel_for_each_cpl cpl);
+/** On the thread where the walk stands; the process ends elsewhere. */
 void spdk_for_each_channel_continue(struct spdk_io_channel_iter *i, int status);
+/** What was walked over, the channel where the walk stands (NULL in `cpl`), what the caller gave.
+ */
 void *spdk_io_channel_iter_get_io_device(struct spdk_io_channel_iter *i);
 struct spdk_io_channel *spdk_io_channel_iter_get_channel(struct spdk_io_channel_iter *i);
 void *spdk_io_channel_iter_get_ctx(struct spdk_io_channel_iter *i);
@@ -285,6 +306,7 @@ void *spdk_io_channel_iter_get_ctx(struct spdk_io_channel_iter *i);
 /** Have reactors, and threads created from now on, begin in interrupt mode. Before there are
  *  threads: 0, later -EBUSY. Calling it again is allowed. */
 int spdk_interrupt_mode_enable(void);
+/** Whether that was called. Any thread. */
 bool spdk_interrupt_mode_is_enabled(void);
 
 /** Put the current thread into interrupt mode or back. In a poller it takes effect at once for the
@@ -354,11 +376,13 @@ struct spdk_spinlock {
 	bool destroyed;
 };
 
+/** Before it is used, and after. Any thread. */
 void spdk_spin_init(struct spdk_spinlock *sspin);
 void spdk_spin_destroy(struct spdk_spinlock *sspin);
+/** Waits by spinning. On a thread. */
 void spdk_spin_lock(struct spdk_spinlock *sspin);
 void spdk_spin_unlock(struct spdk_spinlock *sspin);
-/** Whether the current thread holds it. */
+/** Whether the current thread holds it. On a thread. */
 bool spdk_spin_held(struct spdk_spinlock *sspin);
 
 /* --- buffers ---------------------------------------------------------------------------------- */
@@ -451,7 +475,7 @@ void spdk_iobuf_get_opts(struct spdk_iobuf_opts *opts, size_t opts_size);
 
 /** Let a module have channels. Any thread. Returns 0, -EEXIST or -ENOMEM. */
 int spdk_iobuf_register_module(const char *name);
-/** Returns 0, -ENOENT, or -EBUSY while it has channels. */
+/** Any thread. Returns 0, -ENOENT, or -EBUSY while it has channels. */
 int spdk_iobuf_unregister_module(const char *name);
 
 /** A channel for the current thread that keeps so many buffers for itself, taken at once. Returns

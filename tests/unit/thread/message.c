@@ -147,14 +147,14 @@ a_million_wait_and_none_is_lost(void)
 	int own;
 
 	for (own = 0; own < 2; own++) {
-		spilled = thread_msg_spilled(g_t[0]);
+		spilled = msg_queue_spilled(&g_t[0]->msgs);
 		expect_reset();
 		if (own) {
 			send_a_million(NULL);
 		} else {
 			elsewhere(send_a_million, NULL);
 		}
-		CHECK(thread_msg_spilled(g_t[0]) - spilled > 900000);
+		CHECK(msg_queue_spilled(&g_t[0]->msgs) - spilled > 900000);
 		CHECK(thread_msg_depth(g_t[0]) >= (own ? 1000000 : 4000));
 		fake_poll_all(g_t, 1);
 		CHECK_EQ(g_next, 1000000);
@@ -167,7 +167,7 @@ static void
 spilling_ends(void)
 {
 	/* Back in the ring once a chunk is full and the ring has been emptied. */
-	uint64_t spilled = thread_msg_spilled(g_t[0]);
+	uint64_t spilled = msg_queue_spilled(&g_t[0]->msgs);
 	int i;
 
 	expect_reset();
@@ -175,13 +175,13 @@ spilling_ends(void)
 		send_numbers(g_t[0], (uintptr_t)i * 100, 100);
 		fake_poll_all(g_t, 1);
 	}
-	CHECK(thread_msg_spilled(g_t[0]) - spilled < MSG_CHUNK_ROOM);
-	spilled = thread_msg_spilled(g_t[0]);
+	CHECK(msg_queue_spilled(&g_t[0]->msgs) - spilled < MSG_CHUNK_ROOM);
+	spilled = msg_queue_spilled(&g_t[0]->msgs);
 	for (; i < 60; i++) {
 		send_numbers(g_t[0], (uintptr_t)i * 100, 100);
 		fake_poll_all(g_t, 1);
 	}
-	CHECK_EQ(thread_msg_spilled(g_t[0]), spilled);
+	CHECK_EQ(msg_queue_spilled(&g_t[0]->msgs), spilled);
 	CHECK_EQ(g_next, 6000);
 	CHECK_EQ(g_wrong, 0);
 }

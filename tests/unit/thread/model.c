@@ -282,7 +282,7 @@ messages_follow_their_model(void)
 		}
 	}
 	CHECK_EQ(g_wrong, 0);
-	CHECK(thread_msg_spilled(g_targets[0].thread) > 0);
+	CHECK(msg_queue_spilled(&g_targets[0].thread->msgs) > 0);
 	CHECK(g_core_moves > STEPS / 50);
 	for (target = 0; target < TARGETS; target++) {
 		for (sender = 0; sender < SENDERS; sender++) {

@@ -154,7 +154,7 @@ order_and_number_hold_wherever_anybody_is(void)
 	CHECK(g_moves > steps / 10);
 	printf("(%llu messages, %llu moves, %llu spilled at one) ", (unsigned long long)g_sent,
 	       (unsigned long long)g_moves,
-	       (unsigned long long)thread_msg_spilled(g_threads[0].thread));
+	       (unsigned long long)msg_queue_spilled(&g_threads[0].thread->msgs));
 	for (i = 0; i < THREADS; i++) {
 		for (j = 0; j < SENDERS; j++) {
 			CHECK_EQ(g_threads[i].sent[j], g_threads[i].seen[j]);
