@@ -21,9 +21,12 @@
 #include "spdk/queue.h"
 #include "spdk/rpc.h"
 #include "core/reactor/reactor_internal.h"
+#include "core/thread/thread_internal.h"
 
 /* How long `running` may wait for the JSON-RPC socket to listen. */
 #define RPC_READY_TIMEOUT_US (5ull * 1000 * 1000)
+/* After how long a stop says what it waits for. */
+#define STOP_PATIENCE_S 5
 
 struct waiter {
 	app_init_fn fn;
@@ -42,7 +45,9 @@ static struct {
 	bool shutdown_asked; /* shutdown_cb was called */
 	bool stop_waits;     /* for the subsystem whose init is under way */
 	unsigned stop_parts; /* of the stop that are still going on */
+	bool stop_overdue;   /* it was said what the stop waits for; a signal ends the waiting */
 	struct spdk_poller *rpc_patience;
+	struct spdk_poller *stop_patience;
 } g_run;
 
 static void stop_begin(int rc);
@@ -265,13 +270,40 @@ enter_running(void)
 /* --- stop ------------------------------------------------------------------------------------- */
 
 static void
-stop_part_done(void *ctx)
+stop_finish(void)
 {
-	if (--g_run.stop_parts > 0) {
-		return;
-	}
+	spdk_poller_unregister(&g_run.stop_patience);
+	g_run.stop_overdue = false;
 	app_boot_mute();
 	reactors_stop();
+}
+
+static void
+stop_part_done(void *ctx)
+{
+	/* None are left when nobody waited for this one. */
+	if (g_run.stop_parts > 0 && --g_run.stop_parts == 0) {
+		stop_finish();
+	}
+}
+
+/* A subsystem that does not end would hold up the stop without a word, and for ever. */
+static int
+stop_takes_long(void *ctx)
+{
+	const struct spdk_subsystem *current = subsystem_current();
+
+	spdk_poller_unregister(&g_run.stop_patience);
+	g_run.stop_overdue = true;
+	app_state_error("%s%s has not ended %d s after the stop began",
+	                current != NULL ? "subsystem " : "an RPC",
+	                current != NULL ? current->name : "", STOP_PATIENCE_S);
+	SPDK_ERRLOG("%s waits for %s%s, which has not ended %d s after the stop began; SIGTERM or "
+	            "SIGINT ends the waiting\n",
+	            g_app.opts.name, current != NULL ? "subsystem " : "an RPC",
+	            current != NULL ? current->name : "", STOP_PATIENCE_S);
+	io_devices_report_pending();
+	return SPDK_POLLER_BUSY;
 }
 
 /* No link will be granted any more. Requests are not taken from here on, but some are under way,
@@ -280,6 +312,8 @@ static void
 stop_gate_closed(void *ctx)
 {
 	g_run.stop_parts = 2;
+	g_run.stop_patience =
+		SPDK_POLLER_REGISTER(stop_takes_long, NULL, STOP_PATIENCE_S * 1000000ull);
 	rpc_server_stop(stop_part_done, NULL);
 	spdk_subsystem_fini(stop_part_done, NULL);
 }
@@ -325,6 +359,12 @@ spdk_app_stop(int rc)
 static void
 shutdown_message(void *ctx)
 {
+	if (g_run.stop_overdue) {
+		SPDK_WARNLOG("%s stops without what it has waited for\n", g_app.opts.name);
+		g_run.stop_parts = 0;
+		stop_finish();
+		return;
+	}
 	if (g_run.stopping) {
 		SPDK_NOTICELOG("%s is stopping already\n", g_app.opts.name);
 		return;

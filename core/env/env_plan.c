@@ -121,8 +121,8 @@ env_plan_cores(const struct spdk_env_opts *opts, struct env_plan *plan, char *er
 	} else {
 		if (env_cores_parse(opts->core_mask, &plan->lcores) != 0) {
 			return env_fail(err, err_size, -EINVAL,
-			                "core mask \"%s\" cannot be read: write a hexadecimal mask "
-			                "(0x3) or a list ([0,2-3])",
+			                "core mask \"%s\" cannot be read, or has no core: write a "
+			                "hexadecimal mask (0x3) or a list ([0,2-3])",
 			                opts->core_mask);
 		}
 		plan->cpus = plan->lcores;

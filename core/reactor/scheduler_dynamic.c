@@ -24,6 +24,7 @@ struct dynamic_opts {
 static struct {
 	struct dynamic_opts opts;
 	bool first; /* what is measured reaches back to times before */
+	bool said_no_governor;
 	struct plan_core *cores;
 	uint32_t room_cores;
 	struct plan_thread *threads;
@@ -40,7 +41,8 @@ dynamic_init(void)
 	}
 	g_dynamic.first = true;
 	/* Nothing depends on it. */
-	if (spdk_governor_set(GOVERNOR) != 0) {
+	if (spdk_governor_set(GOVERNOR) != 0 && !g_dynamic.said_no_governor) {
+		g_dynamic.said_no_governor = true;
 		SPDK_NOTICELOG("the dynamic scheduler leaves the cores' frequencies alone: "
 		               "governor " GOVERNOR " cannot be used\n");
 	}

@@ -40,7 +40,8 @@ rpc_iobuf_set_options(struct spdk_jsonrpc_request *request, const struct spdk_js
 	}
 	rc = spdk_iobuf_set_opts(&opts);
 	if (rc != 0) {
-		spdk_jsonrpc_send_error_response(request, rc, spdk_strerror(-rc));
+		spdk_jsonrpc_send_error_response_fmt(request, rc, "%s: the primary's log says why",
+		                                     spdk_strerror(-rc));
 		return;
 	}
 	spdk_jsonrpc_send_bool_response(request, true);

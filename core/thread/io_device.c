@@ -156,6 +156,41 @@ io_device_report_left(void)
 	thread_lib_unlock();
 }
 
+/* Under the lock. */
+static void
+report_pending(struct io_device *dev)
+{
+	struct spdk_thread *thread;
+	char names[256] = "";
+	size_t len = 0;
+
+	TAILQ_FOREACH (thread, &thread_lib_threads, link) {
+		if (io_channel_find(thread, dev) != NULL && len < sizeof(names)) {
+			len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s",
+			                        len > 0 ? ", " : "", thread->name);
+		}
+	}
+	SPDK_ERRLOG("I/O device %s waits for its last %u channels to be put, on threads: %s\n",
+	            dev->name, dev->channels, names);
+}
+
+void
+io_devices_report_pending(void)
+{
+	struct spdk_thread *thread;
+	struct io_device *dev;
+
+	thread_lib_lock();
+	TAILQ_FOREACH (thread, &thread_lib_threads, link) {
+		TAILQ_FOREACH (dev, &thread->owed_to_it, owed_link) {
+			if (dev->channels > 0) {
+				report_pending(dev);
+			}
+		}
+	}
+	thread_lib_unlock();
+}
+
 const char *
 spdk_io_device_get_name(struct io_device *dev)
 {

@@ -73,7 +73,7 @@ static __attribute__((noinline)) bool
 after_message(struct run_ctx *run, uintptr_t fn)
 {
 	if (thread_locks(run->thread) != 0) {
-		thread_locks_held(run->thread, "message", fn);
+		thread_locks_held(run->thread, "message", "", fn);
 	}
 	run->thread->after &= ~AFTER_CHAIN;
 	return !run->chain;

@@ -133,18 +133,18 @@ spdk_poller_register_named(spdk_poller_fn fn, void *arg, uint64_t period_microse
 	char address[24];
 	size_t size;
 
-	if (thread == NULL) {
-		SPDK_ERRLOG("poller %s cannot be registered: the caller is on no thread\n",
-		            name != NULL ? name : "without a name");
-		return NULL;
-	}
-	if (thread_state_get(thread) == THREAD_EXITED) {
-		SPDK_ERRLOG("thread %s has exited: no poller can be registered\n", thread->name);
-		return NULL;
-	}
 	if (name == NULL) {
 		snprintf(address, sizeof(address), "%p", (void *)(uintptr_t)fn);
 		name = address;
+	}
+	if (thread == NULL) {
+		SPDK_ERRLOG("poller %s cannot be registered: the caller is on no thread\n", name);
+		return NULL;
+	}
+	if (thread_state_get(thread) == THREAD_EXITED) {
+		SPDK_ERRLOG("thread %s has exited: poller %s cannot be registered\n", thread->name,
+		            name);
+		return NULL;
 	}
 	size = offsetof(struct spdk_poller, name) + strlen(name) + 1;
 	size = SPDK_ALIGN_CEIL(spdk_max(size, sizeof(*poller)), (size_t)SPDK_CACHE_LINE_SIZE);

@@ -56,12 +56,12 @@ run_after(struct spdk_thread *thread, struct spdk_poller *poller)
 	uint32_t i;
 
 	if (thread_locks(thread) != 0) {
-		thread_locks_held(thread, "poller", (uintptr_t)poller->fn);
+		thread_locks_held(thread, "poller", poller->name, (uintptr_t)poller->fn);
 	}
 	for (i = 0; i < thread->num_posts; i++) {
 		thread->posts[i].fn(thread->posts[i].arg);
 		if (thread_locks(thread) != 0) {
-			thread_locks_held(thread, "post-poller handler",
+			thread_locks_held(thread, "post-poller handler", "",
 			                  (uintptr_t)thread->posts[i].fn);
 		}
 	}

@@ -7,8 +7,13 @@
 static struct spdk_thread *
 spin_check(const char *func, struct spdk_spinlock *sspin)
 {
-	struct spdk_thread *thread = thread_required(func, "spinlock");
+	struct spdk_thread *thread = thread_this_os.current;
 
+	if (spdk_unlikely(thread == NULL)) {
+		thread_fatal(func,
+		             "spinlock %p must be used on a thread, and was used outside of any",
+		             (void *)sspin);
+	}
 	if (spdk_unlikely(!sspin->initialized || sspin->destroyed)) {
 		thread_fatal(func, "spinlock %p %s", (void *)sspin,
 		             sspin->destroyed ? "was destroyed" : "was never initialized");

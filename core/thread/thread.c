@@ -365,7 +365,7 @@ thread_run_critical(struct spdk_thread *thread, struct cal_stats_reactor *slot)
 	fn(NULL);
 	slot_end(slot);
 	if (spdk_unlikely(thread_locks(thread) != 0)) {
-		thread_locks_held(thread, "critical message", (uintptr_t)fn);
+		thread_locks_held(thread, "critical message", "", (uintptr_t)fn);
 	}
 }
 

@@ -57,10 +57,10 @@ thread_required(const char *func, const char *what)
 }
 
 void
-thread_locks_held(struct spdk_thread *thread, const char *what, uintptr_t fn)
+thread_locks_held(struct spdk_thread *thread, const char *what, const char *name, uintptr_t fn)
 {
-	thread_fatal(what, "function %p on thread %s returned with %u spinlocks held", (void *)fn,
-	             thread->name, thread_locks(thread));
+	thread_fatal(what, "%s%sfunction %p on thread %s returned with %u spinlocks held", name,
+	             name[0] != '\0' ? ", " : "", (void *)fn, thread->name, thread_locks(thread));
 }
 
 void

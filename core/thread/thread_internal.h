@@ -230,8 +230,8 @@ thread_locks(const struct spdk_thread *thread)
 	return thread->after & AFTER_LOCKS;
 }
 
-/** After a message or poller: no spinlock may be held. */
-void thread_locks_held(struct spdk_thread *thread, const char *what, uintptr_t fn)
+/** After a message or poller: no spinlock may be held. `name` is the poller's, "" without. */
+void thread_locks_held(struct spdk_thread *thread, const char *what, const char *name, uintptr_t fn)
 	__attribute__((noreturn));
 
 static inline int
@@ -304,6 +304,9 @@ struct walk *walk_next_visitor(struct walk *walk);
 
 /** Log devices that nobody unregistered; under no lock, at the library's end. */
 void io_device_report_left(void);
+/** Log which devices wait for channels to be put before their unregistration ends, and on which
+ *  threads those are. Any OS thread. */
+void io_devices_report_pending(void);
 /** Free the channels of a thread that ends with some left. Returns how many. */
 uint32_t io_channel_free_all(struct spdk_thread *thread);
 

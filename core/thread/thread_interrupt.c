@@ -110,7 +110,7 @@ call_on_thread(void *ctx, spdk_fd_fn fn, void *arg)
 	rc = fn(arg);
 	slot_end(slot);
 	if (spdk_unlikely(thread_locks(thread) != 0)) {
-		thread_locks_held(thread, "interrupt", (uintptr_t)fn);
+		thread_locks_held(thread, "interrupt", "", (uintptr_t)fn);
 	}
 	intr->ran = true;
 	intr->busy |= rc > 0;

@@ -91,10 +91,57 @@ rpc_wait(struct spdk_jsonrpc_request *request, const struct spdk_json_val *param
 }
 SPDK_RPC_REGISTER("app_wait", rpc_wait, SPDK_RPC_RUNTIME)
 
+/* --- a thread that keeps a channel of what a subsystem unregisters, until it is told to exit ---
+ */
+
+static struct spdk_io_channel *g_held;
+
+static int
+channel_created(void *io_device, void *buf)
+{
+	return 0;
+}
+
+static void
+channel_destroyed(void *io_device, void *buf)
+{
+}
+
+static int
+holder_poll(void *ctx)
+{
+	if (spdk_thread_is_running(spdk_get_thread())) {
+		return SPDK_POLLER_IDLE;
+	}
+	spdk_put_io_channel(g_held);
+	spdk_poller_unregister(&g.poller);
+	return SPDK_POLLER_BUSY;
+}
+
+static void
+hold(void *ctx)
+{
+	g_held = spdk_get_io_channel(&g_held);
+	g.poller = SPDK_POLLER_REGISTER(holder_poll, NULL, 1000);
+	spdk_app_stop(0);
+}
+
+static void
+held_gone(void *io_device)
+{
+	printf("slow ends\n");
+	spdk_subsystem_fini_next();
+}
+
 static void
 slow_fini(void)
 {
 	struct wait_call *call;
+
+	if (is_mode("hold")) {
+		spdk_io_device_unregister(&g_held, held_gone);
+		return;
+	}
 
 	while ((call = TAILQ_FIRST(&g_waits)) != NULL) {
 		wait_over(call);
@@ -146,6 +193,9 @@ start(void *ctx)
 	g.buffer = spdk_dma_zmalloc(4096, 4096, NULL);
 	if (is_mode("stop-7")) {
 		spdk_app_stop(7);
+	} else if (is_mode("hold")) {
+		spdk_io_device_register(&g_held, channel_created, channel_destroyed, 0, "held");
+		spdk_thread_send_msg(spdk_thread_create("holder", NULL), hold, NULL);
 	} else if (is_mode("shut-down")) {
 		spdk_app_start_shutdown();
 	} else if (is_mode("stop-0") || is_mode("again") || is_mode("json")) {

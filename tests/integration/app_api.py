@@ -91,6 +91,24 @@ def failed_subsystem_is_named(root):
     p.check(len(err) == 1 and "slow" in err[0] and err[0].startswith("app: "), f"stderr: {err}")
 
 
+def a_stop_that_waits_says_for_what(root):
+    app = App(root, "hold")
+    app.until("cores")
+    told = b""
+    while b"put, on threads: " not in told:
+        line = app.proc.stderr.readline()
+        p.check(line, f"it ended: {told.decode()}")
+        told += line
+    p.check(b"waits for subsystem slow, which has not ended 5 s after" in told, told.decode())
+    p.check(b"device held waits for its last 1 channels" in told, told.decode())
+    p.check(told.endswith(b"threads: holder\n"), told.decode())
+    app.proc.send_signal(signal.SIGTERM)
+    out, err = app.end()
+    p.check(any("stops without what it has waited for" in line for line in err), f"told: {err}")
+    # Told to exit, the holder lets go; what the subsystem says then is too late for the stop.
+    expect(out, *DOWN, "returned 0 after 1 start(s)")
+
+
 def signal_during_subsystem_init(root):
     """The one that is under way is waited for; start_fn is never called."""
     app = App(root, "linger")
@@ -161,6 +179,6 @@ if __name__ == "__main__":
     p.needs_hugepages(64)
     p.main([stop_value_is_returned, an_id_may_be_given, signal_calls_shutdown_cb,
             start_shutdown_calls_it_too, signal_without_shutdown_cb_stops,
-            failed_subsystem_is_named, signal_during_subsystem_init, signal_during_config,
-            confd_dies_during_config, json_data_is_loaded,
-            it_may_be_started_again, wrong_options_are_told])
+            failed_subsystem_is_named, a_stop_that_waits_says_for_what,
+            signal_during_subsystem_init, signal_during_config, confd_dies_during_config,
+            json_data_is_loaded, it_may_be_started_again, wrong_options_are_told])

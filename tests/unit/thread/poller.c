@@ -479,6 +479,8 @@ handlers_against_the_rules(void)
 	                  "post-poller handler: "));
 	CHECK(fake_aborts(run_one_that_keeps_a_lock, (void *)(uintptr_t)keeps_a_lock,
 	                  "with 1 spinlocks held"));
+	CHECK(fake_aborts(run_one_that_keeps_a_lock, (void *)(uintptr_t)keeps_a_lock,
+	                  "poller: (spdk_poller_fn)(uintptr_t)arg, function "));
 	spdk_spin_destroy(&g_lock);
 }
 

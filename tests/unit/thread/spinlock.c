@@ -119,15 +119,16 @@ each_broken_rule_ends_the_process(void)
 	CHECK(fake_aborts(destroy_held, NULL, "is held by thread locker"));
 	CHECK(fake_aborts(destroy_twice, NULL, "was destroyed before"));
 	CHECK(fake_aborts(lock_destroyed, NULL, "was destroyed"));
-	CHECK(fake_aborts(lock_off_thread, NULL, "outside of any"));
+	CHECK(fake_aborts(lock_off_thread, NULL,
+	                  "must be used on a thread, and was used outside of any"));
 	CHECK(fake_aborts(held_off_thread, NULL, "outside of any"));
 	CHECK(fake_aborts(hold_over_message, NULL, "message: function"));
 	CHECK(fake_aborts(hold_over_message, NULL, "returned with 1 spinlocks held"));
 	CHECK(fake_aborts(hold_over_critical_message, NULL, "critical message: function"));
 	CHECK(fake_aborts(hold_over_critical_message, NULL, "on thread locker returned with 1"));
-	CHECK(fake_aborts(hold_over_poller, &period, "poller: function"));
+	CHECK(fake_aborts(hold_over_poller, &period, "poller: lock_in_poller, function"));
 	period = 1000;
-	CHECK(fake_aborts(hold_over_poller, &period, "poller: function"));
+	CHECK(fake_aborts(hold_over_poller, &period, "poller: lock_in_poller, function"));
 }
 
 /* Two OS threads, each with a lightweight one, add to the same plain number. */
