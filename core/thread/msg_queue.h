@@ -18,10 +18,10 @@
  * Order. A lane keeps the order of its OS thread. What can break it is a lightweight thread that
  * sends from core A, moves, and sends from core B. So the OS thread that takes over a lightweight
  * thread draws a new *epoch* (a global counter), and before its next element in any lane puts a
- * MARK with it. The consumer passes a MARK only once every other lane has been seen empty, or
- * stands at a higher MARK, after this one was seen. What was sent before the thread moved happened
- * before the epoch was drawn, hence before the MARK could be seen, hence it is in one of these
- * lanes in front of any higher MARK, and has been consumed. */
+ * MARK with it. The consumer passes a MARK only once it has taken from every other lane all that
+ * was there when it came to this one, or stands there at a higher MARK. What was sent before the
+ * thread moved happened before the epoch was drawn, hence before the MARK could be seen, hence it
+ * was in one of these lanes by then, in front of any higher MARK, and has been consumed. */
 
 #ifndef CAL_CORE_THREAD_MSG_QUEUE_H
 #define CAL_CORE_THREAD_MSG_QUEUE_H
