@@ -165,7 +165,8 @@ io_channels_let_go(struct spdk_thread *thread)
 {
 	struct spdk_io_channel *ch;
 
-	RB_FOREACH (ch, io_channel_tree, &thread->channels) {
+	for (ch = spdk_thread_get_first_io_channel(thread); ch != NULL;
+	     ch = spdk_thread_get_next_io_channel(ch)) {
 		if (ch->dev->channel_lost != NULL) {
 			ch->dev->channel_lost(spdk_io_channel_get_ctx(ch));
 		}

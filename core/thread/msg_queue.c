@@ -113,16 +113,15 @@ static void
 next_set(struct msg_lane *lane, uint64_t *next)
 {
 	__atomic_store_n(&lane->stop, next, __ATOMIC_RELAXED);
-	__atomic_store_n(&lane->next, next, __ATOMIC_RELEASE);
+	__atomic_store_n(&lane->next, next, __ATOMIC_RELAXED);
 }
 
-/* Take `room` slots from `next` on, counted by `granted` or `spilled`. All before them are sent. */
+/* Take `room` slots from `next` on, counted by `granted` or `spilled` before any is used. */
 static void
 grant(struct msg_lane *lane, uint64_t *counted, uint64_t room)
 {
-	__atomic_store_n(&lane->sent_before, lane->granted + lane->spilled, __ATOMIC_RELAXED);
 	__atomic_store_n(counted, *counted + room, __ATOMIC_RELAXED);
-	__atomic_store_n(&lane->stop, lane->next + room * lane->words, __ATOMIC_RELEASE);
+	__atomic_store_n(&lane->stop, lane->next + room * lane->words, __ATOMIC_RELAXED);
 }
 
 static void
@@ -198,7 +197,7 @@ lane_push(struct msg_lane *lane, uint64_t w0, uint64_t w1, uint64_t w2)
 		lane_make_room(lane);
 	}
 	lane_put(lane, w0, w1, w2);
-	__atomic_store_n(&lane->next, lane->next + lane->words, __ATOMIC_RELEASE);
+	__atomic_store_n(&lane->next, lane->next + lane->words, __ATOMIC_RELAXED);
 }
 
 void
@@ -275,28 +274,54 @@ msg_lane_special(struct msg_queue *q, uint32_t index)
 
 /* --- the barrier: passing MARKs --------------------------------------------------------------- */
 
-/* How many it has sent: no fewer, but perhaps more than it has if it sends just now. `next` is read
- * first, `stop` then, whose acquire brings the counts that belong to it, or later ones. If next is
- * of an earlier grant than they are, the difference means nothing; but then all that had been sent
- * when next was so is counted by sent_before. */
+/* Slots up to where its sender may go before it looks here again. More it cannot have sent: it
+ * counts them before it uses them. */
 static uint64_t
-lane_sent(const struct msg_lane *lane)
+lane_granted(const struct msg_lane *lane)
 {
-	const uint64_t *next = __atomic_load_n(&lane->next, __ATOMIC_ACQUIRE);
-	const uint64_t *stop = __atomic_load_n(&lane->stop, __ATOMIC_ACQUIRE);
-	uint64_t before = __atomic_load_n(&lane->sent_before, __ATOMIC_RELAXED);
-	uint64_t all = __atomic_load_n(&lane->granted, __ATOMIC_RELAXED) +
-	               __atomic_load_n(&lane->spilled, __ATOMIC_RELAXED);
-	uint64_t room =
-		(uint64_t)(((uintptr_t)stop - (uintptr_t)next) / sizeof(*next) / lane->words);
-
-	return room <= all - before ? all - room : before;
+	return __atomic_load_n(&lane->granted, __ATOMIC_RELAXED) +
+	       __atomic_load_n(&lane->spilled, __ATOMIC_RELAXED);
 }
 
 static uint64_t
 lane_taken(const struct msg_lane *lane)
 {
 	return lane->taken + lane->spilled_taken;
+}
+
+/* Slots granted and not used; while its sender goes on elsewhere, anything. */
+static uint64_t
+lane_room(const struct msg_lane *lane)
+{
+	uintptr_t next = (uintptr_t)__atomic_load_n(&lane->next, __ATOMIC_RELAXED);
+	uintptr_t stop = (uintptr_t)__atomic_load_n(&lane->stop, __ATOMIC_RELAXED);
+
+	return (stop - next) / sizeof(uint64_t) / lane->words;
+}
+
+/* How many it will have taken once all that is in it now has been: what can be seen is counted.
+ * What goes on elsewhere is a crowd, for which as much as its sender may have put there will do. */
+static uint64_t
+lane_end(const struct msg_lane *lane)
+{
+	uint64_t end = lane_taken(lane), flip = lane->take_flip, word;
+	const uint64_t *at = lane->take;
+
+	for (;;) {
+		word = __atomic_load_n(&at[0], __ATOMIC_ACQUIRE) ^ flip;
+		if (!msg_is_element(word)) {
+			return end;
+		}
+		if (word == MSG_JUMP) {
+			return lane_granted(lane);
+		}
+		end++;
+		at += lane->words;
+		if (at == lane->take_end) {
+			at = lane->slots;
+			flip ^= MSG_PARITY;
+		}
+	}
 }
 
 /* Note what has to be taken before the MARK of epoch `barrier` can be passed. The look at it was an
@@ -311,7 +336,7 @@ barrier_begin(struct msg_queue *q, uint64_t barrier)
 	q->waits = __atomic_load_n(&q->lanes_mask, __ATOMIC_ACQUIRE);
 	for (left = q->waits; left != 0; left &= left - 1) {
 		q->lanes[__builtin_ctzll(left)]->barrier_end =
-			lane_sent(q->lanes[__builtin_ctzll(left)]);
+			lane_end(q->lanes[__builtin_ctzll(left)]);
 	}
 	q->shared_waits = shared != NULL;
 	if (shared != NULL) {
@@ -482,13 +507,14 @@ msg_queue_fini(struct msg_queue *q)
 uint64_t
 msg_queue_depth(const struct msg_queue *q)
 {
-	uint64_t mask = __atomic_load_n(&q->lanes_mask, __ATOMIC_ACQUIRE), sum = 0;
+	uint64_t mask = __atomic_load_n(&q->lanes_mask, __ATOMIC_ACQUIRE), sum = 0, waits;
 	const struct msg_shared *shared = __atomic_load_n(&q->shared, __ATOMIC_ACQUIRE);
 	const struct msg_lane *lane;
 
 	for (; mask != 0; mask &= mask - 1) {
 		lane = q->lanes[__builtin_ctzll(mask)];
-		sum += lane_sent(lane) - lane_taken(lane);
+		waits = lane_granted(lane) - lane_taken(lane);
+		sum += waits - spdk_min(waits, lane_room(lane));
 	}
 	return sum + (shared != NULL ? msg_shared_depth(shared) : 0);
 }
@@ -496,14 +522,16 @@ msg_queue_depth(const struct msg_queue *q)
 uint64_t
 msg_queue_spilled(const struct msg_queue *q)
 {
-	uint64_t mask = __atomic_load_n(&q->lanes_mask, __ATOMIC_ACQUIRE), sum = 0;
+	uint64_t mask = __atomic_load_n(&q->lanes_mask, __ATOMIC_ACQUIRE), sum = 0, spilled;
 	const struct msg_lane *lane;
 
 	for (; mask != 0; mask &= mask - 1) {
 		lane = q->lanes[__builtin_ctzll(mask)];
-		sum += __atomic_load_n(&lane->in_chunk, __ATOMIC_RELAXED)
-		               ? lane_sent(lane) - __atomic_load_n(&lane->granted, __ATOMIC_RELAXED)
-		               : __atomic_load_n(&lane->spilled, __ATOMIC_RELAXED);
+		spilled = __atomic_load_n(&lane->spilled, __ATOMIC_RELAXED);
+		if (__atomic_load_n(&lane->in_chunk, __ATOMIC_RELAXED)) {
+			spilled -= spdk_min(spilled, lane_room(lane));
+		}
+		sum += spilled;
 	}
 	return sum;
 }

@@ -59,15 +59,14 @@ struct msg_lane {
 	 * counts. */
 	uint64_t *next;
 	uint64_t *stop;
-	uint64_t flip;        /* the parity that makes an element of this lap valid, in bit 63 */
-	uint32_t words;       /* of a slot: 2, or 4 */
-	uint64_t epoch;       /* of its last MARK */
-	uint64_t granted;     /* slots of the ring that were put before `stop`, ever */
-	bool in_chunk;        /* `next` and `flip` are of a chunk */
-	uint64_t spilled;     /* slots of chunks, likewise */
-	uint64_t sent_before; /* elements, when the slots up to `stop` were granted */
-	uint64_t *end;        /* of the ring */
-	uint64_t *ring_next;  /* where the ring goes on, while in a chunk */
+	uint64_t flip;       /* the parity that makes an element of this lap valid, in bit 63 */
+	uint32_t words;      /* of a slot: 2, or 4 */
+	uint64_t epoch;      /* of its last MARK */
+	uint64_t granted;    /* slots of the ring that were put before `stop`, ever */
+	bool in_chunk;       /* `next` and `flip` are of a chunk */
+	uint64_t spilled;    /* slots of chunks, likewise */
+	uint64_t *end;       /* of the ring */
+	uint64_t *ring_next; /* where the ring goes on, while in a chunk */
 	uint64_t ring_flip;
 
 	/* The consumer's; the sender reads `taken`. */
@@ -149,7 +148,7 @@ msg_queue_try_push(struct msg_queue *q, const struct msg_sender *sender, uint32_
 		__atomic_store_n(&slot[2], w2, __ATOMIC_RELAXED);
 	}
 	msg_slot_publish(slot, lane->flip, w0);
-	__atomic_store_n(&lane->next, slot + (words == 2 ? 2 : 4), __ATOMIC_RELEASE);
+	__atomic_store_n(&lane->next, slot + (words == 2 ? 2 : 4), __ATOMIC_RELAXED);
 	return true;
 }
 

@@ -228,6 +228,30 @@ order_over_lanes(void)
 	}
 }
 
+/* The sender is stopped where it goes on elsewhere, and has not said yet how much room is there. */
+static void
+order_while_a_lane_makes_room(void)
+{
+	struct msg_lane *lane;
+	uint64_t *stop;
+	uint32_t i;
+
+	begin(2);
+	for (i = 0; i < 100; i++) {
+		send_from(0, 0, i);
+	}
+	msg_sender_new_epoch(&g_cores[1]);
+	send_from(1, 0, 100);
+	lane = g_q.lanes[g_cores[0].index];
+	stop = lane->stop;
+	lane->stop = lane->slots;
+	while (run(3, NO_OWN) > 0) {
+	}
+	CHECK_EQ(g_seen.count, 101);
+	lane->stop = stop;
+	end();
+}
+
 /* There and back and on: MARKs in several lanes, the lower one first. */
 static void
 order_over_several_moves(void)
@@ -479,6 +503,7 @@ static const struct test_case cases[] = {
 	TEST(so_many_and_no_more),
 	TEST(up_to_what_was_sent),
 	TEST(order_over_lanes),
+	TEST(order_while_a_lane_makes_room),
 	TEST(order_over_several_moves),
 	TEST(nobody_starves),
 	TEST(thrown_away),
