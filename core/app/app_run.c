@@ -37,8 +37,9 @@ TAILQ_HEAD(waiter_list, waiter);
 
 static struct {
 	struct waiter_list waiters;
-	bool init_asked;      /* framework_start_init came, or was not needed */
 	bool subsystems_walk; /* spdk_subsystem_init() has not answered yet */
+	/* They are initialised, though the state may still be subsystem_init: see enter_running() */
+	bool subsystems_ready;
 	bool rpc_ready;
 	bool rpc_failed;
 	bool stopping;
@@ -119,6 +120,7 @@ subsystems_ready(int rc, void *ctx)
 		             failed != NULL ? failed->name : "?", strerror(-rc));
 		return;
 	}
+	g_run.subsystems_ready = true;
 	spdk_rpc_set_state(SPDK_RPC_RUNTIME);
 	if (g_app.has_config) {
 		state_enter(CAL_RUN_CONFIG);
@@ -158,19 +160,18 @@ app_framework_start_init(app_init_fn fn, void *ctx)
 int
 app_framework_wait_init(app_init_fn fn, void *ctx)
 {
-	enum cal_run_state state = state_now();
 	int rc;
 
-	if (state == CAL_RUN_CONFIG || state == CAL_RUN_RUNNING) {
-		fn(ctx, 0, NULL);
-		return 0;
-	}
 	if (g_run.stopping) {
 		fn(ctx, -ESHUTDOWN, "the application is stopping");
 		return 0;
 	}
+	if (g_run.subsystems_ready) {
+		fn(ctx, 0, NULL);
+		return 0;
+	}
 	rc = waiter_add(fn, ctx);
-	if (rc == 0 && state == CAL_RUN_STARTUP_RPC && g_app.opts.delay_subsystem_init) {
+	if (rc == 0 && state_now() == CAL_RUN_STARTUP_RPC && g_app.opts.delay_subsystem_init) {
 		/* While the configuration's startup methods are applied only confd is served, so
 		 * this is confd, which has applied them: now it is everybody's turn. */
 		app_state_doing("waits for framework_start_init");

@@ -151,6 +151,29 @@ def wait_for_rpc_waits(root):
     nothing_left(root, prim)
 
 
+def initialised_is_told_before_running(root):
+    """Everything is initialised, only `running` waits for the JSON-RPC socket: who asks for the
+    former then hears it at once."""
+    folder, go = root.file("libexec"), root.file("go")
+    os.mkdir(folder)
+    os.symlink(os.path.abspath(os.path.join(p.BIN, "cal-mond")), os.path.join(folder, "cal-mond"))
+    rpcd = os.path.join(folder, "cal-rpcd")
+    with open(rpcd, "w") as f:
+        f.write(f"#!/bin/sh\nfor i in $(seq 200); do [ -e {go} ] || sleep 0.02; done\n"
+                f"exec {os.path.abspath(p.BIN)}/cal-rpcd \"$@\"\n")
+    os.chmod(rpcd, 0o755)
+    prim = root.start(wait=None, CALANDRIA_LIBEXEC=folder)
+    p.wait_for(lambda: (prim.state() or {}).get("doing") == "cal-rpcd starts", 5, "all but rpcd")
+    done = subprocess.run([os.path.join(p.BIN, "calctl"), "rpc", "framework_wait_init"],
+                          env=root.env(), capture_output=True, text=True, timeout=3)
+    p.check(done.stdout.strip() == "true", f"framework_wait_init: {done.stdout}{done.stderr}")
+    p.check(prim.state_name() == "subsystem_init", f"state {prim.state_name()}")
+    root.file("go", "")
+    prim.wait_state("running")
+    prim.stop()
+    nothing_left(root, prim)
+
+
 def wait_for_rpc_can_be_stopped(root):
     prim = root.start("--wait-for-rpc", wait="startup_rpc")
     status, took = prim.stop()
@@ -265,7 +288,7 @@ if __name__ == "__main__":
         starts_and_stops_in_time, states_are_passed_in_order, sigint_stops_too,
         a_second_signal_changes_nothing, a_signal_during_the_start_stops_it,
         starts_again_after_kill_9, stale_files_of_a_dead_primary_are_taken_over,
-        wait_for_rpc_waits, wait_for_rpc_can_be_stopped, without_services, without_rpc_server,
-        services_come_back, services_come_back_each_time,
+        wait_for_rpc_waits, initialised_is_told_before_running, wait_for_rpc_can_be_stopped,
+        without_services, without_rpc_server, services_come_back, services_come_back_each_time,
         a_stopped_service_does_not_hold_up_the_end,
     ])

@@ -779,7 +779,10 @@ churn_step(void *arg)
 		snprintf(name, sizeof(name), "c%u", g_created++);
 		spdk_thread_send_msg(spdk_thread_create(name, NULL), exit_thread, NULL);
 	}
-	if (spdk_get_ticks() - g_since > 300000000) {
+	/* However slow the machine is, until there was something of everything. */
+	if (spdk_get_ticks() - g_since > 300000000 &&
+	    ((balances() > 1 && g_created > 10) ||
+	     spdk_get_ticks() - g_since > 20ull * 1000000000)) {
 		finish(); /* in the middle of whatever is going on */
 		return;
 	}
