@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "core/app/app_private.h"
+#include "core/reactor/reactor_internal.h"
 #include "core/rpc/rpc_server.h"
 #include "ipc/gate/control.h"
 #include "ipc/gate/gate.h"
@@ -87,9 +88,15 @@ note_send(enum app_note_kind kind, const char *text)
 	note->kind = kind;
 	snprintf(note->text, sizeof(note->text), "%s", text);
 	pthread_mutex_lock(&g_boot.lock);
-	if (g_boot.thread != NULL && !g_boot.muted &&
-	    spdk_thread_send_msg(g_boot.thread, app_run_note, note) == 0) {
-		note = NULL;
+	if (g_boot.thread != NULL && !g_boot.muted) {
+		if (spdk_thread_send_msg(g_boot.thread, app_run_note, note) == 0) {
+			note = NULL;
+		} else if (kind == APP_NOTE_SIGNAL) {
+			/* The application told it to exit: nobody is left to stop in order. */
+			SPDK_ERRLOG("%s stops out of order: its app thread has exited\n",
+			            g_app.opts.name);
+			reactors_stop();
+		}
 	} else if (g_boot.thread == NULL) {
 		note_for_main(note);
 		if (g_boot.num_kept < sizeof(g_boot.kept) / sizeof(g_boot.kept[0])) {

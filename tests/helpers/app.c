@@ -196,6 +196,8 @@ start(void *ctx)
 	} else if (is_mode("hold")) {
 		spdk_io_device_register(&g_held, channel_created, channel_destroyed, 0, "held");
 		spdk_thread_send_msg(spdk_thread_create("holder", NULL), hold, NULL);
+	} else if (is_mode("exit-app")) {
+		spdk_thread_exit(spdk_get_thread());
 	} else if (is_mode("shut-down")) {
 		spdk_app_start_shutdown();
 	} else if (is_mode("stop-0") || is_mode("again") || is_mode("json")) {

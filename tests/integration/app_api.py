@@ -109,6 +109,20 @@ def a_stop_that_waits_says_for_what(root):
     expect(out, *DOWN, "returned 0 after 1 start(s)")
 
 
+def a_signal_stops_it_though_the_app_thread_has_exited(root):
+    app = App(root, "exit-app")
+    told = b""
+    while b"app_thread ends with" not in told:
+        line = app.proc.stderr.readline()
+        p.check(line, f"it ended: {told.decode()}")
+        told += line
+    app.proc.send_signal(signal.SIGTERM)
+    out, err = app.end()
+    p.check(any("app stops out of order: its app thread has exited" in line for line in err),
+            f"told: {err}")
+    p.check(out[-1] == "returned 0 after 1 start(s)", f"printed: {out}")
+
+
 def signal_during_subsystem_init(root):
     """The one that is under way is waited for; start_fn is never called."""
     app = App(root, "linger")
@@ -180,5 +194,6 @@ if __name__ == "__main__":
     p.main([stop_value_is_returned, an_id_may_be_given, signal_calls_shutdown_cb,
             start_shutdown_calls_it_too, signal_without_shutdown_cb_stops,
             failed_subsystem_is_named, a_stop_that_waits_says_for_what,
+            a_signal_stops_it_though_the_app_thread_has_exited,
             signal_during_subsystem_init, signal_during_config, confd_dies_during_config,
             json_data_is_loaded, it_may_be_started_again, wrong_options_are_told])
