@@ -263,7 +263,9 @@ poll_threads(struct spdk_reactor *reactor)
 		thread = SPDK_CONTAINEROF((void *)lw, struct spdk_thread, ctx);
 		busy = thread_turn(thread, THREAD_MSG_BATCH, reactor->last_tsc, true);
 		any |= busy;
-		reactor_account(reactor, thread->last_tsc, busy);
+		if (thread->last_tsc != reactor->last_tsc) {
+			reactor_account(reactor, thread->last_tsc, busy);
+		}
 		if (spdk_unlikely(thread_state_get(thread) == THREAD_EXITED || lw->resched)) {
 			placement_after_turn(reactor, lw);
 		}
