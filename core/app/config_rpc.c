@@ -15,6 +15,7 @@
 #include "core/app/subsystem.h"
 #include "core/rpc/rpc_server.h"
 #include "spdk/json.h"
+#include "spdk/log.h"
 #include "spdk/rpc.h"
 #include "spdk/string.h"
 #include "spdk/util.h"
@@ -219,10 +220,12 @@ SPDK_RPC_REGISTER("cal_config_step_done", rpc_config_step_done, SPDK_RPC_STARTUP
 
 struct done_params {
 	char *error;
+	char *notice;
 };
 
 static const struct spdk_json_object_decoder g_done_decoders[] = {
 	{ "error", offsetof(struct done_params, error), spdk_json_decode_string, true },
+	{ "notice", offsetof(struct done_params, notice), spdk_json_decode_string, true },
 };
 
 static void
@@ -233,19 +236,23 @@ rpc_config_done(struct spdk_jsonrpc_request *request, const struct spdk_json_val
 	if (params != NULL && spdk_json_decode_object(params, g_done_decoders,
 	                                              SPDK_COUNTOF(g_done_decoders), &p) != 0) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
-		                                 "the only parameter is error, a sentence");
-		return;
+		                                 "error and notice are sentences");
+		goto out;
 	}
 	if (g_progress.done || !g_app.has_config || (p.error == NULL && !is_runtime())) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_STATE,
 		                                 "no configuration is at its end");
-		free(p.error);
-		return;
+		goto out;
+	}
+	if (p.notice != NULL) {
+		SPDK_WARNLOG("%s\n", p.notice);
 	}
 	g_progress.done = true;
 	g_progress.in_flight[0] = '\0';
 	spdk_jsonrpc_send_bool_response(request, true);
 	app_run_config_done(p.error);
+out:
 	free(p.error);
+	free(p.notice);
 }
 SPDK_RPC_REGISTER("cal_config_done", rpc_config_done, SPDK_RPC_STARTUP | SPDK_RPC_RUNTIME)

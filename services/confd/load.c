@@ -39,6 +39,10 @@ struct loader {
 	int error_code;
 	char error[256];
 
+	/* What was left out and does not fail the start: the first of them, and how many. */
+	char notice[320];
+	unsigned num_notices;
+
 	char *err;
 	size_t err_size;
 };
@@ -100,6 +104,38 @@ fail_start(struct loader *loader, const char *fmt, ...)
 	json_object_object_add(params, "error", json_object_new_string(loader->err));
 	rc = call(loader, "cal_config_done", params);
 	return rc < 0 ? rc : -ECANCELED;
+}
+
+/* Something was left out, the start goes on: told the log now, the primary at the end. */
+static void __attribute__((format(printf, 2, 3))) note(struct loader *loader, const char *fmt, ...)
+{
+	char text[sizeof(loader->notice)];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	fprintf(stderr, "cal-confd: %s\n", text);
+	if (loader->num_notices++ == 0) {
+		memcpy(loader->notice, text, sizeof(text));
+	}
+}
+
+static struct json_object *
+done_params(const struct loader *loader)
+{
+	struct json_object *params = json_object_new_object();
+	char text[sizeof(loader->notice) + 64];
+
+	if (loader->num_notices > 0) {
+		snprintf(text, sizeof(text), "%s", loader->notice);
+		if (loader->num_notices > 1) {
+			snprintf(text, sizeof(text), "%s (and %u more: calctl logs confd)",
+			         loader->notice, loader->num_notices - 1);
+		}
+		json_object_object_add(params, "notice", json_object_new_string(text));
+	}
+	return params;
 }
 
 /* A call that is no entry of the file and must not fail. */
@@ -214,10 +250,10 @@ judge_unknown(struct loader *loader, size_t index)
 	}
 	if (index == 0 || loader->pass[index - 1] != PASS_SKIP ||
 	    strcmp(entry[-1].subsystem, entry->subsystem) != 0) {
-		fprintf(stderr,
-		        "cal-confd: %s:%u: subsystem '%s' is not in this program; entries that "
-		        "need it are skipped\n",
-		        loader->config->path, entry->line, entry->subsystem);
+		note(loader,
+		     "%s:%u: subsystem '%s' is not in this program; entries that need it are "
+		     "skipped",
+		     loader->config->path, entry->line, entry->subsystem);
 	}
 	loader->pass[index] = PASS_SKIP;
 	return 0;
@@ -306,10 +342,9 @@ judge_error(struct loader *loader, const struct config_entry *entry, bool in_dou
 		return 0;
 	}
 	if (loader->opts->ignore_init_errors) {
-		fprintf(stderr,
-		        "cal-confd: %s:%u: %s failed: %s (code %d); going on, as "
-		        "--json-ignore-init-errors says\n",
-		        path, entry->line, entry->method, loader->error, loader->error_code);
+		note(loader,
+		     "%s:%u: %s failed: %s (code %d); going on, as --json-ignore-init-errors says",
+		     path, entry->line, entry->method, loader->error, loader->error_code);
 		return 0;
 	}
 	return fail_start(loader, "%s:%u: %s failed: %s (code %d)", path, entry->line,
@@ -395,7 +430,7 @@ load(struct loader *loader)
 	if (rc == 0) {
 		rc = run_pass(loader, PASS_RUNTIME);
 	}
-	return rc == 0 ? call_own(loader, "cal_config_done", json_object_new_object()) : rc;
+	return rc == 0 ? call_own(loader, "cal_config_done", done_params(loader)) : rc;
 }
 
 int

@@ -123,6 +123,8 @@ def test_foreign_subsystem():
               "a subsystem that is not in this program is skipped", state)
         log = primary.service_log("confd")
         check("subsystem 'iscsi' is not in this program" in log, "… with a notice", log)
+        check("subsystem 'iscsi' is not in this program" in primary.output(),
+              "… that the primary prints, too", primary.output())
 
 
 def test_wait_for_rpc():

@@ -179,8 +179,11 @@ unknown_methods(void)
 	/* A subsystem that is not in this program is skipped … */
 	reset("{\"phase\":\"startup\",\"subsystems\":[\"a\"]}");
 	CHECK_EQ(run(entries, 4), 0);
-	CHECK_STR(g_fake.log, BEGIN STEP("startup", "0", "both") "framework_start_init() " STEP(
-				      "runtime", "0", "rt") "cal_config_done({}) ");
+	CHECK_STR(g_fake.log,
+	          BEGIN STEP("startup", "0", "both") "framework_start_init() " STEP(
+			  "runtime", "0",
+			  "rt") "cal_config_done({\"notice\":\"c.json:9: subsystem 'x' is not in "
+	                        "this program; entries that need it are skipped\"}) ");
 	/* … one that is must know its methods. */
 	reset("{\"phase\":\"startup\",\"subsystems\":[\"a\",\"x\"]}");
 	CHECK_EQ(run(entries, 4), -ECANCELED);
@@ -214,7 +217,10 @@ failing_methods(void)
 	g_opts.ignore_init_errors = true;
 	CHECK_EQ(run(entries, 3), 0);
 	CHECK(strstr(g_fake.log, STEP("runtime", "0", "rt") STEP(
-					 "runtime", "1", "rt2") "cal_config_done({}) ") != NULL);
+					 "runtime", "1",
+					 "rt2") "cal_config_done({\"notice\":\"c.json:5: rt "
+	                                        "failed: it went wrong (code 0); going on, as "
+	                                        "--json-ignore-init-errors says\"}) ") != NULL);
 
 	reset(FRESH);
 	g_fake.fails = "framework_start_init";
