@@ -160,19 +160,6 @@ spdk_put_io_channel(struct spdk_io_channel *ch)
 	}
 }
 
-void
-io_channels_let_go(struct spdk_thread *thread)
-{
-	struct spdk_io_channel *ch;
-
-	for (ch = spdk_thread_get_first_io_channel(thread); ch != NULL;
-	     ch = spdk_thread_get_next_io_channel(ch)) {
-		if (ch->dev->channel_lost != NULL) {
-			ch->dev->channel_lost(spdk_io_channel_get_ctx(ch));
-		}
-	}
-}
-
 uint32_t
 io_channel_free_all(struct spdk_thread *thread)
 {

@@ -115,6 +115,19 @@ io_devices_let_go(struct spdk_thread *thread)
 }
 
 void
+io_channels_let_go(struct spdk_thread *thread)
+{
+	struct spdk_io_channel *ch;
+
+	for (ch = spdk_thread_get_first_io_channel(thread); ch != NULL;
+	     ch = spdk_thread_get_next_io_channel(ch)) {
+		if (ch->dev->channel_lost != NULL) {
+			ch->dev->channel_lost(spdk_io_channel_get_ctx(ch));
+		}
+	}
+}
+
+void
 spdk_io_device_unregister(void *io_device, spdk_io_device_unregister_cb unregister_cb)
 {
 	struct spdk_thread *thread = thread_required(__func__, "I/O device");
