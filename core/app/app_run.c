@@ -38,7 +38,8 @@ TAILQ_HEAD(waiter_list, waiter);
 static struct {
 	struct waiter_list waiters;
 	bool subsystems_walk; /* spdk_subsystem_init() has not answered yet */
-	/* They are initialised, though the state may still be subsystem_init: see enter_running() */
+	/* They are initialised, though the state may still be subsystem_init: see enter_running()
+	 */
 	bool subsystems_ready;
 	bool rpc_ready;
 	bool rpc_failed;

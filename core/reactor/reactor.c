@@ -185,6 +185,7 @@ reactors_fini(void)
 	scheduler_forget();
 	scheduler_rounds_fini();
 	spdk_thread_lib_fini();
+	thread_interrupt_mode_forget();
 	reactors_free();
 	state_set(SPDK_REACTOR_STATE_UNINITIALIZED);
 }

@@ -342,6 +342,9 @@ void poller_stop(struct spdk_thread *thread, struct spdk_poller *poller);
 
 /* --- for the reactor -------------------------------------------------------------------------- */
 
+/** Undo spdk_interrupt_mode_enable(): an application that is started again says anew what it wants.
+ *  When there are no threads. */
+void thread_interrupt_mode_forget(void);
 /** Put it into interrupt mode; any time, in its turn or outside, twice too. Its group is readable
  * at once and sets itself up in its first turn: nothing that waits is overlooked. By who polls it.
  *  Returns 0 or why there are no descriptors. */

@@ -38,6 +38,12 @@ spdk_interrupt_mode_enable(void)
 	return 0;
 }
 
+void
+thread_interrupt_mode_forget(void)
+{
+	g_enabled = false;
+}
+
 bool
 spdk_interrupt_mode_is_enabled(void)
 {

@@ -830,6 +830,8 @@ asleep_from_the_start(void)
 {
 	REQUIRE(spdk_interrupt_mode_enable() == 0);
 	run(1, g_one, born_asleep_body);
+	CHECK(!spdk_interrupt_mode_is_enabled());
+	REQUIRE(spdk_interrupt_mode_enable() == 0);
 	run(2, g_two, born_asleep_body);
 }
 
