@@ -47,7 +47,7 @@ options_refused(void)
 	CHECK_EQ(call(rpc_iobuf_set_options, "{'small_bufsize':4294967296}"), -32602);
 	g_said[0] = '\0';
 	CHECK_EQ(call(rpc_iobuf_set_options, "{'small_pool_count':63}"), -EINVAL);
-	CHECK_STR(g_answer.text, "Invalid argument");
+	CHECK_STR(g_answer.text, "Invalid argument: the primary's log says why");
 	CHECK(said_once("small_pool_count 63", "64"));
 }
 

@@ -239,6 +239,7 @@ static void
 messages_follow_their_model(void)
 {
 	uint32_t step, target, sender, n;
+	uint64_t spilled = 0;
 	char name[8];
 
 	seed_begin("messages");
@@ -266,7 +267,7 @@ messages_follow_their_model(void)
 		case 3:
 			sender = TARGETS + pick(SENDERS - TARGETS);
 			/* Now and then more than fits into the ring. */
-			n = pick(2000) == 0 ? 7000 : pick(12);
+			n = pick(1000) == 0 ? 7000 : pick(12);
 			while (n-- > 0) {
 				model_send(sender, target);
 			}
@@ -282,7 +283,10 @@ messages_follow_their_model(void)
 		}
 	}
 	CHECK_EQ(g_wrong, 0);
-	CHECK(msg_queue_spilled(&g_targets[0].thread->msgs) > 0);
+	for (target = 0; target < TARGETS; target++) {
+		spilled += msg_queue_spilled(&g_targets[target].thread->msgs);
+	}
+	CHECK(spilled > 0);
 	CHECK(g_core_moves > STEPS / 50);
 	for (target = 0; target < TARGETS; target++) {
 		for (sender = 0; sender < SENDERS; sender++) {
