@@ -284,7 +284,7 @@ set_options_try(void *ctx)
 		spdk_jsonrpc_send_bool_response(req->request, true);
 	} else {
 		spdk_jsonrpc_send_error_response(req->request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
-		                                 wrong);
+		                                 wrong != NULL ? wrong : spdk_strerror(-rc));
 	}
 	free(req->mask_text);
 	free(req);
