@@ -216,11 +216,11 @@ failing_methods(void)
 	g_fake.fails = "rt";
 	g_opts.ignore_init_errors = true;
 	CHECK_EQ(run(entries, 3), 0);
-	CHECK(strstr(g_fake.log, STEP("runtime", "0", "rt") STEP(
-					 "runtime", "1",
-					 "rt2") "cal_config_done({\"notice\":\"c.json:5: rt "
-	                                        "failed: it went wrong (code 0); going on, as "
-	                                        "--json-ignore-init-errors says\"}) ") != NULL);
+	CHECK(strstr(g_fake.log,
+	             STEP("runtime", "0", "rt") STEP(
+			     "runtime", "1", "rt2") "cal_config_done({\"notice\":\"c.json:5: rt "
+	                                            "failed: it went wrong (code 0); going on, as "
+	                                            "--json-ignore-init-errors says\"}) ") != NULL);
 
 	reset(FRESH);
 	g_fake.fails = "framework_start_init";
