@@ -319,11 +319,15 @@ msg_queue_run(struct msg_queue *q, struct msg_limit limit, uint32_t words, msg_r
 	/* The lanes from the one whose turn it is on, and then the others. */
 	uint64_t first = mask >> q->at << q->at, rest = mask ^ first;
 	bool shared_first = q->shared_turn;
+	/* Not `limit` itself is shown to others: it stays in registers. */
+	struct msg_limit shown;
 	uint32_t n = 0, i;
 
 	if (spdk_unlikely(shared_first)) {
 		q->shared_turn = false;
-		n = msg_queue_run_slow(q, &limit, run, ctx);
+		shown = limit;
+		n = msg_queue_run_slow(q, &shown, run, ctx);
+		limit.left = shown.left;
 	}
 	while ((first | rest) != 0 && limit.left > 0) {
 		if (spdk_unlikely(first == 0)) {
@@ -340,7 +344,8 @@ msg_queue_run(struct msg_queue *q, struct msg_limit limit, uint32_t words, msg_r
 	}
 	if (spdk_unlikely(q->held || __atomic_load_n(&q->shared, __ATOMIC_RELAXED) != NULL)) {
 		q->shared_turn = limit.left == 0 && !shared_first;
-		n += msg_queue_run_slow(q, &limit, run, ctx);
+		shown = limit;
+		n += msg_queue_run_slow(q, &shown, run, ctx);
 	}
 	return n;
 }
