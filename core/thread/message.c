@@ -94,7 +94,7 @@ thread_run_messages(struct spdk_thread *thread, struct cal_stats_reactor *slot, 
                     bool chain)
 {
 	struct run_ctx run = { thread, slot, chain };
-	struct msg_limit limit = { THREAD_MSG_CHAIN, MSG_LANES, NULL };
+	struct msg_limit limit = { max, MSG_LANES, NULL };
 	uint32_t count;
 
 	if (!chain) {

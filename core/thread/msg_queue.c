@@ -86,19 +86,26 @@ msg_sender_new_epoch(struct msg_sender *sender)
 
 /* --- the sender's side of a lane -------------------------------------------------------------- */
 
+void *
+msg_memory(size_t size)
+{
+	size_t lines = SPDK_ALIGN_CEIL(size, (size_t)SPDK_CACHE_LINE_SIZE);
+	void *memory = aligned_alloc(SPDK_CACHE_LINE_SIZE, lines);
+
+	if (memory == NULL) {
+		thread_fatal(__func__, "no memory for messages");
+	}
+	memset(memory, 0, lines);
+	return memory;
+}
+
 static struct msg_lane *
 lane_create(struct msg_queue *q, uint32_t index)
 {
 	uint32_t words = q->words == 2 ? 2 : 4;
 	size_t size = sizeof(struct msg_lane) + (size_t)MSG_LANE_ROOM * words * sizeof(uint64_t);
-	struct msg_lane *lane;
+	struct msg_lane *lane = msg_memory(size);
 
-	lane = aligned_alloc(SPDK_CACHE_LINE_SIZE,
-	                     SPDK_ALIGN_CEIL(size, (size_t)SPDK_CACHE_LINE_SIZE));
-	if (lane == NULL) {
-		thread_fatal(__func__, "no memory for messages");
-	}
-	memset(lane, 0, size);
 	lane->words = words;
 	lane->next = lane->stop = lane->take = lane->slots;
 	lane->end = lane->take_end = lane->slots + (size_t)MSG_LANE_ROOM * words;
@@ -139,14 +146,8 @@ lane_enter_chunk(struct msg_lane *lane)
 {
 	size_t size =
 		sizeof(struct msg_chunk) + (size_t)MSG_CHUNK_ROOM * lane->words * sizeof(uint64_t);
-	struct msg_chunk *chunk;
+	struct msg_chunk *chunk = msg_memory(size);
 
-	chunk = aligned_alloc(SPDK_CACHE_LINE_SIZE,
-	                      SPDK_ALIGN_CEIL(size, (size_t)SPDK_CACHE_LINE_SIZE));
-	if (chunk == NULL) {
-		thread_fatal(__func__, "no memory for messages");
-	}
-	memset(chunk, 0, size);
 	lane_put(lane, MSG_JUMP, (uintptr_t)chunk, 0);
 	if (!lane->in_chunk) {
 		lane->ring_next = lane->next + lane->words;

@@ -29,13 +29,8 @@ struct msg_shared {
 static struct msg_shared *
 shared_create(struct msg_queue *q)
 {
-	struct msg_shared *shared, *other = NULL;
+	struct msg_shared *shared = msg_memory(sizeof(*shared)), *other = NULL;
 
-	shared = aligned_alloc(SPDK_CACHE_LINE_SIZE, sizeof(*shared));
-	if (shared == NULL) {
-		thread_fatal(__func__, "no memory for messages");
-	}
-	memset(shared, 0, sizeof(*shared));
 	if (!__atomic_compare_exchange_n(&q->shared, &other, shared, false, __ATOMIC_ACQ_REL,
 	                                 __ATOMIC_ACQUIRE)) {
 		free(shared);

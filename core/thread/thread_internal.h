@@ -253,9 +253,9 @@ extern struct thread_list thread_lib_threads;
 void thread_take_over(struct spdk_thread *thread);
 /** Run the critical message that waits. */
 void thread_run_critical(struct spdk_thread *thread, struct cal_stats_reactor *slot);
-/** Run messages that wait, at most `max` (more than 0), of those sent before. `chain`: at most
- *  THREAD_MSG_CHAIN, those included that they send to their own thread, until one does something to
- *  the thread itself. Returns how many ran. */
+/** Run messages that wait, at most `max` (more than 0), of those sent before. `chain`: those
+ * included that they send to their own thread, until one does something to the thread itself.
+ * Returns how many ran. */
 uint32_t thread_run_messages(struct spdk_thread *thread, struct cal_stats_reactor *slot,
                              uint32_t max, bool chain);
 

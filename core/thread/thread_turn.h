@@ -35,8 +35,9 @@ thread_turn_work(struct spdk_thread *thread, struct cal_stats_reactor *slot, uin
 	}
 	if (!msg_queue_is_empty(&thread->msgs)) {
 		/* None runs if all that waits stands at a MARK. */
-		ran = thread_run_messages(thread, slot, max_msgs,
-		                          chain && !poller_active_any(&thread->active)) > 0;
+		chain = chain && !poller_active_any(&thread->active);
+		ran = thread_run_messages(thread, slot, chain ? THREAD_MSG_CHAIN : max_msgs,
+		                          chain) > 0;
 		*busy |= ran;
 	}
 	if (poller_active_any(&thread->active)) {
