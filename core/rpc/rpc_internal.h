@@ -76,6 +76,7 @@ struct spdk_jsonrpc_request {
 	const struct rpc_method *method;
 	uint32_t id;
 	bool notification;
+	bool failed; /* its answer is an error */
 	struct codec_buf buf;
 	struct json_msgpack_writer writer;
 	struct spdk_json_val values[]; /* and behind them the text they point to */

@@ -14,6 +14,7 @@
 #include "core/rpc/rpc_internal.h"
 
 static const char g_unknown[] = "(unknown method)";
+static rpc_answer_fn g_answer_hook;
 
 void
 rpc_conn_unref(struct spdk_jsonrpc_server_conn *conn)
@@ -39,6 +40,7 @@ request_create(struct spdk_jsonrpc_server_conn *conn, const struct codec_envelop
 	req->method = NULL;
 	req->id = env->id;
 	req->notification = env->type == CODEC_NOTIFICATION;
+	req->failed = false;
 	codec_buf_init(&req->buf);
 	conn->refs++;
 	conn->outstanding++;
@@ -59,14 +61,14 @@ request_free(struct spdk_jsonrpc_request *req)
 }
 
 static void
-dispatch(struct spdk_jsonrpc_request *req, const struct codec_envelope *env)
+call_method(struct spdk_jsonrpc_request *req, const char *name, size_t len,
+            const struct spdk_json_val *params)
 {
 	const struct rpc_caller *caller = &req->conn->caller;
-	bool with_params = env->params.data[0] != 0xc0;
 	struct rpc_method *m;
 	const char *refused;
 
-	m = rpc_method_find(caller, (const char *)env->method.data, env->method.len);
+	m = rpc_method_find(caller, name, len);
 	if (m == NULL) {
 		spdk_jsonrpc_send_error_response(req, SPDK_JSONRPC_ERROR_METHOD_NOT_FOUND,
 		                                 "Method not found");
@@ -84,8 +86,15 @@ dispatch(struct spdk_jsonrpc_request *req, const struct codec_envelope *env)
 	}
 	/* What a decoder refuses in this handler goes into this request's error. */
 	json_note_collect(true);
-	m->func(req, with_params ? req->values : NULL);
+	m->func(req, params);
 	json_note_collect(false);
+}
+
+void
+rpc_request_pass_on(struct spdk_jsonrpc_request *req, const char *method,
+                    const struct spdk_json_val *params)
+{
+	call_method(req, method, strlen(method), params);
 }
 
 /* Whether params are what JSON-RPC allows: nothing, an object or an array. */
@@ -153,7 +162,8 @@ rpc_request_handle(struct spdk_jsonrpc_server_conn *conn, const void *msg, size_
 	}
 	text = (char *)&req->values[size.num_values];
 	json_values_fill(env.params.data, env.params.len, req->values, text);
-	dispatch(req, &env);
+	call_method(req, (const char *)env.method.data, env.method.len,
+	            env.params.data[0] != 0xc0 ? req->values : NULL);
 	return 0;
 }
 
@@ -165,11 +175,9 @@ method_name(const struct spdk_jsonrpc_request *req)
 	return req->method != NULL ? req->method->name : g_unknown;
 }
 
-/* Links belong to the app thread. */
-static void
-request_answer(void *arg)
+void
+rpc_request_release(struct spdk_jsonrpc_request *req)
 {
-	struct spdk_jsonrpc_request *req = arg;
 	struct spdk_jsonrpc_server_conn *conn = req->conn;
 	size_t len;
 	void *msg;
@@ -184,6 +192,17 @@ request_answer(void *arg)
 		}
 	}
 	request_free(req);
+}
+
+/* Links belong to the app thread. */
+static void
+request_answer(void *arg)
+{
+	struct spdk_jsonrpc_request *req = arg;
+
+	if (g_answer_hook == NULL || !g_answer_hook(req, !req->failed)) {
+		rpc_request_release(req);
+	}
 }
 
 /* A handler may have passed its request on: to another thread, or to an event. */
@@ -205,6 +224,7 @@ request_send(struct spdk_jsonrpc_request *req)
 struct spdk_json_write_ctx *
 spdk_jsonrpc_begin_result(struct spdk_jsonrpc_request *req)
 {
+	req->failed = false;
 	codec_begin_result(&req->buf, req->id);
 	json_msgpack_writer_init(&req->writer, &req->buf);
 	return &req->writer.base;
@@ -258,6 +278,7 @@ spdk_jsonrpc_send_error_response(struct spdk_jsonrpc_request *req, int error_cod
 	}
 	codec_buf_free(&req->buf); /* what begin_result() and the handler may have written */
 	codec_put_error(&req->buf, req->id, error_code, msg);
+	req->failed = true;
 	request_send(req);
 }
 
@@ -272,6 +293,49 @@ spdk_jsonrpc_send_error_response_fmt(struct spdk_jsonrpc_request *req, int error
 	vsnprintf(msg, sizeof(msg), fmt, args);
 	va_end(args);
 	spdk_jsonrpc_send_error_response(req, error_code, msg);
+}
+
+/* --- what is told of an answer ---------------------------------------------------------------- */
+
+void
+rpc_server_set_answer_hook(rpc_answer_fn fn)
+{
+	g_answer_hook = fn;
+}
+
+const char *
+rpc_request_method(const struct spdk_jsonrpc_request *req)
+{
+	return method_name(req);
+}
+
+bool
+rpc_request_may_change(const struct spdk_jsonrpc_request *req)
+{
+	const struct rpc_method *m = req->method;
+
+	if (m == NULL || req->conn->caller.config || req->conn->caller.monitor) {
+		return false;
+	}
+	m = m->target != NULL ? m->target : m;
+	return (m->roles & RPC_ROLE(GATE_ROLE_MONITOR)) == 0 && strncmp(m->name, "cal_", 4) != 0 &&
+	       strstr(m->name, "_get_") == NULL;
+}
+
+int
+rpc_request_error(const struct spdk_jsonrpc_request *req, char *msg, size_t size)
+{
+	struct codec_envelope env;
+	struct codec_span text;
+	int code;
+
+	if (codec_parse(req->buf.data, req->buf.len, &env) != 0 ||
+	    codec_parse_error(env.error.data, env.error.len, &code, &text) != 0) {
+		snprintf(msg, size, "out of memory");
+		return SPDK_JSONRPC_ERROR_INTERNAL_ERROR;
+	}
+	snprintf(msg, size, "%.*s", (int)text.len, (const char *)text.data);
+	return code;
 }
 
 /* --- the connection of a request -------------------------------------------------------------- */

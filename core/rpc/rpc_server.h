@@ -10,11 +10,14 @@
 #define CAL_CORE_RPC_SERVER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "ipc/gate/gate_proto.h"
 
 struct link;
+struct spdk_json_val;
+struct spdk_jsonrpc_request;
 
 /** Start serving: registers the poller. App thread. Returns 0 or a negative errno. */
 int rpc_server_start(void);
@@ -53,6 +56,28 @@ void rpc_method_set_roles(const char *method, uint32_t roles);
  *  SPDK_RPC_STARTUP and SPDK_RPC_RUNTIME) and that --rpcs-allowed lets users see. Any thread once
  *  constructors have run. */
 void rpc_method_walk(uint32_t states, void (*fn)(void *ctx, const char *name), void *ctx);
+
+/* --- for who keeps count of what was changed (core/app); app thread --------------------------- */
+
+/** Hears of every answer before it leaves: `ok` when it is a result. Returns true to keep the
+ *  request back: rpc_request_release() then sends its answer, or ends it. One listener; NULL for
+ *  none. */
+typedef bool (*rpc_answer_fn)(struct spdk_jsonrpc_request *request, bool ok);
+void rpc_server_set_answer_hook(rpc_answer_fn fn);
+void rpc_request_release(struct spdk_jsonrpc_request *request);
+
+/** Whether its method may have changed the configuration, and a user asked for it: not the config
+ *  service, not what a monitor may call, nothing of ours (cal_) and nothing that is called a get.
+ */
+bool rpc_request_may_change(const struct spdk_jsonrpc_request *request);
+const char *rpc_request_method(const struct spdk_jsonrpc_request *request);
+/** Of an answer that is not ok: its code, and its message in `msg`. */
+int rpc_request_error(const struct spdk_jsonrpc_request *request, char *msg, size_t size);
+
+/** From inside a handler: have another method answer in its place. `params` (NULL: none) are a part
+ *  of this request's own. States, roles and --rpcs-allowed hold for it as for any. */
+void rpc_request_pass_on(struct spdk_jsonrpc_request *request, const char *method,
+                         const struct spdk_json_val *params);
 
 /** `--rpcs-allowed`: NULL-terminated list, copied; NULL for all. Main thread, before start. */
 int rpc_server_set_allowlist(const char *const *methods);

@@ -571,8 +571,8 @@ errors(void)
 	expect_error(&g_link, "", -32601, "Method not found");
 	expect_error(&g_link, "pin", -32601, "Method not found");
 	expect_error(&g_link, "pingg", -32601, "Method not found");
-	expect_error(&g_link, "create", -32603,
-	             "spdk_json_decode_object failed: parameters are required");
+	ask(&g_link, 2, "create", NULL);
+	g_poller(NULL);
 	expect_error(&g_link, "unfinished", -32603, "The result could not be written");
 	expect_error(&g_link, "huge", -32603, "The result is larger than 32 MiB");
 	expect_error(&g_link, "changed_its_mind", -ENODEV, "No such device");
@@ -1156,6 +1156,95 @@ hostile_requests(void)
 	end();
 }
 
+static struct spdk_jsonrpc_request *g_kept;
+static bool g_keep_it, g_heard_ok, g_heard_change;
+static unsigned g_heard;
+static char g_heard_error[64];
+static int g_heard_code;
+
+static bool
+listener(struct spdk_jsonrpc_request *request, bool ok)
+{
+	g_heard++;
+	g_heard_ok = ok;
+	g_heard_change = rpc_request_may_change(request);
+	g_heard_code = ok ? 0 : rpc_request_error(request, g_heard_error, sizeof(g_heard_error));
+	g_kept = g_keep_it ? request : NULL;
+	return g_keep_it;
+}
+
+static void
+passes_on(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params)
+{
+	rpc_request_pass_on(request, "create", params + 2);
+}
+SPDK_RPC_REGISTER("passes_on", passes_on, SPDK_RPC_STARTUP | SPDK_RPC_RUNTIME)
+
+static void
+answers_are_heard_and_kept(void)
+{
+	begin();
+	begin_link(&g_other, "confd", GATE_ROLE_SERVICE);
+	rpc_server_set_answer_hook(listener);
+	g_heard = 0;
+	g_keep_it = false;
+	expect_true(&g_link, "slow");
+	CHECK(g_heard == 1 && g_heard_ok && g_heard_change);
+	expect_error(&g_link, "create", -32603,
+	             "spdk_json_decode_object failed: it requires params");
+	CHECK(g_heard == 2 && !g_heard_ok && g_heard_code == -32603);
+	expect_error(&g_link, "changed_its_mind", -ENODEV, "No such device");
+	CHECK(g_heard_code == -ENODEV && strcmp(g_heard_error, "No such device") == 0);
+	/* What the config service asks, and what everybody may look at, is no change. */
+	expect_true(&g_other, "slow");
+	CHECK(g_heard == 4 && !g_heard_change);
+	ask(&g_link, 3, "old_ping", NULL);
+	g_poller(NULL);
+	CHECK(g_heard == 5 && g_heard_ok && !g_heard_change);
+
+	/* Kept back, it goes when it is let go; or nowhere, when its link has ended. */
+	g_keep_it = true;
+	ask(&g_link, 70, "slow", NULL);
+	g_poller(NULL);
+	CHECK_EQ(g_link.num_out, 4);
+	REQUIRE(g_kept != NULL);
+	rpc_request_release(g_kept);
+	check_bool(&g_link, 4, 70, true);
+	ask(&g_other, 71, "slow", NULL);
+	g_poller(NULL);
+	CHECK_EQ(g_other.num_out, 1);
+	rpc_server_link_down(NULL, &g_other);
+	run_messages();
+	rpc_request_release(g_kept);
+	CHECK_EQ(g_other.num_out, 1);
+	rpc_server_set_answer_hook(NULL);
+	end();
+}
+
+/* { "inner": { … } }: the other method sees the inner object alone. */
+static void
+passed_on(void)
+{
+	struct codec_buf params;
+
+	begin();
+	codec_buf_init(&params);
+	codec_put_map(&params, 1);
+	codec_put_cstr(&params, "inner");
+	codec_put_map(&params, 3);
+	codec_put_cstr(&params, "num_blocks");
+	codec_put_uint(&params, 1);
+	codec_put_cstr(&params, "block_size");
+	codec_put_uint(&params, 512);
+	codec_put_cstr(&params, "flag");
+	codec_put_bool(&params, true);
+	ask(&g_link, 1, "passes_on", &params);
+	g_poller(NULL);
+	check_bool(&g_link, 0, 1, true);
+	codec_buf_free(&params);
+	end();
+}
+
 /* Log lines of a hundred thousand refusals would hide the result. */
 static int
 setup(void)
@@ -1187,6 +1276,8 @@ static const struct test_case cases[] = {
 	TEST(peers_that_break_the_rules),
 	TEST(outstanding_limit),
 	TEST(hostile_requests),
+	TEST(answers_are_heard_and_kept),
+	TEST(passed_on),
 	TEST(registration),
 };
 TEST_MAIN_WITH("rpc/server", cases, setup, NULL)
