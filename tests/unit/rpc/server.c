@@ -571,8 +571,8 @@ errors(void)
 	expect_error(&g_link, "", -32601, "Method not found");
 	expect_error(&g_link, "pin", -32601, "Method not found");
 	expect_error(&g_link, "pingg", -32601, "Method not found");
-	ask(&g_link, 2, "create", NULL);
-	g_poller(NULL);
+	expect_error(&g_link, "create", -32603,
+	             "spdk_json_decode_object failed: parameters are required");
 	expect_error(&g_link, "unfinished", -32603, "The result could not be written");
 	expect_error(&g_link, "huge", -32603, "The result is larger than 32 MiB");
 	expect_error(&g_link, "changed_its_mind", -ENODEV, "No such device");
@@ -1190,8 +1190,8 @@ answers_are_heard_and_kept(void)
 	g_keep_it = false;
 	expect_true(&g_link, "slow");
 	CHECK(g_heard == 1 && g_heard_ok && g_heard_change);
-	expect_error(&g_link, "create", -32603,
-	             "spdk_json_decode_object failed: it requires params");
+	ask(&g_link, 2, "create", NULL);
+	g_poller(NULL);
 	CHECK(g_heard == 2 && !g_heard_ok && g_heard_code == -32603);
 	expect_error(&g_link, "changed_its_mind", -ENODEV, "No such device");
 	CHECK(g_heard_code == -ENODEV && strcmp(g_heard_error, "No such device") == 0);
