@@ -171,10 +171,16 @@ ctl_call_reply(struct ctl *ctl, const char *method, struct json_object *params, 
 static int
 explain_error(struct ctl *ctl, const char *method, const struct ctl_reply *reply)
 {
+	const char *message = reply->message;
 	struct json_object *error;
+	size_t len = strlen(method);
 
 	if (!ctl->json) {
-		ctl_error("%s failed: %s (code %d)", method, reply->message, reply->code);
+		/* A refused parameter's message begins with the method. */
+		if (strncmp(message, method, len) == 0 && strncmp(message + len, ": ", 2) == 0) {
+			message += len + 2;
+		}
+		ctl_error("%s failed: %s (code %d)", method, message, reply->code);
 		return CTL_FAILED;
 	}
 	error = json_object_new_object();

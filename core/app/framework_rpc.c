@@ -60,26 +60,20 @@ RPC_OPEN_TO_MONITOR(framework_wait_init)
 
 /* --- end -------------------------------------------------------------------------------------- */
 
-static const struct {
-	const char *name;
-	int number;
-} g_signals[] = {
-	{ "SIGINT", SIGINT }, { "SIGTERM", SIGTERM }, { "SIGQUIT", SIGQUIT },
-	{ "SIGHUP", SIGHUP }, { "SIGKILL", SIGKILL }, { "SIGUSR1", SIGUSR1 },
+static const char *const g_signal_names[] = {
+	"SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGKILL", "SIGUSR1",
 };
+static const int g_signals[] = { SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGKILL, SIGUSR1 };
 
 static int
 decode_signal(const struct spdk_json_val *val, void *out)
 {
-	size_t i;
+	int i = rpc_decode_word(val, g_signal_names, SPDK_COUNTOF(g_signal_names));
 
-	for (i = 0; i < SPDK_COUNTOF(g_signals); i++) {
-		if (spdk_json_strequal(val, g_signals[i].name)) {
-			*(int *)out = g_signals[i].number;
-			return 0;
-		}
+	if (i >= 0) {
+		*(int *)out = g_signals[i];
 	}
-	return -1;
+	return i >= 0 ? 0 : -1;
 }
 
 static const struct spdk_json_object_decoder kill_decoders[] = {

@@ -9,8 +9,8 @@
 #include "core/rpc/json_internal.h"
 
 static __thread struct json_note g_note;
-static __thread bool g_collect;
-static __thread unsigned g_decoding; /* nested spdk_json_decode_object() calls */
+static __thread const void *g_collector; /* the request whose handler decodes */
+static __thread unsigned g_decoding;     /* nested spdk_json_decode_object() calls */
 
 void
 json_note_clear(void)
@@ -19,9 +19,9 @@ json_note_clear(void)
 }
 
 void
-json_note_collect(bool on)
+json_note_collect(const void *request)
 {
-	g_collect = on;
+	g_collector = request;
 	json_note_clear();
 }
 
@@ -40,17 +40,25 @@ json_note(const char *fmt, ...)
 	va_end(args);
 }
 
-bool
-json_note_text(char *buf, size_t size)
+static void
+note_print(char *buf, size_t size)
 {
-	if (!g_note.set) {
-		return false;
-	}
 	if (g_note.path[0] == '\0') {
 		snprintf(buf, size, "%s", g_note.what);
 	} else {
 		snprintf(buf, size, "\"%s\": %s", g_note.path, g_note.what);
 	}
+	/* Names and words come from the peer, and may have been cut within a character. */
+	json_utf8_clean(buf);
+}
+
+bool
+json_note_text(const void *request, char *buf, size_t size)
+{
+	if (!g_note.set || g_collector != request) {
+		return false;
+	}
+	note_print(buf, size);
 	return true;
 }
 
@@ -91,16 +99,26 @@ type_name(const struct spdk_json_val *val)
 	}
 }
 
-/* Note that `val` is not what was expected: its type, and of a number or short string the value. */
-static void
-note_mismatch(const char *expected, const struct spdk_json_val *val)
+/* How much of a value a message quotes. */
+#define QUOTED_MAX 40
+
+void
+json_note_mismatch(const char *expected, const struct spdk_json_val *val)
 {
 	if (val->type == SPDK_JSON_VAL_NUMBER) {
-		json_note("expected %s, got %.*s", expected, val->len > 40 ? 40 : (int)val->len,
+		json_note("expected %s, got %.*s", expected,
+		          val->len > QUOTED_MAX ? QUOTED_MAX : (int)val->len,
 		          (const char *)val->start);
 	} else {
 		json_note("expected %s, got %s", expected, type_name(val));
 	}
+}
+
+void
+json_note_name(const struct spdk_json_val *name, const char *what)
+{
+	json_note("%s", what);
+	note_within(name->start, name->len > QUOTED_MAX ? QUOTED_MAX : (int)name->len);
 }
 
 /* --- objects and arrays ----------------------------------------------------------------------- */
@@ -129,7 +147,8 @@ decode_member(const struct spdk_json_object_decoder *decoder, const struct spdk_
 		return 0;
 	}
 	if (!g_note.set && val->type == SPDK_JSON_VAL_STRING) {
-		json_note("invalid value '%.*s'", val->len > 60 ? 60 : (int)val->len,
+		json_note("invalid value '%.*s'",
+		          val->len > QUOTED_MAX ? QUOTED_MAX : (int)val->len,
 		          (const char *)val->start);
 	} else if (!g_note.set) {
 		json_note("invalid value (%s)", type_name(val));
@@ -169,8 +188,7 @@ decode_members(const struct spdk_json_val *object, const struct spdk_json_object
 			if (relaxed) {
 				continue;
 			}
-			json_note("no such parameter");
-			note_within(name->start, name->len > 64 ? 64 : (int)name->len);
+			json_note_name(name, "no such parameter");
 			return -1;
 		}
 		if (seen[decoder - decoders]) {
@@ -183,15 +201,43 @@ decode_members(const struct spdk_json_val *object, const struct spdk_json_object
 		if (rc != 0) {
 			return rc;
 		}
+		/* It may have tried several things before one fitted. */
+		json_note_clear();
 	}
 	return check_required(decoders, num_decoders, seen);
+}
+
+/* There is no object at all: name the first member that it should have had. */
+static void
+note_no_values(const struct spdk_json_object_decoder *decoders, size_t num_decoders)
+{
+	size_t i;
+
+	for (i = 0; i < num_decoders; i++) {
+		if (!decoders[i].optional) {
+			json_note("required, but missing");
+			note_within(decoders[i].name, (int)strlen(decoders[i].name));
+			return;
+		}
+	}
+	json_note("parameters are required, if only an empty object");
+}
+
+/* No request will tell of it. */
+static void
+log_note(void)
+{
+	char text[sizeof(g_note.path) + sizeof(g_note.what) + 8];
+
+	note_print(text, sizeof(text));
+	SPDK_ERRLOG("%s\n", text);
+	json_note_clear();
 }
 
 static int
 decode_object(const struct spdk_json_val *values, const struct spdk_json_object_decoder *decoders,
               size_t num_decoders, void *out, bool relaxed)
 {
-	char text[sizeof(g_note.path) + sizeof(g_note.what) + 8];
 	bool few[64] = { false }, *seen = few;
 	int rc = -1;
 
@@ -207,9 +253,10 @@ decode_object(const struct spdk_json_val *values, const struct spdk_json_object_
 	}
 	g_decoding++;
 	if (values == NULL) {
-		json_note("parameters are required");
+		note_no_values(decoders, num_decoders);
 	} else if (values->type != SPDK_JSON_VAL_OBJECT_BEGIN) {
-		note_mismatch("object", values);
+		json_note_mismatch(g_decoding == 1 ? "object with named parameters" : "object",
+		                   values);
 	} else {
 		rc = decode_members(values, decoders, num_decoders, out, relaxed, seen);
 	}
@@ -217,8 +264,8 @@ decode_object(const struct spdk_json_val *values, const struct spdk_json_object_
 	if (seen != few) {
 		free(seen);
 	}
-	if (rc != 0 && g_decoding == 0 && !g_collect && json_note_text(text, sizeof(text))) {
-		SPDK_ERRLOG("%s\n", text);
+	if (rc != 0 && g_decoding == 0 && g_collector == NULL) {
+		log_note();
 	}
 	return rc;
 }
@@ -249,7 +296,7 @@ spdk_json_decode_array(const struct spdk_json_val *values, spdk_json_decode_fn d
 	*out_size = 0;
 	if (values == NULL || values->type != SPDK_JSON_VAL_ARRAY_BEGIN) {
 		if (values != NULL) {
-			note_mismatch("array", values);
+			json_note_mismatch("array", values);
 		}
 		return -1;
 	}
@@ -292,7 +339,7 @@ int
 spdk_json_decode_bool(const struct spdk_json_val *val, void *out)
 {
 	if (val->type != SPDK_JSON_VAL_TRUE && val->type != SPDK_JSON_VAL_FALSE) {
-		note_mismatch("boolean", val);
+		json_note_mismatch("boolean", val);
 		return -1;
 	}
 	*(bool *)out = val->type == SPDK_JSON_VAL_TRUE;
@@ -304,10 +351,11 @@ static int
 integer_result(const struct spdk_json_val *val, int rc, const char *expected, const char *range)
 {
 	if (rc == -ERANGE) {
-		json_note("%.*s is out of range (%s)", val->len > 40 ? 40 : (int)val->len,
+		json_note("%.*s is out of range (%s)",
+		          val->len > QUOTED_MAX ? QUOTED_MAX : (int)val->len,
 		          (const char *)val->start, range);
 	} else if (rc != 0) {
-		note_mismatch(expected, val);
+		json_note_mismatch(expected, val);
 	}
 	return rc;
 }
@@ -353,7 +401,7 @@ spdk_json_decode_string(const struct spdk_json_val *val, void *out)
 	char **str = out, *copy;
 
 	if (val->type != SPDK_JSON_VAL_STRING && val->type != SPDK_JSON_VAL_NAME) {
-		note_mismatch("string", val);
+		json_note_mismatch("string", val);
 		return -1;
 	}
 	copy = spdk_json_strdup(val);
@@ -373,7 +421,7 @@ spdk_json_decode_uuid(const struct spdk_json_val *val, void *out)
 	int rc;
 
 	if (val->type != SPDK_JSON_VAL_STRING) {
-		note_mismatch("UUID string", val);
+		json_note_mismatch("UUID string", val);
 		return -1;
 	}
 	text = spdk_json_strdup(val);

@@ -29,10 +29,15 @@ struct json_note {
 void json_note_clear(void);
 /** Note a fault unless one is noted already: the innermost says most. */
 void json_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/** Write `"path": what` to `buf`. Returns false when nothing is noted. */
-bool json_note_text(char *buf, size_t size);
-/** Whether faults are collected for an error reply. If not, the outermost decoder logs them. */
-void json_note_collect(bool on);
+/** Note that the value is not what was expected: its type, and of a number or word what it is. */
+void json_note_mismatch(const char *expected, const struct spdk_json_val *val);
+/** Note that there is something wrong with a member whose name is the value `name`. */
+void json_note_name(const struct spdk_json_val *name, const char *what);
+/** Whose handler runs on this thread now; NULL for nobody's. Forgets the note. Nobody's faults are
+ *  logged by the outermost decoder. */
+void json_note_collect(const void *request);
+/** Write `"path": what` to `buf`. Returns false when nothing is noted, or for another request. */
+bool json_note_text(const void *request, char *buf, size_t size);
 
 /* --- numbers ---------------------------------------------------------------------------------- */
 
@@ -51,6 +56,8 @@ unsigned json_utf8_decode(const uint8_t *p, const uint8_t *end, uint32_t *codepo
 /** Encode a code point. Returns how many bytes of `out` (at least 4) it took. */
 unsigned json_utf8_encode(uint8_t *out, uint32_t codepoint);
 bool json_utf8_valid(const void *bytes, size_t len);
+/** Put a question mark for every byte of a string that is not UTF-8 and every control character. */
+void json_utf8_clean(char *text);
 
 /* --- values of MessagePack -------------------------------------------------------------------- */
 

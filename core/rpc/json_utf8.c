@@ -81,3 +81,20 @@ json_utf8_valid(const void *bytes, size_t len)
 	}
 	return true;
 }
+
+void
+json_utf8_clean(char *text)
+{
+	uint8_t *p = (uint8_t *)text, *end = p + strlen(text);
+	uint32_t codepoint;
+	unsigned n;
+
+	while (p < end) {
+		n = json_utf8_decode(p, end, &codepoint);
+		if (n == 0 || (n == 1 && (*p < 0x20 || *p == 0x7f))) {
+			*p++ = '?';
+		} else {
+			p += n;
+		}
+	}
+}

@@ -19,16 +19,12 @@ static const char *const g_levels[] = {
 static int
 decode_level(const struct spdk_json_val *val, void *out)
 {
-	enum spdk_log_level *level = out;
-	size_t i;
+	int i = rpc_decode_word(val, g_levels, SPDK_COUNTOF(g_levels));
 
-	for (i = 0; i < SPDK_COUNTOF(g_levels); i++) {
-		if (spdk_json_strequal(val, g_levels[i])) {
-			*level = (enum spdk_log_level)i;
-			return 0;
-		}
+	if (i >= 0) {
+		*(enum spdk_log_level *)out = (enum spdk_log_level)i;
 	}
-	return -1;
+	return i >= 0 ? 0 : -1;
 }
 
 static const struct spdk_json_object_decoder level_decoders[] = {

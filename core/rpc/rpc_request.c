@@ -85,9 +85,9 @@ call_method(struct spdk_jsonrpc_request *req, const char *name, size_t len,
 		return;
 	}
 	/* What a decoder refuses in this handler goes into this request's error. */
-	json_note_collect(true);
+	json_note_collect(req);
 	m->func(req, params);
-	json_note_collect(false);
+	json_note_collect(NULL);
 }
 
 void
@@ -147,7 +147,8 @@ rpc_request_handle(struct spdk_jsonrpc_server_conn *conn, const void *msg, size_
 		return -EBADMSG;
 	}
 	if (!params_are_structured(&env.params)) {
-		answer_error(conn, &env, SPDK_JSONRPC_ERROR_INVALID_REQUEST, "Invalid request");
+		answer_error(conn, &env, SPDK_JSONRPC_ERROR_INVALID_REQUEST,
+		             "Invalid request: params are an object, or nothing");
 		return 0;
 	}
 	if (json_values_measure(env.params.data, env.params.len, RPC_MAX_VALUES, &size, &why) !=
@@ -257,21 +258,27 @@ spdk_jsonrpc_send_bool_response(struct spdk_jsonrpc_request *req, bool value)
 	spdk_jsonrpc_end_result(req, w);
 }
 
+/* Whether a method says by this code that it does not like its parameters. SPDK's modules use three
+ * for a decoder that failed. */
+static bool
+blames_params(int error_code)
+{
+	return error_code == SPDK_JSONRPC_ERROR_INVALID_PARAMS ||
+	       error_code == SPDK_JSONRPC_ERROR_INTERNAL_ERROR || error_code == -EINVAL;
+}
+
 void
 spdk_jsonrpc_send_error_response(struct spdk_jsonrpc_request *req, int error_code, const char *msg)
 {
-	char note[320], whole[768];
+	char note[320], whole[512];
 
-	if ((error_code == SPDK_JSONRPC_ERROR_INVALID_PARAMS ||
-	     error_code == SPDK_JSONRPC_ERROR_INTERNAL_ERROR) &&
-	    json_note_text(note, sizeof(note))) {
+	if (blames_params(error_code) && json_note_text(req, note, sizeof(note))) {
 		json_note_clear();
+		snprintf(whole, sizeof(whole), "%s: %s", method_name(req), note);
+		msg = whole;
 		/* The config service says it itself, with the file and the line. */
 		if (!req->conn->caller.config) {
-			SPDK_ERRLOG("%s: %s\n", method_name(req), note);
-		}
-		if (snprintf(whole, sizeof(whole), "%s: %s", msg, note) < (int)sizeof(whole)) {
-			msg = whole;
+			SPDK_ERRLOG("%s\n", msg);
 		}
 	} else if (req->notification) {
 		SPDK_ERRLOG("%s: %s\n", method_name(req), msg);

@@ -57,6 +57,8 @@ call(struct loader *loader, const char *method, struct json_object *params)
 	struct cal_response response;
 	struct codec_span message;
 	struct codec_buf buf;
+	const char *text;
+	size_t own;
 	int rc = 0;
 
 	json_object_put(loader->result);
@@ -84,8 +86,14 @@ call(struct loader *loader, const char *method, struct json_object *params)
 	if (rc != 0) {
 		return rc;
 	}
-	snprintf(loader->error, sizeof(loader->error), "%.*s", (int)message.len,
-	         (const char *)message.data);
+	text = (const char *)message.data;
+	/* A refused parameter's message begins with the method, which we say ourselves. */
+	own = strlen(method) + 2;
+	if (message.len > own && memcmp(text, method, own - 2) == 0 && text[own - 2] == ':') {
+		text += own;
+		message.len -= own;
+	}
+	snprintf(loader->error, sizeof(loader->error), "%.*s", (int)message.len, text);
 	return 1;
 }
 

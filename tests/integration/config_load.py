@@ -90,6 +90,10 @@ def test_bad():
           '{"subsystems":[{"subsystem":"bdev","config":[\n{"method":"bdev_malloc_create",'
           '"params":{"name":"M0","num_blocks":0,"block_size":512}}]}]}',
           "FILE:2: bdev_malloc_create failed: ")
+    fails("a parameter of the wrong type",
+          '{"subsystems":[{"subsystem":"bdev","config":[\n{"method":"bdev_malloc_create",'
+          '"params":{"name":"M0","num_blocks":"8","block_size":512}}]}]}',
+          'FILE:2: bdev_malloc_create failed: "num_blocks": expected unsigned integer, got string')
     fails("a startup method that fails",
           '{"subsystems":[{"subsystem":"bdev","config":[\n{"method":"bdev_set_options",'
           '"params":{"bdev_io_pool_size":1}}]}]}', "FILE:2: bdev_set_options failed: ")

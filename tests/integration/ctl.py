@@ -42,6 +42,9 @@ def check_rpc(cal):
     assert json.loads(cal.calctl("rpc", "spdk_get_version").stdout) == version
     failed = cal.calctl("rpc", "no_such_method", rc=1)
     assert failed.stdout == "" and "-32601" in failed.stderr and "not found" in failed.stderr, failed
+    failed = cal.calctl("rpc", "log_set_level", '{"level":"loud"}', rc=1)
+    assert failed.stderr == ("calctl: log_set_level failed: \"level\": expected ERROR, WARNING, "
+                             "NOTICE, INFO or DEBUG, got 'loud' (code -32603)\n"), failed.stderr
     error = json.loads(cal.calctl("--json", "rpc", "no_such_method", rc=1).stderr)
     assert error["code"] == -32601 and error["message"], error
     repeated = cal.ask("rpc", "--repeat", "1000", "spdk_get_version")

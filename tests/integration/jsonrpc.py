@@ -105,15 +105,27 @@ def test_methods(primary):
     code, message = code_and_message(client, "framework_start_init")
     check(code == -1 and message, "a method of another state: code -1 and a sentence",
           (code, message))
-    for params in ({}, {"num_blocks": 8}, {"num_blocks": "8", "block_size": 512},
-                   {"num_blocks": 8, "block_size": 512, "nope": 1}, [8, 512]):
-        code, message = code_and_message(client, "bdev_malloc_create", params)
-        check(code == -32603, f"bdev_malloc_create refuses {params}", (code, message))
-    for text in ('{"num_blocks":8,"num_blocks":16,"block_size":512}',
-                 '{"num_blocks":18446744073709551616,"block_size":512}'):
-        client.send('{"method":"bdev_malloc_create","id":1,"params":%s}' % text)
-        answer = json.loads(client.line())
-        check(answer.get("error", {}).get("code") == -32603, f"… and {text}", answer)
+    for params, what in (
+            ("{}", '"num_blocks": required, but missing'),
+            ('{"num_blocks":8}', '"block_size": required, but missing'),
+            ('{"num_blocks":"8","block_size":512}',
+             '"num_blocks": expected unsigned integer, got string'),
+            ('{"num_blocks":8.5,"block_size":512}',
+             '"num_blocks": expected unsigned integer, got 8.5'),
+            ('{"num_blocks":8,"block_size":512,"nope":1}', '"nope": no such parameter'),
+            ('{"num_blocks":8,"num_blocks":16,"block_size":512}', '"num_blocks": given twice'),
+            ('{"num_blocks":8,"block_size":4294967296}',
+             '"block_size": 4294967296 is out of range (0 to 4294967295)'),
+            ("[8,512]", "expected object with named parameters, got array"),
+            ("null", '"num_blocks": required, but missing')):
+        client.send('{"method":"bdev_malloc_create","id":1,"params":%s}' % params)
+        answer = json.loads(client.line()).get("error")
+        check(answer == {"code": -32603, "message": "bdev_malloc_create: " + what},
+              f"bdev_malloc_create refuses {params}", answer)
+    client.send('{"method":"bdev_malloc_create","id":1,"params":'
+                '{"num_blocks":18446744073709551616,"block_size":512}}')
+    answer = json.loads(client.line())
+    check(answer.get("error", {}).get("code") == -32603, "… and 2^64", answer)
     code, message = code_and_message(client, "bdev_malloc_delete", {"name": "nope"})
     check((code, message) == (-19, "No such device"), "a bare errno and its text", (code, message))
     name = client.result("bdev_malloc_create", {"num_blocks": 2048, "block_size": 512,

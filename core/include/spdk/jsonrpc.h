@@ -64,8 +64,8 @@ void spdk_jsonrpc_send_bool_response(struct spdk_jsonrpc_request *request, bool 
 
 /** Answer with an error, also after spdk_jsonrpc_begin_result(). If a decoder failed in this
  * handler and the code says so (SPDK_JSONRPC_ERROR_INVALID_PARAMS,
- * SPDK_JSONRPC_ERROR_INTERNAL_ERROR), what it refused is added to `msg`. `request` is gone
- * afterwards. */
+ * SPDK_JSONRPC_ERROR_INTERNAL_ERROR, -EINVAL), the message is `METHOD: "PARAM": WHAT` of that
+ * failure and not `msg`. `request` is gone afterwards. */
 void spdk_jsonrpc_send_error_response(struct spdk_jsonrpc_request *request, int error_code,
                                       const char *msg);
 void spdk_jsonrpc_send_error_response_fmt(struct spdk_jsonrpc_request *request, int error_code,

@@ -291,13 +291,13 @@ decode(const char *json, struct params *out, bool relaxed, char *note, size_t no
 	REQUIRE(spdk_json_parse(text, strlen(text), values, 64, NULL,
 	                        SPDK_JSON_PARSE_FLAG_DECODE_IN_PLACE) > 0);
 	memset(out, 0, sizeof(*out));
-	json_note_collect(true);
+	json_note_collect(out);
 	rc = relaxed ? spdk_json_decode_object_relaxed(values, decoders, SPDK_COUNTOF(decoders),
 	                                               out)
 	             : spdk_json_decode_object(values, decoders, SPDK_COUNTOF(decoders), out);
 	note[0] = '\0';
-	json_note_text(note, note_size);
-	json_note_collect(false);
+	json_note_text(out, note, note_size);
+	json_note_collect(NULL);
 	free(text);
 	return rc;
 }
@@ -372,7 +372,7 @@ object_refused(void)
 		  "\"list\": expected array, got string" },
 		{ "{\"name\":\"a\",\"count\":1,\"never\":\"blue\"}",
 		  "\"never\": invalid value 'blue'" },
-		{ "[1]", "expected object, got array" },
+		{ "[1]", "expected object with named parameters, got array" },
 	};
 	struct params p;
 	char note[300];
@@ -387,6 +387,63 @@ object_refused(void)
 		release(&p);
 	}
 	CHECK(spdk_json_decode_object(NULL, decoders, SPDK_COUNTOF(decoders), &p) != 0);
+}
+
+/* A number or the word "all": the first try fails and must leave nothing behind. */
+static int
+decode_number_or_all(const struct spdk_json_val *val, void *out)
+{
+	if (spdk_json_decode_uint32(val, out) == 0) {
+		return 0;
+	}
+	*(uint32_t *)out = 0;
+	return spdk_json_strequal(val, "all") ? 0 : -1;
+}
+
+static const char *
+note_of(const char *json, const void *reader)
+{
+	static const struct spdk_json_object_decoder two[] = {
+		{ "first", 0, decode_number_or_all },
+		{ "second", 0, spdk_json_decode_bool },
+	};
+	static char note[300];
+	struct spdk_json_val values[16];
+	char text[100];
+	uint32_t out;
+
+	snprintf(text, sizeof(text), "%s", json);
+	REQUIRE(spdk_json_parse(text, strlen(text), values, 16, NULL, 0) > 0);
+	note[0] = '\0';
+	json_note_collect(two);
+	spdk_json_decode_object(values, two, 2, &out);
+	json_note_text(reader == NULL ? two : reader, note, sizeof(note));
+	json_note_collect(NULL);
+	return note;
+}
+
+static void
+only_what_failed_is_noted(void)
+{
+	CHECK_STR(note_of("{\"first\":\"all\",\"second\":true}", NULL), "");
+	CHECK_STR(note_of("{\"first\":\"all\",\"second\":1}", NULL),
+	          "\"second\": expected boolean, got 1");
+	CHECK_STR(note_of("{\"first\":\"all\"}", NULL), "\"second\": required, but missing");
+	CHECK_STR(note_of("{\"first\":\"none\"}", NULL),
+	          "\"first\": expected unsigned integer, got string");
+	/* What another request's handler decodes is none of ours. */
+	CHECK_STR(note_of("{\"first\":\"none\"}", "another"), "");
+}
+
+/* A name or value is cut within no character, and brings no new line to the log. */
+static void
+notes_are_text(void)
+{
+	CHECK_STR(note_of("{\"0123456789012345678901234567890123456789xyz\":1}", NULL),
+	          "\"0123456789012345678901234567890123456789\": no such parameter");
+	CHECK_STR(note_of("{\"012345678901234567890123456789012345678\xc3\xa4\":1}", NULL),
+	          "\"012345678901234567890123456789012345678?\": no such parameter");
+	CHECK_STR(note_of("{\"\xc3\xa4\x7f\":1}", NULL), "\"\xc3\xa4?\": no such parameter");
 }
 
 static void
@@ -454,8 +511,16 @@ finding(void)
 }
 
 static const struct test_case cases[] = {
-	TEST(values_of_msgpack), TEST(values_refused),  TEST(integers_however_written),
-	TEST(integer_ranges),    TEST(object_accepted), TEST(object_refused),
-	TEST(string_replaces),   TEST(uuids),           TEST(finding),
+	TEST(values_of_msgpack),
+	TEST(values_refused),
+	TEST(integers_however_written),
+	TEST(integer_ranges),
+	TEST(object_accepted),
+	TEST(object_refused),
+	TEST(only_what_failed_is_noted),
+	TEST(notes_are_text),
+	TEST(string_replaces),
+	TEST(uuids),
+	TEST(finding),
 };
 TEST_MAIN("rpc/json_decode", cases)

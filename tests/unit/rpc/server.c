@@ -571,8 +571,7 @@ errors(void)
 	expect_error(&g_link, "", -32601, "Method not found");
 	expect_error(&g_link, "pin", -32601, "Method not found");
 	expect_error(&g_link, "pingg", -32601, "Method not found");
-	expect_error(&g_link, "create", -32603,
-	             "spdk_json_decode_object failed: parameters are required");
+	expect_error(&g_link, "create", -32603, "create: \"num_blocks\": required, but missing");
 	expect_error(&g_link, "unfinished", -32603, "The result could not be written");
 	expect_error(&g_link, "huge", -32603, "The result is larger than 32 MiB");
 	expect_error(&g_link, "changed_its_mind", -ENODEV, "No such device");
@@ -602,13 +601,11 @@ errors(void)
 	ask(&g_link, 24, "create", &params);
 	codec_buf_free(&params);
 	g_poller(NULL);
-	check_error(
-		&g_link, 8, 20, -32603,
-		"spdk_json_decode_object failed: \"num_blocks\": expected unsigned integer, got "
-		"string");
-	check_error(&g_link, 9, 21, -32600, "Invalid request");
+	check_error(&g_link, 8, 20, -32603,
+	            "create: \"num_blocks\": expected unsigned integer, got string");
+	check_error(&g_link, 9, 21, -32600, "Invalid request: params are an object, or nothing");
 	check_error(&g_link, 10, 22, -32603,
-	            "spdk_json_decode_object failed: expected object, got array");
+	            "create: expected object with named parameters, got array");
 	check_error(&g_link, 11, 23, -32600, "a name in params is no string");
 	check_error(&g_link, 12, 24, -EINVAL, "Invalid argument");
 	CHECK_EQ(g_link.kills, 0);

@@ -14,6 +14,7 @@
 static struct {
 	const char *begin; /* answer of cal_config_begin, as JSON */
 	const char *fails; /* a method that answers with an error … */
+	const char *says;  /* NULL: that it went wrong */
 	int code;          /* … of this code */
 	unsigned dies_at;  /* the link ends at the call of this number, from 1; 0: never */
 	unsigned calls;
@@ -69,7 +70,7 @@ cal_client_call(struct cal_client *client, const char *method, const void *param
 	if (g_fake.fails != NULL && strcmp(method, g_fake.fails) == 0) {
 		codec_put_array(&g_fake.answer, 2);
 		codec_put_int(&g_fake.answer, g_fake.code);
-		codec_put_cstr(&g_fake.answer, "it went wrong");
+		codec_put_cstr(&g_fake.answer, g_fake.says != NULL ? g_fake.says : "it went wrong");
 		response->error = g_fake.answer.data;
 		response->error_len = g_fake.answer.len;
 	} else {
@@ -206,6 +207,13 @@ failing_methods(void)
 	CHECK(strstr(g_fake.log, "rt2") == NULL);
 	CHECK(strstr(g_fake.log, "cal_config_done({\"error\":\"c.json:5: rt failed: it went wrong "
 	                         "(code -22)\"})") != NULL);
+
+	reset(FRESH);
+	g_fake.fails = "rt";
+	g_fake.code = -32603;
+	g_fake.says = "rt: \"size\": required, but missing";
+	CHECK_EQ(run(entries, 3), -ECANCELED);
+	CHECK_STR(g_err, "c.json:5: rt failed: \"size\": required, but missing (code -32603)");
 
 	reset(FRESH);
 	g_fake.fails = "rt";
