@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* Closed loop of spdk_get_version over the ring, against a primary that runs:
- *   bench_call [-i ID] [-n CALLS] [-s SPIN_US] [-p PAUSE_US]
+/* Closed loop of a method without params over the ring, against a primary that runs:
+ *   bench_call [-i ID] [-m METHOD] [-n CALLS] [-s SPIN_US] [-p PAUSE_US]
  * with a pause before each call, in which a primary in interrupt mode falls asleep;
  * prints the time of the attach and the calls' percentiles. */
 /* links: client */
@@ -33,7 +33,7 @@ compare(const void *a, const void *b)
 }
 
 static int
-run_calls(struct cal_client *client, double *took, long n, long pause_us)
+run_calls(struct cal_client *client, const char *method, double *took, long n, long pause_us)
 {
 	struct timespec pause = { .tv_sec = pause_us / 1000000,
 		                  .tv_nsec = pause_us % 1000000 * 1000 };
@@ -47,7 +47,7 @@ run_calls(struct cal_client *client, double *took, long n, long pause_us)
 			nanosleep(&pause, NULL);
 		}
 		begin = now_us();
-		rc = cal_client_call(client, "spdk_get_version", NULL, 0, 2000, &response);
+		rc = cal_client_call(client, method, NULL, 0, 2000, &response);
 
 		if (rc < 0 || response.error != NULL) {
 			fprintf(stderr, "call %ld failed: %d%s\n", i, rc,
@@ -66,15 +66,19 @@ main(int argc, char **argv)
 	struct cal_client *client;
 	double connect_us, attach_us, begin, *took;
 	long n = 100000, pause_us = 0;
+	const char *method = "spdk_get_version";
 	char err[512];
 	int opt, rc;
 
 	cal_client_opts_init(&opts, sizeof(opts));
 	opts.name = "bench_call";
-	while ((opt = getopt(argc, argv, "i:n:s:p:")) != -1) {
+	while ((opt = getopt(argc, argv, "i:m:n:s:p:")) != -1) {
 		switch (opt) {
 		case 'i':
 			opts.instance = atoi(optarg);
+			break;
+		case 'm':
+			method = optarg;
 			break;
 		case 'n':
 			n = atol(optarg);
@@ -105,7 +109,7 @@ main(int argc, char **argv)
 		free(took);
 		return 3;
 	}
-	rc = run_calls(client, took, n, pause_us);
+	rc = run_calls(client, method, took, n, pause_us);
 	cal_client_close(client);
 	if (rc == 0) {
 		qsort(took, (size_t)n, sizeof(*took), compare);
