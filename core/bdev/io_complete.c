@@ -13,10 +13,14 @@
 
 #include "bdev_internal.h"
 
+#include "core/thread/chain.h"
+
 #define NOMEM_RETRY_US 1000
 /* I/O that must have ended since the last NOMEM before it is worth trying again, if so much is
  * under way: it keeps a full device from being asked for every slot that comes free. */
 #define NOMEM_HYSTERESIS UINT64_C(8)
+/* Completions in one message that are as much as a turn should have. */
+#define DELIVERED_MANY 4
 
 static void
 nomem_retry(struct bdev_shared *shared)
@@ -115,6 +119,7 @@ deliver(void *arg)
 	struct bdev_mgmt_channel *mgmt = arg;
 	bdev_io_stailq_t batch = STAILQ_HEAD_INITIALIZER(batch);
 	struct spdk_bdev_io *io;
+	unsigned delivered = 0;
 
 	/* What ends while we deliver goes into the next message: the thread's other work has its
 	 * turn in between. */
@@ -126,6 +131,12 @@ deliver(void *arg)
 		} else {
 			returned_from_module(io);
 		}
+		delivered++;
+	}
+	/* 16 such messages a turn would be 16 times so many I/Os, which the other threads wait for.
+	 */
+	if (delivered >= DELIVERED_MANY) {
+		thread_chain_ends();
 	}
 }
 

@@ -4,6 +4,7 @@
 
 #include "core/thread/thread_internal.h"
 
+#include "core/thread/chain.h"
 #include "spdk/log.h"
 
 /* What spdk_thread_send_msg() seldom does is done by others, so that it needs no frame. */
@@ -60,6 +61,16 @@ spdk_thread_send_critical_msg(struct spdk_thread *thread, spdk_msg_fn fn)
 	}
 	thread_interrupt_wake(thread);
 	return 0;
+}
+
+void
+thread_chain_ends(void)
+{
+	struct spdk_thread *thread = thread_this_os.current;
+
+	if (thread != NULL) {
+		thread_end_chain(thread);
+	}
 }
 
 struct run_ctx {

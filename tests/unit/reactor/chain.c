@@ -9,6 +9,7 @@
 #include "tests/unit/test.h"
 
 #include "core/reactor/reactor_internal.h"
+#include "core/thread/chain.h"
 #include "core/thread/thread_internal.h"
 
 static const uint32_t g_two[] = { 0, 1 };
@@ -143,6 +144,7 @@ static const struct deed g_deeds[] = {
 	{ "enter interrupt mode", enter_interrupt_mode, true },
 	{ "change the mask", mask_elsewhere, true },
 	{ "move", move_elsewhere, true },
+	{ "say that it was much", thread_chain_ends, true },
 };
 
 /* --- the thread that does it ------------------------------------------------------------------ */
