@@ -48,7 +48,7 @@ tsan:
 	$(Q)tests/run --build build-tsan $(if $(T),--only $(T)) unit
 check-unit: $(if $(T),$(foreach b,$(UNIT_BINS),$(if $(findstring $(T),$(b)),$(b))),$(UNIT_BINS))
 	$(Q)tests/run --build $(B) unit $(if $(T),--only $(T))
-check-integration: all $(HELPER_BINS) $(addprefix $(B)/tests/bench/,bench_call bench_interrupt bench_runtime)
+check-integration: all $(HELPER_BINS) $(addprefix $(B)/tests/bench/,bench_call bench_interrupt bench_jsonrpc bench_runtime)
 	$(Q)tests/run --build $(B) integration $(if $(T),--only $(T))
 #: make bench-runtime [SPDK_DIR=DIR]  what the runtime costs; side by side with a built SPDK tree
 # BENCH_ARGS: options of tests/bench/against_spdk.py, as in BENCH_ARGS="--pairs 9 -- --window-ms 10".
@@ -57,6 +57,13 @@ bench-runtime:
 	@scripts/deps.sh build
 	@$(MAKE) --no-print-directory $(B)/tests/bench/bench_runtime
 	$(Q)tests/bench/against_spdk.py --build $(B) $(if $(SPDK_DIR),--spdk $(SPDK_DIR)) $(BENCH_ARGS)
+#: make bench-control [SPDK_DIR=DIR]  what the control plane costs, and what I/O beside it does
+# BENCH_ARGS: options of tests/bench/bench_control.py, as in BENCH_ARGS="--pairs 1 --rounds 1".
+.PHONY: bench-control
+bench-control:
+	@scripts/deps.sh build
+	@$(MAKE) --no-print-directory all $(B)/tests/bench/bench_jsonrpc $(B)/tests/helpers/stretch
+	$(Q)tests/bench/bench_control.py --build $(B) $(if $(SPDK_DIR),--spdk $(SPDK_DIR)) $(BENCH_ARGS)
 
 # A unit test may carry `/* links: client */` to be linked as a secondary is, or name extra
 # libraries in `/* libs: -luv */`.
