@@ -12,6 +12,7 @@ struct spdk_deprecation {
 	uint32_t interval_s;
 	int64_t last_said_s;
 	uint64_t hits;
+	uint64_t deferred; /* hits since then that were not told */
 	TAILQ_ENTRY(spdk_deprecation) link;
 };
 
@@ -47,43 +48,42 @@ spdk_log_deprecation_register(const char *tag, const char *description, const ch
 	return 0;
 }
 
+/* Whether it is time for a line, and of several threads that come at once this is the one. */
+static bool
+may_say(struct spdk_deprecation *dep)
+{
+	struct timespec now;
+	int64_t last = __atomic_load_n(&dep->last_said_s, __ATOMIC_RELAXED);
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (dep->interval_s != 0 && now.tv_sec < last + (int64_t)dep->interval_s) {
+		return false;
+	}
+	return __atomic_compare_exchange_n(&dep->last_said_s, &last, (int64_t)now.tv_sec, false,
+	                                   __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
 void
 spdk_log_deprecated(struct spdk_deprecation *dep, const char *file, uint32_t line, const char *func)
 {
-	uint64_t hits;
-	struct timespec now;
-	int64_t last;
+	uint64_t hits, deferred;
 
 	if (dep == NULL) {
 		return;
 	}
 	hits = __atomic_add_fetch(&dep->hits, 1, __ATOMIC_RELAXED);
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	last = __atomic_load_n(&dep->last_said_s, __ATOMIC_RELAXED);
-	if (dep->interval_s != 0 && now.tv_sec < last + (int64_t)dep->interval_s) {
-		return;
-	}
-	/* Of several threads that come at once, one says it. */
-	if (!__atomic_compare_exchange_n(&dep->last_said_s, &last, (int64_t)now.tv_sec, false,
-	                                 __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+	if (!may_say(dep)) {
+		__atomic_add_fetch(&dep->deferred, 1, __ATOMIC_RELAXED);
 		return;
 	}
 	spdk_log(SPDK_LOG_WARN, file, (int)line, func,
 	         "%s: deprecated feature %s to be removed in %s, used %" PRIu64 " times\n",
 	         dep->tag, dep->description, dep->remove_release, hits);
-}
-
-struct spdk_deprecation *
-spdk_log_deprecation_find_by_tag(const char *tag)
-{
-	struct spdk_deprecation *dep;
-
-	TAILQ_FOREACH (dep, &g_deprecations, link) {
-		if (strcmp(dep->tag, tag) == 0) {
-			return dep;
-		}
+	deferred = __atomic_exchange_n(&dep->deferred, 0, __ATOMIC_RELAXED);
+	if (deferred != 0) {
+		SPDK_WARNLOG("%s: %" PRIu64 " uses before this one were not told\n", dep->tag,
+		             deferred);
 	}
-	return NULL;
 }
 
 int

@@ -173,6 +173,48 @@ def spdk(root, path, *more, libs=(), ut=False, whole=True, name=None):
     return out
 
 
+def spdk_unit_test(root, path, *flags, left_out=()):
+    """One of SPDK's unit tests, which include the sources that they test: tests/compat/unit has files
+    of those names that stand for ours. Returns how many assertions it made."""
+    name = os.path.basename(path)[:-2]
+    inc = root.file("inc")
+    os.makedirs(os.path.join(inc, "spdk_internal"), exist_ok=True)
+    for header in ("cunit.h", "mock.h"):
+        shutil.copy(os.path.join(SPDK, "include", "spdk_internal", header),
+                    os.path.join(inc, "spdk_internal", header))
+    unit = os.path.join(HERE, "unit")
+    lib = os.path.dirname(PKG)
+    done = subprocess.run(
+        [*os.environ.get("CC", "gcc").split(), "-g", "-D_GNU_SOURCE", *SAN, *flags, f'-DNOT_RUN="{",".join(left_out)}"',
+         "-I" + unit, "-I" + inc, "-I" + os.path.join(SPDK, "test"), *pkg("--cflags", "calandria"),
+         "-I" + os.path.join(HERE, "..", ".."), os.path.join(SPDK, path),
+         os.path.join(unit, "runner.c"), os.path.join(lib, "libcalandria.a"), "-lcunit", "-lm",
+         "-luuid", "-o", root.file(name)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    p.check(done.returncode == 0, done.stdout.decode()[:3000])
+    out = run(root, root.file(name))
+    row = re.search(r"asserts +(\d+) +(\d+) +(\d+) +(\d+)", out)
+    tests = re.search(r"tests +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)", out)
+    p.check(row and tests and int(row[4]) == 0 and int(tests[5]) == len(left_out), out[-2000:])
+    return int(row[3])
+
+
+def spdk_rpc_library(root):
+    """core/rpc/README.md says which of these do not run, and why."""
+    unit = "test/unit/lib/"
+    for path, least in (("json/json_parse.c/json_parse_ut.c", 1500),
+                        ("json/json_util.c/json_util_ut.c", 200),
+                        ("json/json_write.c/json_write_ut.c", 900),
+                        ("notify/notify.c/notify_ut.c", 10)):
+        count = spdk_unit_test(root, unit + path)
+        p.check(count >= least, f"{path}: {count} assertions")
+    count = spdk_unit_test(root, unit + "log/log.c/log_ut.c", "-DDEBUG")
+    p.check(count >= 70, f"log: {count} assertions")
+    count = spdk_unit_test(root, unit + "rpc/rpc.c/rpc_ut.c",
+                           *(f"-Wl,--wrap={name}" for name in ("open", "close", "flock")),
+                           left_out=("test_spdk_rpc_listen_close", "test_rpc_run_multiple_servers"))
+    p.check(count >= 10, f"rpc: {count} assertions")
+
+
 def figures(text):
     """For people: what a benchmark of SPDK's says."""
     for line in text.splitlines():
@@ -343,4 +385,4 @@ if __name__ == "__main__":
         print("  ($SPDK_DIR is not set: SPDK's own programs are not built)")
     p.main([names_have_their_types, a_wrong_type_is_seen, environment, threads, events_and_stops,
             *([spdk_event_programs, spdk_app_repeat, spdk_scheduler, spdk_interrupt_tgt,
-               spdk_env_programs] if SPDK else [])])
+               spdk_env_programs, spdk_rpc_library] if SPDK else [])])

@@ -183,7 +183,7 @@ int spdk_log_deprecation_register(const char *tag, const char *description,
                                   struct spdk_deprecation **reg);
 
 #define SPDK_LOG_DEPRECATION_REGISTER(tag, desc, release, rate)                         \
-	static struct spdk_deprecation *_deprecated_##tag;                              \
+	struct spdk_deprecation *_deprecated_##tag;                                     \
 	static void __attribute__((constructor)) _spdk_deprecation_register_##tag(void) \
 	{                                                                               \
 		int rc_ = spdk_log_deprecation_register(#tag, desc, release, rate,      \
@@ -196,8 +196,6 @@ void spdk_log_deprecated(struct spdk_deprecation *deprecation, const char *file,
                          const char *func);
 #define SPDK_LOG_DEPRECATED(tag) \
 	spdk_log_deprecated(_deprecated_##tag, __FILE__, __LINE__, __func__)
-
-struct spdk_deprecation *spdk_log_deprecation_find_by_tag(const char *tag);
 
 typedef int (*spdk_log_for_each_deprecation_fn)(void *ctx, struct spdk_deprecation *deprecation);
 /** Until `fn` returns other than 0, which is returned. */

@@ -314,6 +314,7 @@ the_ring_keeps_each_putters_order(void)
 }
 
 SPDK_LOG_DEPRECATION_REGISTER(old_thing, "the old thing", "v99", 3600)
+SPDK_LOG_DEPRECATION_REGISTER(older_thing, "the older thing", "v98", 1)
 
 static int
 stop_at(void *ctx, struct spdk_deprecation *dep)
@@ -322,14 +323,32 @@ stop_at(void *ctx, struct spdk_deprecation *dep)
 }
 
 static void
+deprecations_that_were_not_said_are_counted(void)
+{
+	char *text;
+
+	capture();
+	SPDK_LOG_DEPRECATED(older_thing);
+	SPDK_LOG_DEPRECATED(older_thing);
+	SPDK_LOG_DEPRECATED(older_thing);
+	text = captured();
+	CHECK(strstr(text, "used 1 times") != NULL && strstr(text, "not told") == NULL);
+	usleep(1050000);
+	capture();
+	SPDK_LOG_DEPRECATED(older_thing);
+	text = captured();
+	CHECK(strstr(text, "used 4 times") != NULL);
+	CHECK(strstr(text, "older_thing: 2 uses before this one were not told") != NULL);
+}
+
+static void
 deprecations_are_counted_and_said_rarely(void)
 {
-	struct spdk_deprecation *dep = spdk_log_deprecation_find_by_tag("old_thing"), *new_dep;
+	struct spdk_deprecation *dep = _deprecated_old_thing, *new_dep;
 	char *text;
 	int i;
 
 	REQUIRE(dep != NULL);
-	CHECK(spdk_log_deprecation_find_by_tag("nosuch") == NULL);
 	capture();
 	for (i = 0; i < 3; i++) {
 		SPDK_LOG_DEPRECATED(old_thing);
@@ -355,6 +374,7 @@ static const struct test_case cases[] = {
 	TEST(deferred_lines_wait_for_their_writer),
 	TEST(a_crash_writes_what_waits),
 	TEST(the_ring_keeps_each_putters_order),
+	TEST(deprecations_that_were_not_said_are_counted),
 	TEST(deprecations_are_counted_and_said_rarely),
 };
 

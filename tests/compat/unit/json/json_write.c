@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* For SPDK's json_write_ut.c. */
+
+#include "spdk/json.h"
