@@ -19,6 +19,13 @@
  *  may be in `buf`). */
 int cal_json_pack(struct codec_buf *buf, struct json_object *value);
 
+/** Append the one value at `text`, which cal_json_scan() has accepted (no comments). Names that
+ *  stand twice are kept. A number whose value is an integer within 64 bits is one, however it is
+ *  written (1e3, 2.0); others are float64, of which one that is no integer in the text never
+ *  becomes one, and what is too large is the largest. Returns 0, -ENOMEM, or -EBADMSG for what the
+ *  scanner would have refused (not all of it is noticed). */
+int cal_json_pack_text(struct codec_buf *buf, const char *text, size_t len);
+
 /** Build a json-c object of one MessagePack value. *out is NULL for nil. Strings that are not UTF-8
  *  get U+FFFD where they break. Returns 0, -EBADMSG (malformed, too deep, a key that is not a
  *  string or has a NUL in it), -ENOMEM. */
