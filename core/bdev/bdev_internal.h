@@ -142,6 +142,24 @@ bdev_type_supported(const struct spdk_bdev *bdev, enum spdk_bdev_io_type type)
 	return (bdev->io_type_supported >> type) & 1;
 }
 
+/* Not beyond the end, nor so long that the sum wraps around. */
+static inline bool
+bdev_range_is_valid(const struct spdk_bdev *bdev, uint64_t offset_blocks, uint64_t num_blocks)
+{
+	return offset_blocks + num_blocks >= offset_blocks &&
+	       offset_blocks + num_blocks <= bdev->blockcnt;
+}
+
+/* Metadata of its own needs a device that keeps it apart, and a place for the data. */
+static inline int
+bdev_md_check(const struct spdk_bdev_desc *desc, const void *md, bool has_data)
+{
+	if (md == NULL) {
+		return 0;
+	}
+	return spdk_bdev_is_md_separate(desc->bdev) && has_data ? 0 : -EINVAL;
+}
+
 /* --- registry.c: g_bdev_mgr.spinlock is held where it says so --------------------------------- */
 struct spdk_bdev *bdev_find(const char *name); /* locked */
 int bdev_name_add(struct spdk_bdev_name *entry, struct spdk_bdev *bdev, const char *name);

@@ -170,6 +170,11 @@ spdk_bdev_io_complete(struct spdk_bdev_io *io, enum spdk_bdev_io_status status)
 		            io->bdev->module->name);
 		abort();
 	}
+	if (spdk_unlikely(io->type == SPDK_BDEV_IO_TYPE_ABORT) &&
+	    status == SPDK_BDEV_IO_STATUS_NOMEM) {
+		/* Tried again it could meet another I/O in the place of the one that it meant. */
+		status = SPDK_BDEV_IO_STATUS_FAILED;
+	}
 	io->internal.status = status;
 	if (spdk_unlikely(status == SPDK_BDEV_IO_STATUS_NOMEM) &&
 	    io->type != SPDK_BDEV_IO_TYPE_RESET) {

@@ -145,8 +145,8 @@ spdk_bdev_io_get_nvme_fused_status(const struct spdk_bdev_io *io, uint32_t *cdw0
 	}
 }
 
-static void
-scsi_from_nvme(const struct spdk_bdev_io *io, int *sc, int *sk, int *asc, int *ascq)
+void
+spdk_scsi_nvme_translate(const struct spdk_bdev_io *io, int *sc, int *sk, int *asc, int *ascq)
 {
 	uint8_t sct = io->internal.error.nvme.sct;
 	uint8_t nvme_sc = io->internal.error.nvme.sc;
@@ -194,7 +194,7 @@ spdk_bdev_io_get_scsi_status(const struct spdk_bdev_io *io, int *sc, int *sk, in
 		*sk = SPDK_SCSI_SENSE_NO_SENSE;
 		break;
 	case SPDK_BDEV_IO_STATUS_NVME_ERROR:
-		scsi_from_nvme(io, sc, sk, asc, ascq);
+		spdk_scsi_nvme_translate(io, sc, sk, asc, ascq);
 		break;
 	case SPDK_BDEV_IO_STATUS_MISCOMPARE:
 		*sk = SPDK_SCSI_SENSE_MISCOMPARE;

@@ -55,14 +55,6 @@ bdev_io_submit(struct spdk_bdev_io *io)
 
 /* --- checks ----------------------------------------------------------------------------------- */
 
-/* Beyond the end, or so long that the sum wraps around. */
-static inline bool
-range_is_valid(const struct spdk_bdev *bdev, uint64_t offset_blocks, uint64_t num_blocks)
-{
-	return offset_blocks + num_blocks >= offset_blocks &&
-	       offset_blocks + num_blocks <= bdev->blockcnt;
-}
-
 static inline int
 bytes_to_blocks(const struct spdk_bdev_desc *desc, uint64_t offset, uint64_t *offset_blocks,
                 uint64_t nbytes, uint64_t *num_blocks)
@@ -96,7 +88,7 @@ rw_submit(struct spdk_bdev_desc *desc, struct spdk_io_channel *io_ch, enum spdk_
 	if (type == SPDK_BDEV_IO_TYPE_WRITE && spdk_unlikely(!desc->write)) {
 		return -EBADF;
 	}
-	if (spdk_unlikely(!range_is_valid(bdev, offset_blocks, num_blocks))) {
+	if (spdk_unlikely(!bdev_range_is_valid(bdev, offset_blocks, num_blocks))) {
 		return -EINVAL;
 	}
 	io = bdev_io_get(ch->mgmt);
@@ -112,16 +104,6 @@ rw_submit(struct spdk_bdev_desc *desc, struct spdk_io_channel *io_ch, enum spdk_
 	bdev_io_init_block(io, iov, iovcnt, md, offset_blocks, num_blocks);
 	bdev_io_submit(io);
 	return 0;
-}
-
-/* Metadata of its own needs a device that keeps it apart, and a place for the data. */
-static int
-md_check(const struct spdk_bdev_desc *desc, const void *md, bool has_data)
-{
-	if (md == NULL) {
-		return 0;
-	}
-	return spdk_bdev_is_md_separate(desc->bdev) && has_data ? 0 : -EINVAL;
 }
 
 int
@@ -150,7 +132,7 @@ spdk_bdev_read_blocks_with_md(struct spdk_bdev_desc *desc, struct spdk_io_channe
                               void *md, uint64_t offset_blocks, uint64_t num_blocks,
                               spdk_bdev_io_completion_cb cb, void *cb_arg)
 {
-	int rc = md_check(desc, md, buf != NULL);
+	int rc = bdev_md_check(desc, md, buf != NULL);
 
 	if (rc != 0) {
 		return rc;
@@ -186,7 +168,7 @@ spdk_bdev_readv_blocks_with_md(struct spdk_bdev_desc *desc, struct spdk_io_chann
                                struct iovec *iov, int iovcnt, void *md, uint64_t offset_blocks,
                                uint64_t num_blocks, spdk_bdev_io_completion_cb cb, void *cb_arg)
 {
-	int rc = md_check(desc, md, iov != NULL && iov[0].iov_base != NULL);
+	int rc = bdev_md_check(desc, md, iov != NULL && iov[0].iov_base != NULL);
 
 	if (rc != 0) {
 		return rc;
@@ -221,7 +203,7 @@ spdk_bdev_write_blocks_with_md(struct spdk_bdev_desc *desc, struct spdk_io_chann
                                void *md, uint64_t offset_blocks, uint64_t num_blocks,
                                spdk_bdev_io_completion_cb cb, void *cb_arg)
 {
-	int rc = md_check(desc, md, buf != NULL);
+	int rc = bdev_md_check(desc, md, buf != NULL);
 
 	if (rc != 0) {
 		return rc;
@@ -258,7 +240,7 @@ spdk_bdev_writev_blocks_with_md(struct spdk_bdev_desc *desc, struct spdk_io_chan
                                 struct iovec *iov, int iovcnt, void *md, uint64_t offset_blocks,
                                 uint64_t num_blocks, spdk_bdev_io_completion_cb cb, void *cb_arg)
 {
-	int rc = md_check(desc, md, iov != NULL && iov[0].iov_base != NULL);
+	int rc = bdev_md_check(desc, md, iov != NULL && iov[0].iov_base != NULL);
 
 	if (rc != 0) {
 		return rc;
@@ -292,10 +274,11 @@ rw_submit_ext(struct spdk_bdev_desc *desc, struct spdk_io_channel *io_ch,
 	if (type == SPDK_BDEV_IO_TYPE_WRITE && !desc->write) {
 		return -EBADF;
 	}
-	if (iov == NULL || iovcnt <= 0 || !range_is_valid(desc->bdev, offset_blocks, num_blocks)) {
+	if (iov == NULL || iovcnt <= 0 ||
+	    !bdev_range_is_valid(desc->bdev, offset_blocks, num_blocks)) {
 		return -EINVAL;
 	}
-	rc = md_check(desc, md, iov[0].iov_base != NULL);
+	rc = bdev_md_check(desc, md, iov[0].iov_base != NULL);
 	if (rc != 0) {
 		return rc;
 	}
@@ -351,7 +334,7 @@ range_submit(struct spdk_bdev_desc *desc, struct spdk_io_channel *io_ch,
 	if (!desc->write) {
 		return -EBADF;
 	}
-	if (!range_is_valid(desc->bdev, offset_blocks, num_blocks)) {
+	if (!bdev_range_is_valid(desc->bdev, offset_blocks, num_blocks)) {
 		return -EINVAL;
 	}
 	io = bdev_io_get(ch->mgmt);

@@ -394,6 +394,88 @@ int spdk_bdev_flush_blocks(struct spdk_bdev_desc *desc, struct spdk_io_channel *
 int spdk_bdev_reset(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
                     spdk_bdev_io_completion_cb cb, void *cb_arg);
 
+/* What not every device can do: -ENOTSUP if this one cannot (spdk_bdev_io_type_supported()).
+ * Nothing is emulated. */
+int spdk_bdev_compare_blocks(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, void *buf,
+                             uint64_t offset_blocks, uint64_t num_blocks,
+                             spdk_bdev_io_completion_cb cb, void *cb_arg);
+int spdk_bdev_compare_blocks_with_md(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
+                                     void *buf, void *md, uint64_t offset_blocks,
+                                     uint64_t num_blocks, spdk_bdev_io_completion_cb cb,
+                                     void *cb_arg);
+int spdk_bdev_comparev_blocks(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
+                              struct iovec *iov, int iovcnt, uint64_t offset_blocks,
+                              uint64_t num_blocks, spdk_bdev_io_completion_cb cb, void *cb_arg);
+int spdk_bdev_comparev_blocks_with_md(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
+                                      struct iovec *iov, int iovcnt, void *md,
+                                      uint64_t offset_blocks, uint64_t num_blocks,
+                                      spdk_bdev_io_completion_cb cb, void *cb_arg);
+/** Write if what is there equals the first vectors, in one step. At most spdk_bdev_get_acwu()
+ *  blocks. */
+int spdk_bdev_comparev_and_writev_blocks(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
+                                         struct iovec *compare_iov, int compare_iovcnt,
+                                         struct iovec *write_iov, int write_iovcnt,
+                                         uint64_t offset_blocks, uint64_t num_blocks,
+                                         spdk_bdev_io_completion_cb cb, void *cb_arg);
+int spdk_bdev_copy_blocks(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
+                          uint64_t dst_offset_blocks, uint64_t src_offset_blocks,
+                          uint64_t num_blocks, spdk_bdev_io_completion_cb cb, void *cb_arg);
+int spdk_bdev_write_uncorrectable_blocks(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
+                                         uint64_t offset_blocks, uint64_t num_blocks,
+                                         spdk_bdev_io_completion_cb cb, void *cb_arg);
+
+/** Look from `offset_blocks` on for data, or for a hole; in the callback
+ *  spdk_bdev_io_get_seek_offset() says where, UINT64_MAX for nowhere. A device that has no holes
+ *  answers without being asked. */
+int spdk_bdev_seek_data(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
+                        uint64_t offset_blocks, spdk_bdev_io_completion_cb cb, void *cb_arg);
+int spdk_bdev_seek_hole(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
+                        uint64_t offset_blocks, spdk_bdev_io_completion_cb cb, void *cb_arg);
+uint64_t spdk_bdev_io_get_seek_offset(const struct spdk_bdev_io *bdev_io);
+
+/** Get the device's own buffer for these blocks, with their data in it if `populate`; in the
+ *  callback spdk_bdev_io_get_iovec() says where. The I/O stays the user's until … */
+int spdk_bdev_zcopy_start(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
+                          struct iovec *iov, int iovcnt, uint64_t offset_blocks,
+                          uint64_t num_blocks, bool populate, spdk_bdev_io_completion_cb cb,
+                          void *cb_arg);
+/** … he gives the buffer back with the same I/O, to be written if `commit`. -EINVAL if the I/O is
+ * not the result of spdk_bdev_zcopy_start(). */
+int spdk_bdev_zcopy_end(struct spdk_bdev_io *bdev_io, bool commit, spdk_bdev_io_completion_cb cb,
+                        void *cb_arg);
+
+/** Abort every I/O on this channel that was submitted with `bio_cb_arg` (not NULL: -EINVAL). Each
+ *  ends by its own callback. Succeeds if there was one, and all could be aborted. */
+int spdk_bdev_abort(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, void *bio_cb_arg,
+                    spdk_bdev_io_completion_cb cb, void *cb_arg);
+
+/* NVMe commands as they are, on a descriptor opened for writing (-EBADF). The device fills in the
+ * data pointer and the namespace. */
+int spdk_bdev_nvme_admin_passthru(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
+                                  const struct spdk_nvme_cmd *cmd, void *buf, size_t nbytes,
+                                  spdk_bdev_io_completion_cb cb, void *cb_arg);
+int spdk_bdev_nvme_io_passthru(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
+                               const struct spdk_nvme_cmd *cmd, void *buf, size_t nbytes,
+                               spdk_bdev_io_completion_cb cb, void *cb_arg);
+int spdk_bdev_nvme_io_passthru_md(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
+                                  const struct spdk_nvme_cmd *cmd, void *buf, size_t nbytes,
+                                  void *md_buf, size_t md_len, spdk_bdev_io_completion_cb cb,
+                                  void *cb_arg);
+int spdk_bdev_nvme_iov_passthru_md(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
+                                   const struct spdk_nvme_cmd *cmd, struct iovec *iov, int iovcnt,
+                                   size_t nbytes, void *md_buf, size_t md_len,
+                                   spdk_bdev_io_completion_cb cb, void *cb_arg);
+/** NVM subsystem reset. */
+int spdk_bdev_nvme_nssr(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
+                        spdk_bdev_io_completion_cb cb, void *cb_arg);
+
+/** Kinds of memory that the device reaches by itself: how many there are; the first `array_size`
+ * are written to the array. Or -EINVAL. */
+int spdk_bdev_get_memory_domain_types(struct spdk_bdev *bdev, enum spdk_dma_device_type *types,
+                                      uint32_t array_size);
+int spdk_bdev_get_memory_domains(struct spdk_bdev *bdev, struct spdk_memory_domain **domains,
+                                 int array_size);
+
 /** Give back an I/O whose callback has been called. On the thread of the channel. */
 void spdk_bdev_free_io(struct spdk_bdev_io *bdev_io);
 

@@ -353,6 +353,7 @@ struct spdk_bdev_io_internal_fields {
 			uint8_t child_io : 1;        /* a piece of a split I/O */
 			uint8_t in_use : 1;          /* with its user: not to be freed twice */
 			uint8_t never_submitted : 1; /* the module has not seen it */
+			uint8_t abort_seen : 1;      /* the abort under way has dealt with it */
 		};
 		uint8_t raw;
 	} f;
@@ -378,6 +379,7 @@ struct spdk_bdev_io_internal_fields {
 		uint64_t current_offset_blocks;
 		uint32_t outstanding;
 		bool in_caller; /* the user is still submitting: do not call him yet */
+		bool failed;    /* of an abort: some I/O could not be aborted */
 	} split;
 	struct {
 		void *ptr;
@@ -389,6 +391,7 @@ struct spdk_bdev_io_internal_fields {
 		int orig_iovcnt;
 	} bounce;
 	spdk_bdev_io_get_buf_cb get_buf_cb;
+	spdk_bdev_io_completion_cb part_cb; /* of spdk_bdev_part_submit_request_ext() */
 	struct spdk_iobuf_entry iobuf;
 	struct spdk_bdev_io_wait_entry waitq_entry;
 };
@@ -487,6 +490,109 @@ struct spdk_thread *spdk_bdev_io_get_thread(struct spdk_bdev_io *bdev_io);
 /** The module's channel that the I/O is on. */
 struct spdk_io_channel *spdk_bdev_io_get_io_channel(struct spdk_bdev_io *bdev_io);
 uint64_t spdk_bdev_io_get_submit_tsc(struct spdk_bdev_io *bdev_io);
+
+/** The NVMe status of an I/O as a SCSI one. */
+void spdk_scsi_nvme_translate(const struct spdk_bdev_io *bdev_io, int *sc, int *sk, int *asc,
+                              int *ascq);
+
+/* --- parts: devices that are ranges of one base device ---------------------------------------- */
+
+struct spdk_bdev_part_base;
+typedef void (*spdk_bdev_part_base_free_fn)(void *ctx);
+
+/** One part. The module allocates it by malloc() or calloc(), zeroed; spdk_bdev_part_free() frees
+ *  it. The functions of the module's table get it as their ctx. */
+struct spdk_bdev_part {
+	TAILQ_ENTRY(spdk_bdev_part) tailq; /* the module's list of all its parts */
+	struct bdev_part_internal_fields {
+		struct spdk_bdev bdev;
+		struct spdk_bdev_part_base *base;
+		uint64_t offset_blocks;
+	} internal;
+};
+
+/** Begins the module's own structure for a part's channel. */
+struct spdk_bdev_part_channel {
+	struct spdk_bdev_part *part;
+	struct spdk_io_channel *base_ch;
+};
+
+typedef TAILQ_HEAD(bdev_part_tailq, spdk_bdev_part) SPDK_BDEV_PART_TAILQ;
+
+/** Open the device `bdev_name` to make parts of it. App thread.
+ *  \param remove_cb called with the base when its device is being removed; required
+ *  \param fn_table of the parts; get_io_channel and io_type_supported are filled in here
+ *  \param tailq where the parts are kept
+ *  \param free_fn called with `ctx` when the base is freed; NULL allowed
+ *  \param channel_size of the module's structure that begins with spdk_bdev_part_channel
+ *  \param ch_create_cb,ch_destroy_cb for what else is in that structure; NULL allowed
+ *  \return 0, -EINVAL, -ENOMEM, or an error of spdk_bdev_open_ext(); `ctx` is not freed then. */
+int spdk_bdev_part_base_construct_ext(const char *bdev_name, spdk_bdev_remove_cb_t remove_cb,
+                                      struct spdk_bdev_module *module,
+                                      struct spdk_bdev_fn_table *fn_table,
+                                      struct bdev_part_tailq *tailq,
+                                      spdk_bdev_part_base_free_fn free_fn, void *ctx,
+                                      uint32_t channel_size, spdk_io_channel_create_cb ch_create_cb,
+                                      spdk_io_channel_destroy_cb ch_destroy_cb,
+                                      struct spdk_bdev_part_base **base);
+/** Close the device and free the base. For a base without parts: otherwise the last part to go does
+ *  it. */
+void spdk_bdev_part_base_free(struct spdk_bdev_part_base *base);
+/** Unregister every part of this base that is on `tailq`. */
+void spdk_bdev_part_base_hotremove(struct spdk_bdev_part_base *part_base,
+                                   struct bdev_part_tailq *tailq);
+struct spdk_bdev *spdk_bdev_part_base_get_bdev(struct spdk_bdev_part_base *part_base);
+const char *spdk_bdev_part_base_get_bdev_name(struct spdk_bdev_part_base *part_base);
+struct spdk_bdev_desc *spdk_bdev_part_base_get_desc(struct spdk_bdev_part_base *part_base);
+struct bdev_part_tailq *spdk_bdev_part_base_get_tailq(struct spdk_bdev_part_base *part_base);
+void *spdk_bdev_part_base_get_ctx(struct spdk_bdev_part_base *part_base);
+
+struct spdk_bdev_part_construct_opts {
+	uint64_t opts_size;
+	struct spdk_uuid uuid; /* all zeroes: one that follows from the base's and the range */
+};
+SPDK_STATIC_ASSERT(sizeof(struct spdk_bdev_part_construct_opts) == 24,
+                   "layout shared with modules");
+void spdk_bdev_part_construct_opts_init(struct spdk_bdev_part_construct_opts *opts, uint64_t size);
+
+/** Register a device of these blocks of the base. Both names are copied. The first part claims the
+ *  base's device for the module. App thread. Returns 0, or -1 (claimed by another, not within the
+ *  device, name taken): `part` and the base stay the caller's. */
+int spdk_bdev_part_construct(struct spdk_bdev_part *part, struct spdk_bdev_part_base *base,
+                             char *name, uint64_t offset_blocks, uint64_t num_blocks,
+                             char *product_name);
+int spdk_bdev_part_construct_ext(struct spdk_bdev_part *part, struct spdk_bdev_part_base *base,
+                                 char *name, uint64_t offset_blocks, uint64_t num_blocks,
+                                 char *product_name,
+                                 const struct spdk_bdev_part_construct_opts *opts);
+/** For the module's destruct(). Returns 1: spdk_bdev_destruct_done() is called when it is done. */
+int spdk_bdev_part_free(struct spdk_bdev_part *part);
+struct spdk_bdev *spdk_bdev_part_get_bdev(struct spdk_bdev_part *part);
+struct spdk_bdev_part_base *spdk_bdev_part_get_base(struct spdk_bdev_part *part);
+struct spdk_bdev *spdk_bdev_part_get_base_bdev(struct spdk_bdev_part *part);
+uint64_t spdk_bdev_part_get_offset_blocks(struct spdk_bdev_part *part);
+
+/** Hand a part's I/O to the base's device. Returns 0, or the submission's negative errno with the
+ *  I/O not ended. With `cb` (called with the part's I/O and no argument) the caller ends the I/O
+ *  himself. */
+int spdk_bdev_part_submit_request(struct spdk_bdev_part_channel *ch, struct spdk_bdev_io *bdev_io);
+int spdk_bdev_part_submit_request_ext(struct spdk_bdev_part_channel *ch,
+                                      struct spdk_bdev_io *bdev_io, spdk_bdev_io_completion_cb cb);
+
+/* --- looking at a device's I/O; the device must stay registered meanwhile --------------------- */
+
+typedef int (*spdk_bdev_io_fn)(void *ctx, struct spdk_bdev_io *bdev_io);
+typedef void (*spdk_bdev_for_each_io_cb)(void *ctx, int rc);
+/** Call `fn` for each I/O under way, on its thread, until it answers other than 0; then `cb` with
+ *  that, here. */
+void spdk_bdev_for_each_bdev_io(struct spdk_bdev *bdev, void *ctx, spdk_bdev_io_fn fn,
+                                spdk_bdev_for_each_io_cb cb);
+
+typedef void (*spdk_bdev_get_current_qd_cb)(struct spdk_bdev *bdev, uint64_t current_qd,
+                                            void *cb_arg, int rc);
+/** How many I/O the module has, added up over the threads. */
+void spdk_bdev_get_current_qd(struct spdk_bdev *bdev, spdk_bdev_get_current_qd_cb cb_fn,
+                              void *cb_arg);
 
 void spdk_bdev_module_list_add(struct spdk_bdev_module *bdev_module);
 struct spdk_bdev_module *spdk_bdev_module_list_find(const char *name);

@@ -59,6 +59,31 @@ uint32_t spdk_bdev_get_max_open_zones(const struct spdk_bdev *bdev);
 uint32_t spdk_bdev_get_max_active_zones(const struct spdk_bdev *bdev);
 uint32_t spdk_bdev_get_optimal_open_zones(const struct spdk_bdev *bdev);
 
+/* I/O on zones: submitted and ended like other I/O (spdk/bdev.h); -ENOTSUP on a device that cannot.
+ * A zone is named by its first block. */
+int spdk_bdev_get_zone_info(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
+                            uint64_t zone_id, size_t num_zones, struct spdk_bdev_zone_info *info,
+                            spdk_bdev_io_completion_cb cb, void *cb_arg);
+int spdk_bdev_zone_management(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
+                              uint64_t zone_id, enum spdk_bdev_zone_action action,
+                              spdk_bdev_io_completion_cb cb, void *cb_arg);
+/** Write at the zone's write pointer; in the callback spdk_bdev_io_get_append_location() says at
+ *  which block that was. */
+int spdk_bdev_zone_append(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch, void *buf,
+                          uint64_t zone_id, uint64_t num_blocks, spdk_bdev_io_completion_cb cb,
+                          void *cb_arg);
+int spdk_bdev_zone_appendv(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
+                           struct iovec *iov, int iovcnt, uint64_t zone_id, uint64_t num_blocks,
+                           spdk_bdev_io_completion_cb cb, void *cb_arg);
+int spdk_bdev_zone_append_with_md(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
+                                  void *buf, void *md, uint64_t zone_id, uint64_t num_blocks,
+                                  spdk_bdev_io_completion_cb cb, void *cb_arg);
+int spdk_bdev_zone_appendv_with_md(struct spdk_bdev_desc *desc, struct spdk_io_channel *ch,
+                                   struct iovec *iov, int iovcnt, void *md, uint64_t zone_id,
+                                   uint64_t num_blocks, spdk_bdev_io_completion_cb cb,
+                                   void *cb_arg);
+uint64_t spdk_bdev_io_get_append_location(struct spdk_bdev_io *bdev_io);
+
 #ifdef __cplusplus
 }
 #endif

@@ -71,6 +71,9 @@ struct fake_dev {
 	unsigned slots;    /* more under way is NOMEM; 0: no limit */
 	unsigned fail_at;  /* the request of this number fails, from 1 */
 	uint32_t no_types; /* bits of types that it does not know */
+	uint32_t
+		more_types; /* and of those that it knows besides the usual ones; not looked into */
+	bool no_abort;      /* an abort finds nothing */
 	struct spdk_bdev_io *pending[MAX_LOG];
 	unsigned num_pending;
 	struct fake_request log[MAX_LOG];
@@ -131,6 +134,37 @@ fake_transfer(struct fake_dev *dev, struct spdk_bdev_io *io)
 	}
 }
 
+static bool
+fake_is_no_block_io(uint8_t type)
+{
+	return type == SPDK_BDEV_IO_TYPE_GET_ZONE_INFO || type == SPDK_BDEV_IO_TYPE_ABORT ||
+	       type == SPDK_BDEV_IO_TYPE_ZONE_MANAGEMENT || type == SPDK_BDEV_IO_TYPE_NVME_ADMIN ||
+	       type == SPDK_BDEV_IO_TYPE_NVME_IO || type == SPDK_BDEV_IO_TYPE_NVME_IO_MD ||
+	       type == SPDK_BDEV_IO_TYPE_NVME_IOV_MD;
+}
+
+/* The I/O under way is ended; the abort succeeds if there was one. */
+static void
+fake_abort(struct fake_dev *dev, struct spdk_bdev_io *io)
+{
+	struct spdk_bdev_io *target = io->u.abort.bio_to_abort;
+	unsigned i;
+
+	dev->log[dev->num_log++].type = io->type;
+	for (i = 0; i < dev->num_pending && dev->pending[i] != target; i++) {
+	}
+	if (i == dev->num_pending || dev->no_abort) {
+		spdk_bdev_io_complete(io, SPDK_BDEV_IO_STATUS_FAILED);
+		return;
+	}
+	dev->num_pending--;
+	for (; i < dev->num_pending; i++) {
+		dev->pending[i] = dev->pending[i + 1];
+	}
+	spdk_bdev_io_complete(target, SPDK_BDEV_IO_STATUS_ABORTED);
+	spdk_bdev_io_complete(io, SPDK_BDEV_IO_STATUS_SUCCESS);
+}
+
 static void
 fake_begin(struct fake_dev *dev, struct spdk_bdev_io *io)
 {
@@ -146,7 +180,7 @@ fake_begin(struct fake_dev *dev, struct spdk_bdev_io *io)
 	}
 	dev->num_log++;
 	log->type = io->type;
-	if (io->type != SPDK_BDEV_IO_TYPE_RESET) {
+	if (io->type != SPDK_BDEV_IO_TYPE_RESET && !fake_is_no_block_io(io->type)) {
 		log->offset = io->u.bdev.offset_blocks;
 		log->count = io->u.bdev.num_blocks;
 		log->iovcnt = io->u.bdev.iovcnt;
@@ -180,8 +214,10 @@ fake_submit_request(struct spdk_io_channel *ch, struct spdk_bdev_io *io)
 {
 	struct fake_dev *dev = io->bdev->ctxt;
 
-	if (dev->get_buf &&
-	    (io->type == SPDK_BDEV_IO_TYPE_READ || io->type == SPDK_BDEV_IO_TYPE_WRITE)) {
+	if (io->type == SPDK_BDEV_IO_TYPE_ABORT) {
+		fake_abort(dev, io);
+	} else if (dev->get_buf &&
+	           (io->type == SPDK_BDEV_IO_TYPE_READ || io->type == SPDK_BDEV_IO_TYPE_WRITE)) {
 		spdk_bdev_io_get_buf(io, fake_buf_here, io->u.bdev.num_blocks * BLOCK);
 	} else {
 		fake_begin(dev, io);
@@ -202,7 +238,7 @@ fake_io_type_supported(void *ctx, enum spdk_bdev_io_type type)
 	case SPDK_BDEV_IO_TYPE_WRITE_ZEROES:
 		return (dev->no_types & (1u << type)) == 0;
 	default:
-		return false;
+		return (dev->more_types & (1u << type)) != 0;
 	}
 }
 
