@@ -241,6 +241,12 @@ config_up(void)
 	const char *file = g_app.opts.json_config_file;
 	int rc = 0;
 
+	if (file != NULL && access(file, R_OK) != 0) {
+		return fail(-errno,
+		            "cannot read the configuration %s: %s; name one with -c that can be "
+		            "read",
+		            file, strerror(errno));
+	}
 	if (file != NULL) {
 		/* Services run in our working directory, but a message with the whole path is
 		 * better. */
@@ -533,6 +539,12 @@ spdk_app_fini(void)
 		stages_down(NUM_STAGES);
 		g_is_up = false;
 	}
+}
+
+int
+app_exit_status(int rc)
+{
+	return g_app.config_refused ? rc & 0xff : EXIT_FAILURE;
 }
 
 int

@@ -34,6 +34,7 @@ static struct {
 	bool interrupted;
 	bool checked;
 	bool failed;
+	bool refused; /* … for what is in the configuration */
 	char failure[APP_REASON_LEN];
 	/* Where notes go; NULL: they are kept. Under the lock. */
 	struct spdk_thread *thread;
@@ -67,6 +68,7 @@ note_for_main(const struct app_note *note)
 	case APP_NOTE_CONFIG_FAILED:
 		if (!g_boot.failed) {
 			g_boot.failed = true;
+			g_boot.refused = note->refused;
 			snprintf(g_boot.failure, sizeof(g_boot.failure), "%s", note->text);
 		}
 		break;
@@ -77,7 +79,7 @@ note_for_main(const struct app_note *note)
 }
 
 static void
-note_send(enum app_note_kind kind, const char *text)
+note_send(enum app_note_kind kind, bool refused, const char *text)
 {
 	struct app_note *note = calloc(1, sizeof(*note));
 
@@ -86,6 +88,7 @@ note_send(enum app_note_kind kind, const char *text)
 		return;
 	}
 	note->kind = kind;
+	note->refused = refused;
 	snprintf(note->text, sizeof(note->text), "%s", text);
 	pthread_mutex_lock(&g_boot.lock);
 	if (g_boot.thread != NULL && !g_boot.muted) {
@@ -158,6 +161,7 @@ app_boot_wait_checked(void)
 		rc = -ECANCELED;
 	} else if (g_boot.failed) {
 		snprintf(g_app.reason, sizeof(g_app.reason), "%s", g_boot.failure);
+		g_app.config_refused = g_boot.refused;
 		rc = -EINVAL;
 	} else if (timeout != 0) {
 		snprintf(g_app.reason, sizeof(g_app.reason),
@@ -180,17 +184,18 @@ on_service_event(enum service_event event, const char *name, const char *text)
 	switch (event) {
 	case SERVICE_EVENT_READY:
 		if (is_rpc) {
-			note_send(APP_NOTE_RPC_READY, "");
+			note_send(APP_NOTE_RPC_READY, false, "");
 		}
 		break;
 	case SERVICE_EVENT_CHECKED:
-		note_send(APP_NOTE_CHECKED, "");
+		note_send(APP_NOTE_CHECKED, false, "");
 		break;
 	case SERVICE_EVENT_FAILED:
 	case SERVICE_EVENT_LOOP:
 	case SERVICE_EVENT_NO_BINARY:
 		if (is_config || is_rpc) {
-			note_send(is_config ? APP_NOTE_CONFIG_FAILED : APP_NOTE_RPC_FAILED, text);
+			note_send(is_config ? APP_NOTE_CONFIG_FAILED : APP_NOTE_RPC_FAILED,
+			          is_config && event == SERVICE_EVENT_FAILED, text);
 		} else {
 			SPDK_ERRLOG("%s\n", text);
 		}
@@ -239,7 +244,7 @@ on_signal_fd(void *arg, uint32_t events)
 	uint64_t count;
 
 	if (read(g_boot.signal_fd, &count, sizeof(count)) == sizeof(count)) {
-		note_send(APP_NOTE_SIGNAL, "");
+		note_send(APP_NOTE_SIGNAL, false, "");
 	}
 }
 
@@ -305,7 +310,7 @@ notes_reset(void)
 	pthread_condattr_destroy(&attr);
 	sem_init(&g_boot.services_gone, 0, 0);
 	g_boot.thread = NULL;
-	g_boot.interrupted = g_boot.checked = g_boot.failed = false;
+	g_boot.interrupted = g_boot.checked = g_boot.failed = g_boot.refused = false;
 	g_boot.muted = g_boot.closing = g_boot.gate_listens = false;
 	g_boot.num_kept = 0;
 }

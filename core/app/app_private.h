@@ -38,7 +38,8 @@ struct app {
 	int lock_fd;  /* the instance's, -1 without */
 	bool by_hand; /* --no-services */
 	bool has_config;
-	char *config_path; /* what confd reads */
+	bool config_refused; /* the start failed for what is in the configuration */
+	char *config_path;   /* what confd reads */
 	spdk_msg_fn start_fn;
 	void *start_ctx;
 
@@ -78,19 +79,26 @@ void app_run_begin(void *ctx);
 /** A note. App thread; frees it. */
 struct app_note;
 void app_run_note(void *note);
-/** confd is through: NULL, or why the start fails. App thread. */
-void app_run_config_done(const char *error);
+/** confd is through: 0 and NULL, or why the start fails. App thread. */
+void app_run_config_done(int rc, const char *error);
 /** End the start with a reason. App thread. */
 void app_run_fail(int rc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 struct app_note {
 	enum app_note_kind kind;
+	bool refused; /* APP_NOTE_CONFIG_FAILED: it is the configuration that is wrong */
 	char text[APP_REASON_LEN];
 };
 
 /* --- config_rpc.c ----------------------------------------------------------------------------- */
 
+struct spdk_jsonrpc_request;
+
 /** Forget an earlier start's progress. */
 void config_progress_reset(void);
+/** Of every answer: it may be that of the step under way. App thread. */
+void config_step_answered(struct spdk_jsonrpc_request *request, bool ok);
+/** Answer who waits for the end of a step. App thread. */
+void config_stop(void);
 
 #endif

@@ -181,6 +181,14 @@ app_framework_wait_init(app_init_fn fn, void *ctx)
 	return rc;
 }
 
+/* Of each RPC, before its answer goes out. */
+static bool
+answer_leaves(struct spdk_jsonrpc_request *request, bool ok)
+{
+	config_step_answered(request, ok);
+	return false;
+}
+
 static void
 open_gate(void *arg)
 {
@@ -199,6 +207,7 @@ app_run_begin(void *ctx)
 	memset(&g_run, 0, sizeof(g_run));
 	TAILQ_INIT(&g_run.waiters);
 	config_progress_reset();
+	rpc_server_set_answer_hook(answer_leaves);
 	rc = rpc_server_start();
 	if (rc != 0) {
 		app_run_fail(rc, "the RPC server does not start: %s", strerror(-rc));
@@ -224,10 +233,11 @@ app_run_begin(void *ctx)
 }
 
 void
-app_run_config_done(const char *error)
+app_run_config_done(int rc, const char *error)
 {
-	if (error != NULL) {
-		app_run_fail(-EINVAL, "%s", error);
+	if (rc != 0) {
+		g_app.config_refused = true;
+		app_run_fail(rc, "%s", error);
 		return;
 	}
 	rpc_server_resume();
@@ -339,6 +349,7 @@ stop_begin(int rc)
 	spdk_poller_unregister(&g_run.rpc_patience);
 	state_enter(CAL_RUN_STOPPING);
 	waiters_tell(-ESHUTDOWN, g_app.reason[0] != '\0' ? g_app.reason : "the application stops");
+	config_stop();
 	app_boot_close("the application stops", stop_gate_closed, NULL);
 }
 
@@ -417,6 +428,7 @@ app_run_note(void *arg)
 			SPDK_ERRLOG("%s\n", note->text);
 			app_state_error("%s", note->text);
 		} else {
+			g_app.config_refused = note->refused;
 			app_run_fail(-EINVAL, "%s", note->text);
 		}
 		break;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/app/app_internal.h"
 #include "spdk/event.h"
 
 static void
@@ -40,5 +41,5 @@ main(int argc, char **argv)
 	}
 	rc = spdk_app_start(&opts, started, NULL);
 	spdk_app_fini();
-	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return rc == 0 ? EXIT_SUCCESS : app_exit_status(rc);
 }

@@ -320,3 +320,15 @@ rpc_method_walk(uint32_t states, void (*fn)(void *ctx, const char *name), void *
 		}
 	}
 }
+
+void
+rpc_method_walk_hidden(void (*fn)(void *ctx, const char *name), void *ctx)
+{
+	struct rpc_method *m;
+
+	SLIST_FOREACH (m, &g_methods, all) {
+		if (!rpc_method_visible(m)) {
+			fn(ctx, m->name);
+		}
+	}
+}

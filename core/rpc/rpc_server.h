@@ -57,6 +57,9 @@ void rpc_method_set_roles(const char *method, uint32_t roles);
  *  constructors have run. */
 void rpc_method_walk(uint32_t states, void (*fn)(void *ctx, const char *name), void *ctx);
 
+/** The same for all that --rpcs-allowed hides, whatever their states. */
+void rpc_method_walk_hidden(void (*fn)(void *ctx, const char *name), void *ctx);
+
 /* --- for who keeps count of what was changed (core/app); app thread --------------------------- */
 
 /** Hears of every answer before it leaves: `ok` when it is a result. Returns true to keep the

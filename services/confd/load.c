@@ -3,9 +3,9 @@
  */
 
 /* Two passes, as SPDK's: entries that are callable at start-up, framework_start_init, the others;
- * each pass in the order of the file. The primary keeps what was applied (cal_config_begin says
- * it), so a confd that follows a killed one goes on where that came to. An entry that was in
- * progress then is sent again; that its object exists already means that it had been applied. */
+ * each pass in the order of the file. An entry is one step (cal_config_step): the primary counts
+ * and calls it in one go and remembers how the last one ended (cal_config_begin says it), so a
+ * confd that follows a killed one goes on exactly where that came to. */
 
 #include "services/confd/confd.h"
 
@@ -28,11 +28,15 @@ struct loader {
 	enum pass *pass; /* of each entry */
 
 	/* what cal_config_begin said */
+	uint64_t session;
 	enum pass phase;
 	bool done;
 	uint64_t applied[2];
-	char *in_flight;
-	struct json_object *startup_methods, *subsystems; /* arrays, or NULL */
+	/* The last step failed, and what an earlier confd made of that is not known. */
+	bool last_failed;
+	enum pass failed_pass;
+	uint64_t failed_index;
+	struct json_object *startup_methods, *runtime_methods, *hidden_methods, *subsystems;
 
 	/* of the last call */
 	struct json_object *result;
@@ -97,11 +101,20 @@ call(struct loader *loader, const char *method, struct json_object *params)
 	return 1;
 }
 
-/* The start fails: tell the primary, the log and the caller why. */
-static int __attribute__((format(printf, 2, 3)))
-fail_start(struct loader *loader, const char *fmt, ...)
+static struct json_object *
+session_params(const struct loader *loader)
 {
 	struct json_object *params = json_object_new_object();
+
+	json_object_object_add(params, "session", json_object_new_uint64(loader->session));
+	return params;
+}
+
+/* The start fails with `code`: tell the primary, the log and the caller why. */
+static int __attribute__((format(printf, 3, 4)))
+fail_start(struct loader *loader, int code, const char *fmt, ...)
+{
+	struct json_object *params = session_params(loader);
 	va_list args;
 	int rc;
 
@@ -110,6 +123,7 @@ fail_start(struct loader *loader, const char *fmt, ...)
 	va_end(args);
 	fprintf(stderr, "cal-confd: %s\n", loader->err);
 	json_object_object_add(params, "error", json_object_new_string(loader->err));
+	json_object_object_add(params, "code", json_object_new_int(code));
 	rc = call(loader, "cal_config_done", params);
 	return rc < 0 ? rc : -ECANCELED;
 }
@@ -132,7 +146,7 @@ static void __attribute__((format(printf, 2, 3))) note(struct loader *loader, co
 static struct json_object *
 done_params(const struct loader *loader)
 {
-	struct json_object *params = json_object_new_object();
+	struct json_object *params = session_params(loader);
 	char text[sizeof(loader->notice) + 64];
 
 	if (loader->num_notices > 0) {
@@ -153,7 +167,7 @@ call_own(struct loader *loader, const char *method, struct json_object *params)
 	int rc = call(loader, method, params);
 
 	if (rc == 1) {
-		rc = fail_start(loader, "%s failed: %s (code %d)", method, loader->error,
+		rc = fail_start(loader, -EINVAL, "%s failed: %s (code %d)", method, loader->error,
 		                loader->error_code);
 	}
 	return rc;
@@ -167,6 +181,14 @@ get_count(struct json_object *object, const char *key)
 	struct json_object *value;
 
 	return json_object_object_get_ex(object, key, &value) ? json_object_get_uint64(value) : 0;
+}
+
+static int
+get_int(struct json_object *object, const char *key)
+{
+	struct json_object *value;
+
+	return json_object_object_get_ex(object, key, &value) ? json_object_get_int(value) : 0;
 }
 
 static const char *
@@ -190,11 +212,31 @@ get_array(struct json_object *object, const char *key)
 	return NULL;
 }
 
+static void
+read_last_failed(struct loader *loader)
+{
+	struct json_object *last;
+	const char *text;
+
+	if (!json_object_object_get_ex(loader->result, "last_failed", &last)) {
+		return;
+	}
+	text = get_string(last, "phase");
+	loader->last_failed = true;
+	loader->failed_pass = text != NULL && strcmp(text, pass_names[PASS_RUNTIME]) == 0
+	                              ? PASS_RUNTIME
+	                              : PASS_STARTUP;
+	loader->failed_index = get_count(last, "index");
+	loader->error_code = get_int(last, "code");
+	text = get_string(last, "message");
+	snprintf(loader->error, sizeof(loader->error), "%s", text != NULL ? text : "");
+}
+
 static int
 begin(struct loader *loader)
 {
 	struct json_object *params = json_object_new_object();
-	const char *phase, *in_flight;
+	const char *phase;
 	int rc;
 
 	json_object_object_add(params, "source", json_object_new_string(loader->config->path));
@@ -203,39 +245,29 @@ begin(struct loader *loader)
 		return rc;
 	}
 	phase = get_string(loader->result, "phase");
-	if (phase == NULL) {
-		return fail_start(loader, "the primary does not say how far the configuration is");
+	loader->session = get_count(loader->result, "session");
+	loader->startup_methods = get_array(loader->result, "startup_methods");
+	loader->runtime_methods = get_array(loader->result, "runtime_methods");
+	loader->hidden_methods = get_array(loader->result, "hidden_methods");
+	loader->subsystems = get_array(loader->result, "subsystems");
+	if (phase == NULL || loader->startup_methods == NULL || loader->runtime_methods == NULL ||
+	    loader->subsystems == NULL) {
+		return fail_start(loader, -EINVAL,
+		                  "the primary does not say how far the configuration is, and what "
+		                  "it has for it");
 	}
 	loader->done = strcmp(phase, "done") == 0;
 	loader->phase = strcmp(phase, "runtime") == 0 ? PASS_RUNTIME : PASS_STARTUP;
 	loader->applied[PASS_STARTUP] = get_count(loader->result, "startup_done");
 	loader->applied[PASS_RUNTIME] = get_count(loader->result, "runtime_done");
-	in_flight = get_string(loader->result, "in_flight");
-	loader->in_flight = in_flight == NULL ? NULL : strdup(in_flight);
-	loader->startup_methods = get_array(loader->result, "startup_methods");
-	loader->subsystems = get_array(loader->result, "subsystems");
+	read_last_failed(loader);
 	return 0;
-}
-
-static int
-get_methods(struct loader *loader, bool current, struct json_object **out)
-{
-	struct json_object *params = json_object_new_object();
-	int rc;
-
-	json_object_object_add(params, "current", json_object_new_boolean(current));
-	json_object_object_add(params, "include_aliases", json_object_new_boolean(true));
-	rc = call_own(loader, "rpc_get_methods", params);
-	if (rc == 0) {
-		*out = json_object_get(loader->result);
-	}
-	return rc;
 }
 
 static bool
 has_name(struct json_object *list, const char *name)
 {
-	size_t i, count = json_object_array_length(list);
+	size_t i, count = list != NULL ? json_object_array_length(list) : 0;
 
 	for (i = 0; i < count; i++) {
 		if (strcmp(json_object_get_string(json_object_array_get_idx(list, i)), name) == 0) {
@@ -252,8 +284,14 @@ judge_unknown(struct loader *loader, size_t index)
 {
 	const struct config_entry *entry = &loader->config->entries[index];
 
-	if (loader->subsystems == NULL || has_name(loader->subsystems, entry->subsystem)) {
-		return fail_start(loader, "%s:%u: there is no RPC method '%s'",
+	if (has_name(loader->hidden_methods, entry->method)) {
+		return fail_start(loader, -EINVAL,
+		                  "%s:%u: --rpcs-allowed does not allow '%s': allow it, or take it "
+		                  "out of the file",
+		                  loader->config->path, entry->line, entry->method);
+	}
+	if (has_name(loader->subsystems, entry->subsystem)) {
+		return fail_start(loader, -ENOENT, "%s:%u: there is no RPC method '%s'",
 		                  loader->config->path, entry->line, entry->method);
 	}
 	if (index == 0 || loader->pass[index - 1] != PASS_SKIP ||
@@ -267,119 +305,99 @@ judge_unknown(struct loader *loader, size_t index)
 	return 0;
 }
 
-/* A batch goes as a whole: with the first pass only if all of it can. */
-static void
-join_batches(struct loader *loader)
+/* Entries `from` to `end` - 1, a batch or one entry, go together: with the first pass when all can,
+ * with the second when all can then, and otherwise not at all. */
+static int
+sort_batch(struct loader *loader, size_t from, size_t end)
 {
-	const struct config_entry *entries = loader->config->entries;
-	size_t i, j, end, count = loader->config->num_entries;
-	bool runtime;
+	const struct config_entry *entries = loader->config->entries, *early = NULL, *late = NULL;
+	size_t i;
 
-	for (i = 0; i < count; i = end) {
-		runtime = loader->pass[i] == PASS_RUNTIME;
-		for (end = i + 1;
-		     end < count && entries[i].batch != 0 && entries[end].batch == entries[i].batch;
-		     end++) {
-			runtime |= loader->pass[end] == PASS_RUNTIME;
+	for (i = from; i < end; i++) {
+		if (loader->pass[i] == PASS_SKIP) {
+			continue;
 		}
-		for (j = i; runtime && j < end; j++) {
-			if (loader->pass[j] == PASS_STARTUP) {
-				loader->pass[j] = PASS_RUNTIME;
-			}
+		if (!has_name(loader->startup_methods, entries[i].method)) {
+			late = &entries[i];
+		} else if (!has_name(loader->runtime_methods, entries[i].method)) {
+			early = &entries[i];
 		}
 	}
+	if (early != NULL && late != NULL) {
+		return fail_start(loader, -EINVAL,
+		                  "%s:%u: this batch can be called at no time: %s (line %u) only "
+		                  "before framework_start_init, %s (line %u) only after it",
+		                  loader->config->path, entries[from].line, early->method,
+		                  early->line, late->method, late->line);
+	}
+	for (i = from; i < end; i++) {
+		if (loader->pass[i] != PASS_SKIP) {
+			loader->pass[i] = late != NULL ? PASS_RUNTIME : PASS_STARTUP;
+		}
+	}
+	return 0;
 }
 
 static int
 sort_into_passes(struct loader *loader)
 {
-	struct json_object *all = NULL;
-	const char *method;
-	size_t i;
-	int rc;
+	const struct config_entry *entries = loader->config->entries;
+	size_t i, end, count = loader->config->num_entries;
+	int rc = 0;
 
-	loader->pass = calloc(loader->config->num_entries + 1, sizeof(*loader->pass));
+	loader->pass = calloc(count + 1, sizeof(*loader->pass));
 	if (loader->pass == NULL) {
 		return -ENOMEM;
 	}
-	rc = get_methods(loader, false, &all);
-	if (rc == 0 && loader->startup_methods == NULL) {
-		rc = loader->phase == PASS_STARTUP
-		             ? get_methods(loader, true, &loader->startup_methods)
-		             : fail_start(loader,
-		                          "cannot go on with the configuration: the primary "
-		                          "does not say what was callable at start-up");
-	}
-	for (i = 0; rc == 0 && i < loader->config->num_entries; i++) {
-		method = loader->config->entries[i].method;
-		if (!has_name(all, method)) {
+	for (i = 0; rc == 0 && i < count; i++) {
+		if (!has_name(loader->startup_methods, entries[i].method) &&
+		    !has_name(loader->runtime_methods, entries[i].method)) {
 			rc = judge_unknown(loader, i);
-		} else {
-			loader->pass[i] = has_name(loader->startup_methods, method) ? PASS_STARTUP
-			                                                            : PASS_RUNTIME;
 		}
 	}
-	json_object_put(all);
-	if (rc == 0) {
-		join_batches(loader);
+	for (i = 0; rc == 0 && i < count; i = end) {
+		end = i + 1;
+		while (end < count && entries[i].batch != 0 &&
+		       entries[end].batch == entries[i].batch) {
+			end++;
+		}
+		rc = sort_batch(loader, i, end);
 	}
 	return rc;
 }
 
 /* --- the passes ------------------------------------------------------------------------------- */
 
-static struct json_object *
-step_params(enum pass pass, uint64_t index)
-{
-	struct json_object *params = json_object_new_object();
-
-	json_object_object_add(params, "phase", json_object_new_string(pass_names[pass]));
-	json_object_object_add(params, "index", json_object_new_uint64(index));
-	return params;
-}
-
-/* Returns 0 when the entry's error does not matter. */
+/* Returns 0 when the entry's error (loader->error) does not matter. */
 static int
-judge_error(struct loader *loader, const struct config_entry *entry, bool in_doubt)
+judge_error(struct loader *loader, const struct config_entry *entry)
 {
 	const char *path = loader->config->path;
 
-	if (in_doubt && loader->error_code == -EEXIST) {
-		fprintf(stderr, "cal-confd: %s:%u: %s had been applied before the restart\n", path,
-		        entry->line, entry->method);
-		return 0;
-	}
 	if (loader->opts->ignore_init_errors) {
 		note(loader,
 		     "%s:%u: %s failed: %s (code %d); going on, as --json-ignore-init-errors says",
 		     path, entry->line, entry->method, loader->error, loader->error_code);
 		return 0;
 	}
-	return fail_start(loader, "%s:%u: %s failed: %s (code %d)", path, entry->line,
+	return fail_start(loader, -EINVAL, "%s:%u: %s failed: %s (code %d)", path, entry->line,
 	                  entry->method, loader->error, loader->error_code);
 }
 
 static int
 apply(struct loader *loader, const struct config_entry *entry, enum pass pass, uint64_t index)
 {
-	struct json_object *params = step_params(pass, index);
-	bool in_doubt = false;
+	struct json_object *params = session_params(loader);
 	int rc;
 
-	if (loader->in_flight != NULL) {
-		in_doubt = strcmp(loader->in_flight, entry->method) == 0;
-		free(loader->in_flight);
-		loader->in_flight = NULL;
-	}
+	json_object_object_add(params, "phase", json_object_new_string(pass_names[pass]));
+	json_object_object_add(params, "index", json_object_new_uint64(index));
 	json_object_object_add(params, "method", json_object_new_string(entry->method));
-	rc = call_own(loader, "cal_config_step", params);
-	if (rc == 0) {
-		rc = call(loader, entry->method, json_object_get(entry->params));
+	if (entry->params != NULL) {
+		json_object_object_add(params, "params", json_object_get(entry->params));
 	}
-	if (rc == 1) {
-		rc = judge_error(loader, entry, in_doubt);
-	}
-	return rc == 0 ? call_own(loader, "cal_config_step_done", step_params(pass, index)) : rc;
+	rc = call(loader, "cal_config_step", params);
+	return rc == 1 ? judge_error(loader, entry) : rc;
 }
 
 static int
@@ -395,6 +413,9 @@ run_pass(struct loader *loader, enum pass pass)
 		}
 		if (index >= loader->applied[pass]) {
 			rc = apply(loader, &loader->config->entries[i], pass, index);
+		} else if (loader->last_failed && loader->failed_pass == pass &&
+		           loader->failed_index == index) {
+			rc = judge_error(loader, &loader->config->entries[i]);
 		}
 		index++;
 	}
@@ -413,7 +434,8 @@ start_init(struct loader *loader)
 		}
 		/* An earlier confd, or somebody over RPC, was faster: wait for the outcome. */
 		if (loader->error_code != RPC_INVALID_STATE) {
-			return fail_start(loader, "framework_start_init failed: %s (code %d)",
+			return fail_start(loader, -EINVAL,
+			                  "framework_start_init failed: %s (code %d)",
 			                  loader->error, loader->error_code);
 		}
 	}
@@ -456,8 +478,9 @@ config_load(struct cal_client *client, const struct config *config, const struct
 
 	json_object_put(loader.result);
 	json_object_put(loader.startup_methods);
+	json_object_put(loader.runtime_methods);
+	json_object_put(loader.hidden_methods);
 	json_object_put(loader.subsystems);
-	free(loader.in_flight);
 	free(loader.pass);
 	return rc;
 }

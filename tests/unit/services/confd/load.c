@@ -18,30 +18,28 @@ static struct {
 	int code;          /* … of this code */
 	unsigned dies_at;  /* the link ends at the call of this number, from 1; 0: never */
 	unsigned calls;
-	bool runtime;   /* framework_start_init was called */
 	char log[4096]; /* "method(params) " */
 	struct codec_buf answer;
 } g_fake;
 
-#define ALL     "[\"st\",\"both\",\"rt\",\"rt2\"]"
-#define STARTUP "[\"st\",\"both\"]"
-#define RUNTIME "[\"both\",\"rt\",\"rt2\"]"
-
 static const char *
-answer_text(const char *method, const char *params)
+answer_text(const char *method)
 {
-	if (strcmp(method, "cal_config_begin") == 0) {
-		return g_fake.begin;
+	return strcmp(method, "cal_config_begin") == 0 ? g_fake.begin : "true";
+}
+
+/* A step fails when its method does. */
+static bool
+call_fails(const char *method, const char *params)
+{
+	char step[64];
+
+	if (g_fake.fails == NULL) {
+		return false;
 	}
-	if (strcmp(method, "rpc_get_methods") == 0) {
-		return strstr(params, "\"current\":false") != NULL ? ALL
-		       : g_fake.runtime                            ? RUNTIME
-		                                                   : STARTUP;
-	}
-	if (strcmp(method, "framework_start_init") == 0) {
-		g_fake.runtime = true;
-	}
-	return "true";
+	snprintf(step, sizeof(step), "\"method\":\"%s\"", g_fake.fails);
+	return strcmp(method, g_fake.fails) == 0 ||
+	       (strcmp(method, "cal_config_step") == 0 && strstr(params, step) != NULL);
 }
 
 int
@@ -60,21 +58,18 @@ cal_client_call(struct cal_client *client, const char *method, const void *param
 	if (params_len > 0) {
 		CHECK_EQ(cal_json_print(&text, params, params_len), 0);
 	}
-	if (strcmp(method, "rpc_get_methods") != 0) {
-		snprintf(g_fake.log + used, sizeof(g_fake.log) - used, "%s(%s) ", method,
-		         text.data);
-	}
+	snprintf(g_fake.log + used, sizeof(g_fake.log) - used, "%s(%s) ", method, text.data);
 	codec_buf_free(&g_fake.answer);
 	codec_buf_init(&g_fake.answer);
 	memset(response, 0, sizeof(*response));
-	if (g_fake.fails != NULL && strcmp(method, g_fake.fails) == 0) {
+	if (call_fails(method, text.data)) {
 		codec_put_array(&g_fake.answer, 2);
 		codec_put_int(&g_fake.answer, g_fake.code);
 		codec_put_cstr(&g_fake.answer, g_fake.says != NULL ? g_fake.says : "it went wrong");
 		response->error = g_fake.answer.data;
 		response->error_len = g_fake.answer.len;
 	} else {
-		answer = json_tokener_parse(answer_text(method, text.data));
+		answer = json_tokener_parse(answer_text(method));
 		CHECK_EQ(cal_json_pack(&g_fake.answer, answer), 0);
 		json_object_put(answer);
 		response->result = g_fake.answer.data;
@@ -105,11 +100,17 @@ run(struct config_entry *entries, size_t count)
 	return config_load(NULL, &config, &g_opts, g_err, sizeof(g_err));
 }
 
-#define FRESH "{\"phase\":\"startup\",\"startup_done\":0,\"runtime_done\":0}"
+#define HAS                                                                              \
+	",\"session\":3,\"startup_methods\":[\"st\",\"both\"],"                          \
+	"\"runtime_methods\":[\"both\",\"rt\",\"rt2\"],\"hidden_methods\":[\"secret\"]," \
+	"\"subsystems\":[\"a\",\"b\"]}"
+#define FRESH "{\"phase\":\"startup\",\"startup_done\":0,\"runtime_done\":0" HAS
 #define BEGIN "cal_config_begin({\"source\":\"c.json\"}) "
-#define STEP(phase, index, method)                                                          \
-	"cal_config_step({\"phase\":\"" phase "\",\"index\":" index ",\"method\":\"" method \
-	"\"}) " method "() cal_config_step_done({\"phase\":\"" phase "\",\"index\":" index "}) "
+#define STEP_(phase, index, method, params)                                       \
+	"cal_config_step({\"session\":3,\"phase\":\"" phase "\",\"index\":" index \
+	",\"method\":\"" method "\"" params "}) "
+#define STEP(phase, index, method) STEP_(phase, index, method, "")
+#define DONE                       "cal_config_done({\"session\":3}) "
 
 static void
 two_passes_in_file_order(void)
@@ -124,22 +125,19 @@ two_passes_in_file_order(void)
 	reset(FRESH);
 	entries[1].params = json_tokener_parse("{\"x\":[1]}");
 	CHECK_EQ(run(entries, 4), 0);
-	CHECK_STR(
-		g_fake.log, BEGIN
-		"cal_config_step({\"phase\":\"startup\",\"index\":0,\"method\":\"both\"}) "
-		"both({\"x\":[1]}) cal_config_step_done({\"phase\":\"startup\",\"index\":0}) " STEP(
-			"startup", "1", "st") "framework_start_init() " STEP("runtime", "0", "rt")
-			STEP("runtime", "1", "rt2") "cal_config_done({}) ");
+	CHECK_STR(g_fake.log,
+	          BEGIN STEP_("startup", "0", "both", ",\"params\":{\"x\":[1]}") STEP(
+			  "startup", "1", "st") "framework_start_init() " STEP("runtime", "0", "rt")
+	                  STEP("runtime", "1", "rt2") DONE);
 	json_object_put(entries[1].params);
 
 	reset(FRESH);
 	g_opts.wait_for_rpc = true;
 	CHECK_EQ(run(entries + 2, 1), 0);
-	CHECK_STR(g_fake.log, BEGIN
-	          "framework_wait_init() " STEP("runtime", "0", "rt2") "cal_config_done({}) ");
+	CHECK_STR(g_fake.log, BEGIN "framework_wait_init() " STEP("runtime", "0", "rt2") DONE);
 	reset(FRESH);
 	CHECK_EQ(run(NULL, 0), 0);
-	CHECK_STR(g_fake.log, BEGIN "framework_start_init() cal_config_done({}) ");
+	CHECK_STR(g_fake.log, BEGIN "framework_start_init() " DONE);
 }
 
 static void
@@ -155,7 +153,28 @@ a_batch_goes_as_a_whole(void)
 	CHECK_STR(g_fake.log, BEGIN STEP("startup", "0", "both") STEP("startup", "1", "st")
 	                              STEP("startup", "2", "both") "framework_start_init() " STEP(
 					      "runtime", "0", "both") STEP("runtime", "1", "rt")
-	                                      STEP("runtime", "2", "rt") "cal_config_done({}) ");
+	                                      STEP("runtime", "2", "rt") DONE);
+}
+
+static void
+a_batch_that_no_state_allows(void)
+{
+	struct config_entry entries[] = {
+		{ "a", "both", NULL, 1, 0 }, { "a", "st", NULL, 4, 1 }, { "x", "nope", NULL, 5, 1 },
+		{ "a", "both", NULL, 6, 1 }, { "a", "rt", NULL, 7, 1 },
+	};
+
+	reset(FRESH);
+	CHECK_EQ(run(entries, 5), -ECANCELED);
+	CHECK_STR(g_err, "c.json:4: this batch can be called at no time: st (line 4) only before "
+	                 "framework_start_init, rt (line 7) only after it");
+	CHECK(strstr(g_fake.log, "cal_config_step") == NULL);
+	CHECK(strstr(g_fake.log, "\"code\":-22})") != NULL);
+	/* Without the one of them it is a batch of the other state; what is skipped has no say. */
+	reset(FRESH);
+	CHECK_EQ(run(entries, 4), 0);
+	CHECK(strstr(g_fake.log, STEP("startup", "1", "st") STEP(
+					 "startup", "2", "both") "framework_start_init()") != NULL);
 }
 
 static void
@@ -168,26 +187,33 @@ unknown_methods(void)
 		{ "a", "rt", NULL, 11, 0 },
 	};
 
+	/* A subsystem that is not in this program is skipped … */
+	reset(FRESH);
+	CHECK_EQ(run(entries, 4), 0);
+	CHECK_STR(g_fake.log,
+	          BEGIN STEP("startup", "0", "both") "framework_start_init() " STEP(
+			  "runtime", "0", "rt") "cal_config_done({\"session\":3,\"notice\":"
+	                                        "\"c.json:9: subsystem 'x' is not in this program; "
+	                                        "entries that need it are skipped\"}) ");
+	/* … one that is must know its methods. */
+	entries[1].subsystem = "b";
 	reset(FRESH);
 	CHECK_EQ(run(entries, 4), -ECANCELED);
 	CHECK_STR(g_err, "c.json:9: there is no RPC method 'nope'");
-	CHECK_STR(g_fake.log, BEGIN
-	          "cal_config_done({\"error\":\"c.json:9: there is no RPC method 'nope'\"}) ");
+	CHECK_STR(g_fake.log,
+	          BEGIN "cal_config_done({\"session\":3,\"error\":\"c.json:9: there is no RPC "
+	                "method 'nope'\",\"code\":-2}) ");
 	/* --json-ignore-init-errors is about methods that fail. */
 	reset(FRESH);
 	g_opts.ignore_init_errors = true;
 	CHECK_EQ(run(entries, 4), -ECANCELED);
-	/* A subsystem that is not in this program is skipped … */
-	reset("{\"phase\":\"startup\",\"subsystems\":[\"a\"]}");
-	CHECK_EQ(run(entries, 4), 0);
-	CHECK_STR(g_fake.log,
-	          BEGIN STEP("startup", "0", "both") "framework_start_init() " STEP(
-			  "runtime", "0",
-			  "rt") "cal_config_done({\"notice\":\"c.json:9: subsystem 'x' is not in "
-	                        "this program; entries that need it are skipped\"}) ");
-	/* … one that is must know its methods. */
-	reset("{\"phase\":\"startup\",\"subsystems\":[\"a\",\"x\"]}");
+	/* What the user hides himself is another mistake. */
+	entries[1].method = "secret";
+	reset(FRESH);
 	CHECK_EQ(run(entries, 4), -ECANCELED);
+	CHECK_STR(g_err, "c.json:9: --rpcs-allowed does not allow 'secret': allow it, or take it "
+	                 "out of the file");
+	CHECK(strstr(g_fake.log, "\"code\":-22})") != NULL);
 }
 
 static void
@@ -205,8 +231,8 @@ failing_methods(void)
 	CHECK_EQ(run(entries, 3), -ECANCELED);
 	CHECK_STR(g_err, "c.json:5: rt failed: it went wrong (code -22)");
 	CHECK(strstr(g_fake.log, "rt2") == NULL);
-	CHECK(strstr(g_fake.log, "cal_config_done({\"error\":\"c.json:5: rt failed: it went wrong "
-	                         "(code -22)\"})") != NULL);
+	CHECK(strstr(g_fake.log, "cal_config_done({\"session\":3,\"error\":\"c.json:5: rt failed: "
+	                         "it went wrong (code -22)\",\"code\":-22})") != NULL);
 
 	reset(FRESH);
 	g_fake.fails = "rt";
@@ -217,7 +243,7 @@ failing_methods(void)
 
 	reset(FRESH);
 	g_fake.fails = "rt";
-	g_fake.code = -17; /* not in doubt: an error like any other */
+	g_fake.code = -17;
 	CHECK_EQ(run(entries, 3), -ECANCELED);
 
 	reset(FRESH);
@@ -226,8 +252,9 @@ failing_methods(void)
 	CHECK_EQ(run(entries, 3), 0);
 	CHECK(strstr(g_fake.log,
 	             STEP("runtime", "0", "rt") STEP(
-			     "runtime", "1", "rt2") "cal_config_done({\"notice\":\"c.json:5: rt "
-	                                            "failed: it went wrong (code 0); going on, as "
+			     "runtime", "1", "rt2") "cal_config_done({\"session\":3,\"notice\":\"c."
+	                                            "json:5: rt failed: it "
+	                                            "went wrong (code 0); going on, as "
 	                                            "--json-ignore-init-errors says\"}) ") != NULL);
 
 	reset(FRESH);
@@ -243,6 +270,10 @@ failing_methods(void)
 	CHECK(strstr(g_fake.log, "framework_start_init() framework_wait_init() ") != NULL);
 }
 
+#define LAST(phase, index)                                           \
+	",\"last_failed\":{\"phase\":\"" phase "\",\"index\":" index \
+	",\"code\":-19,\"message\":\"it went wrong before\"}"
+
 static void
 goes_on_where_another_came_to(void)
 {
@@ -253,32 +284,51 @@ goes_on_where_another_came_to(void)
 		{ "a", "rt2", NULL, 4, 0 },
 	};
 
-	reset("{\"phase\":\"startup\",\"startup_done\":1,\"runtime_done\":0}");
+	reset("{\"phase\":\"startup\",\"startup_done\":1,\"runtime_done\":0" HAS);
 	CHECK_EQ(run(entries, 4), 0);
-	CHECK_STR(g_fake.log, BEGIN STEP("startup", "1",
-	                                 "st") "framework_start_init() " STEP("runtime", "0", "rt")
-	                              STEP("runtime", "1", "rt2") "cal_config_done({}) ");
-	reset("{\"phase\":\"runtime\",\"startup_done\":2,\"runtime_done\":1,\"startup_"
-	      "methods\":" STARTUP ",\"in_flight\":null}");
+	CHECK_STR(g_fake.log, BEGIN STEP("startup", "1", "st") "framework_start_init() " STEP(
+				      "runtime", "0", "rt") STEP("runtime", "1", "rt2") DONE);
+	reset("{\"phase\":\"runtime\",\"startup_done\":2,\"runtime_done\":1" HAS);
 	CHECK_EQ(run(entries, 4), 0);
-	CHECK_STR(g_fake.log, BEGIN STEP("runtime", "1", "rt2") "cal_config_done({}) ");
-	reset("{\"phase\":\"done\",\"startup_done\":2,\"runtime_done\":2}");
+	CHECK_STR(g_fake.log, BEGIN STEP("runtime", "1", "rt2") DONE);
+	reset("{\"phase\":\"done\",\"startup_done\":2,\"runtime_done\":2" HAS);
 	CHECK_EQ(run(entries, 4), 0);
 	CHECK_STR(g_fake.log, BEGIN);
-	/* The entry in progress had been applied after all. */
-	reset("{\"phase\":\"runtime\",\"runtime_done\":1,\"startup_methods\":" STARTUP
-	      ",\"in_flight\":\"rt2\"}");
-	g_fake.fails = "rt2";
-	g_fake.code = -17;
-	CHECK_EQ(run(entries, 4), 0);
-	reset("{\"phase\":\"runtime\",\"runtime_done\":0,\"startup_methods\":" STARTUP
-	      ",\"in_flight\":\"rt\"}");
-	g_fake.fails = "rt2"; /* in doubt was the one before */
-	g_fake.code = -17;
-	CHECK_EQ(run(entries, 4), -ECANCELED);
-	/* Not knowing what was callable, it does not guess. */
+	/* Not knowing what there is, it does not guess. */
 	reset("{\"phase\":\"runtime\",\"runtime_done\":1}");
 	CHECK_EQ(run(entries, 4), -ECANCELED);
+}
+
+/* The one before was killed between the answer and what it would have made of it. */
+static void
+judges_what_failed_before(void)
+{
+	struct config_entry entries[] = {
+		{ "a", "both", NULL, 1, 0 },
+		{ "a", "rt", NULL, 2, 0 },
+		{ "a", "rt2", NULL, 4, 0 },
+	};
+
+	reset("{\"phase\":\"runtime\",\"startup_done\":1,\"runtime_done\":1" LAST("runtime", "0")
+	              HAS);
+	CHECK_EQ(run(entries, 3), -ECANCELED);
+	CHECK_STR(g_err, "c.json:2: rt failed: it went wrong before (code -19)");
+	CHECK(strstr(g_fake.log, "cal_config_step") == NULL);
+	reset("{\"phase\":\"runtime\",\"startup_done\":1,\"runtime_done\":1" LAST("runtime", "0")
+	              HAS);
+	g_opts.ignore_init_errors = true;
+	CHECK_EQ(run(entries, 3), 0);
+	CHECK(strstr(g_fake.log, BEGIN STEP("runtime", "1", "rt2")) != NULL);
+	CHECK(strstr(g_fake.log, "notice\":\"c.json:2: rt failed: it went wrong before") != NULL);
+	reset("{\"phase\":\"startup\",\"startup_done\":1,\"runtime_done\":0" LAST("startup", "0")
+	              HAS);
+	CHECK_EQ(run(entries, 3), -ECANCELED);
+	CHECK_STR(g_err, "c.json:1: both failed: it went wrong before (code -19)");
+	/* Subsystems were started after it: it was passed over. */
+	reset("{\"phase\":\"runtime\",\"startup_done\":1,\"runtime_done\":0" LAST("startup", "0")
+	              HAS);
+	CHECK_EQ(run(entries, 3), 0);
+	CHECK_STR(g_fake.log, BEGIN STEP("runtime", "0", "rt") STEP("runtime", "1", "rt2") DONE);
 }
 
 static void
@@ -290,7 +340,7 @@ the_link_may_end_at_any_call(void)
 	reset(FRESH);
 	CHECK_EQ(run(entries, 2), 0);
 	total = g_fake.calls;
-	CHECK_EQ(total, 11);
+	CHECK_EQ(total, 5);
 	for (i = 1; i <= total; i++) {
 		reset(FRESH);
 		g_fake.dies_at = i;
@@ -303,9 +353,11 @@ the_link_may_end_at_any_call(void)
 static const struct test_case cases[] = {
 	TEST(two_passes_in_file_order),
 	TEST(a_batch_goes_as_a_whole),
+	TEST(a_batch_that_no_state_allows),
 	TEST(unknown_methods),
 	TEST(failing_methods),
 	TEST(goes_on_where_another_came_to),
+	TEST(judges_what_failed_before),
 	TEST(the_link_may_end_at_any_call),
 };
 TEST_MAIN("services/confd/load", cases)
