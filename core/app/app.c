@@ -212,6 +212,10 @@ config_write(void)
 	ssize_t n;
 	int fd, rc;
 
+	/* The size of an array may count its terminator. */
+	while (left > 0 && at[left - 1] == '\0') {
+		left--;
+	}
 	rc = cal_instance_path(path, sizeof(path), g_app.id, CONFIG_NAME);
 	if (rc != 0) {
 		return rc;

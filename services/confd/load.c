@@ -61,8 +61,6 @@ call(struct loader *loader, const char *method, struct json_object *params)
 	struct cal_response response;
 	struct codec_span message;
 	struct codec_buf buf;
-	const char *text;
-	size_t own;
 	int rc = 0;
 
 	json_object_put(loader->result);
@@ -90,14 +88,8 @@ call(struct loader *loader, const char *method, struct json_object *params)
 	if (rc != 0) {
 		return rc;
 	}
-	text = (const char *)message.data;
-	/* A refused parameter's message begins with the method, which we say ourselves. */
-	own = strlen(method) + 2;
-	if (message.len > own && memcmp(text, method, own - 2) == 0 && text[own - 2] == ':') {
-		text += own;
-		message.len -= own;
-	}
-	snprintf(loader->error, sizeof(loader->error), "%.*s", (int)message.len, text);
+	snprintf(loader->error, sizeof(loader->error), "%.*s", (int)message.len,
+	         (const char *)message.data);
 	return 1;
 }
 
@@ -368,6 +360,18 @@ sort_into_passes(struct loader *loader)
 
 /* --- the passes ------------------------------------------------------------------------------- */
 
+/* A refused parameter's message begins with the method, which we say ourselves. */
+static const char *
+error_of(const struct loader *loader, const struct config_entry *entry)
+{
+	size_t own = strlen(entry->method);
+
+	return strncmp(loader->error, entry->method, own) == 0 &&
+	                       strncmp(loader->error + own, ": ", 2) == 0
+	               ? loader->error + own + 2
+	               : loader->error;
+}
+
 /* Returns 0 when the entry's error (loader->error) does not matter. */
 static int
 judge_error(struct loader *loader, const struct config_entry *entry)
@@ -377,11 +381,11 @@ judge_error(struct loader *loader, const struct config_entry *entry)
 	if (loader->opts->ignore_init_errors) {
 		note(loader,
 		     "%s:%u: %s failed: %s (code %d); going on, as --json-ignore-init-errors says",
-		     path, entry->line, entry->method, loader->error, loader->error_code);
+		     path, entry->line, entry->method, error_of(loader, entry), loader->error_code);
 		return 0;
 	}
 	return fail_start(loader, -EINVAL, "%s:%u: %s failed: %s (code %d)", path, entry->line,
-	                  entry->method, loader->error, loader->error_code);
+	                  entry->method, error_of(loader, entry), loader->error_code);
 }
 
 static int

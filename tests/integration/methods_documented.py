@@ -26,7 +26,8 @@ def read_page():
             line = line.rstrip()
             if match := METHOD.match(line):
                 check(match[1] not in methods, f"{match[1]} is documented once")
-                entry = methods.setdefault(match[1], {"states": set(), "params": {}, "open": False})
+                entry = methods.setdefault(match[1], {"states": set(), "params": {}, "open": False,
+                                                   "wrong": {}})
             elif entry is None:
                 continue
             elif match := STATES.match(line):
@@ -37,6 +38,7 @@ def read_page():
                 entry["open"] = "others" in match[1]
             elif match := PARAMETER.match(line):
                 entry["params"][match[1]] = match[2] == "!"
+                entry["wrong"][match[1]] = [] if match[3] == "obj" else {}
     return methods
 
 
@@ -53,8 +55,8 @@ def check_params(client, method, entry):
         check(error is not None and error["code"] == -32602, f"{method} takes no parameters", error)
         return
     for name in entry["params"]:
-        # An object is right for none of them: the refusal must be of the type, not of the name.
-        error = error_of(client, method, {name: {}})
+        # The refusal must be of the type, not of the name.
+        error = error_of(client, method, {name: entry["wrong"][name]})
         check(error is not None and f'"{name}' in error["message"] and
               "no such parameter" not in error["message"], f"{method}: {name} is known", error)
     if not entry["open"]:
