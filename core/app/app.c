@@ -344,6 +344,10 @@ reactors_up(void)
 			return fail(rc, "interrupt mode cannot be had: %s", strerror(-rc));
 		}
 	}
+	rc = rpc_server_prepare();
+	if (rc != 0) {
+		return fail(rc, "no memory for the answers of RPCs");
+	}
 	rc = reactors_init();
 	if (rc != 0) {
 		return fail(rc, "reactors do not start: %s", strerror(-rc));

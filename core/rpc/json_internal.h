@@ -104,7 +104,7 @@ struct spdk_json_write_ctx {
 };
 
 struct json_msgpack_level {
-	size_t place;
+	uintptr_t place;
 	uint32_t count;
 	bool object;
 	bool named; /* a name was written and its value is due */

@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* The write context of an RPC reply: MessagePack into a buffer, the sizes of containers patched in
+/* The write context of an RPC reply: MessagePack into a buffer or a chain of chunks, the sizes of containers patched in
  * when they end. It keeps track of the structure, because a handler that writes a value without a
  * name would otherwise send bytes that mean something else. */
 
@@ -231,9 +231,7 @@ msgpack_reset(struct spdk_json_write_ctx *ctx)
 {
 	struct json_msgpack_writer *w = writer(ctx);
 
-	if (!w->buf->failed) {
-		w->buf->len = w->origin;
-	}
+	codec_buf_cut(w->buf, w->origin);
 	w->depth = 0;
 	memset(&w->level[0], 0, sizeof(w->level[0]));
 }
@@ -269,7 +267,7 @@ json_msgpack_writer_init(struct json_msgpack_writer *w, struct codec_buf *buf)
 	w->base.flags = 0;
 	w->base.failed = false;
 	w->buf = buf;
-	w->origin = buf->len;
+	w->origin = codec_buf_size(buf);
 	w->depth = 0;
 	memset(&w->level[0], 0, sizeof(w->level[0]));
 }

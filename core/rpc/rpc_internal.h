@@ -2,9 +2,9 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* The three parts of the RPC server and what they ask of one another: the method table
- * (rpc_method.c), requests and their answers (rpc_request.c), links and the poller (rpc_server.c).
- */
+/* The four parts of the RPC server and what they ask of one another: the method table
+ * (rpc_method.c), requests and their answers (rpc_request.c), answers that take many steps
+ * (rpc_walk.c), links and the poller (rpc_server.c). */
 
 #ifndef CAL_CORE_RPC_INTERNAL_H
 #define CAL_CORE_RPC_INTERNAL_H
@@ -21,6 +21,9 @@
 #define RPC_MAX_REPLY (32u << 20)
 /* Requests of one link that are under way; the rest wait in its ring. */
 #define RPC_MAX_OUTSTANDING 1024
+/* While so much waits to be read by a link's peer, nothing more is taken from it, and what is under
+ * way for it and can wait, waits. */
+#define RPC_ENOUGH_BACKLOG (8u << 20)
 
 /* --- rpc_method.c ----------------------------------------------------------------------------- */
 
@@ -57,15 +60,20 @@ bool rpc_method_visible(const struct rpc_method *method);
 
 /* --- rpc_request.c ---------------------------------------------------------------------------- */
 
+TAILQ_HEAD(rpc_walk_list, rpc_walk);
+
 struct spdk_jsonrpc_server_conn {
 	struct link *link; /* NULL: it has ended */
 	struct rpc_caller caller;
 	char name[32];
 	pid_t pid;
 	struct spdk_interrupt *bell; /* in interrupt mode */
+	bool stalled;                /* it has enough to read, and has not read since the last look */
 	bool refused;                /* it broke the protocol; its end is on the way */
 	unsigned refs;               /* the server's and one a request */
 	unsigned outstanding;        /* requests under way */
+	unsigned num_walks;          /* begun and not answered */
+	struct rpc_walk_list walks;  /* waiting: not begun, or until the peer reads */
 	spdk_jsonrpc_conn_closed_fn close_cb;
 	void *close_ctx;
 	TAILQ_ENTRY(spdk_jsonrpc_server_conn) tailq;
@@ -90,11 +98,21 @@ void rpc_conn_unref(struct spdk_jsonrpc_server_conn *conn);
 
 /* --- rpc_server.c ----------------------------------------------------------------------------- */
 
-/** Queue a reply, or let it go when nobody waits for it any more. Takes `msg`. */
-void rpc_conn_send(struct spdk_jsonrpc_server_conn *conn, void *msg, size_t len);
+/** Queue a reply, or let it go when nobody waits for it any more. The chain is empty afterwards. */
+void rpc_conn_send(struct spdk_jsonrpc_server_conn *conn, struct codec_chain *reply);
 /** A request of it is done that kept others waiting. */
 void rpc_conn_may_ask_again(void);
 /** End a link that broke the protocol. */
 void rpc_conn_refuse(struct spdk_jsonrpc_server_conn *conn, const char *reason);
+
+/* --- rpc_walk.c ------------------------------------------------------------------------------- */
+
+/** The peer has read, or the link has ended: let the walks go on that waited for it. */
+void rpc_walk_conn_changed(struct spdk_jsonrpc_server_conn *conn);
+/** When walks were last visited by a message, in ticks; 0 when they were not since the last call.
+ */
+uint64_t rpc_walk_visited_at(void);
+/** End all that do not wait for something. Their links have ended. */
+void rpc_walk_stop_all(void);
 
 #endif

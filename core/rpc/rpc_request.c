@@ -41,7 +41,7 @@ request_create(struct spdk_jsonrpc_server_conn *conn, const struct codec_envelop
 	req->id = env->id;
 	req->notification = env->type == CODEC_NOTIFICATION;
 	req->failed = false;
-	codec_buf_init(&req->buf);
+	codec_buf_init_chain(&req->buf);
 	conn->refs++;
 	conn->outstanding++;
 	return req;
@@ -114,9 +114,8 @@ static void
 answer_error(struct spdk_jsonrpc_server_conn *conn, const struct codec_envelope *env, int code,
              const char *message)
 {
+	struct codec_chain reply;
 	struct codec_buf buf;
-	size_t len;
-	void *msg;
 
 	SPDK_ERRLOG("RPC request %.*s of %s (pid %d) refused: %s\n",
 	            env->method.len > 64 ? 64 : (int)env->method.len,
@@ -124,14 +123,13 @@ answer_error(struct spdk_jsonrpc_server_conn *conn, const struct codec_envelope 
 	if (env->type == CODEC_NOTIFICATION) {
 		return;
 	}
-	codec_buf_init(&buf);
+	codec_buf_init_chain(&buf);
 	codec_put_error(&buf, env->id, code, message);
-	msg = codec_buf_take(&buf, &len);
-	if (msg == NULL) {
+	if (codec_buf_take_chain(&buf, &reply) != 0) {
 		rpc_conn_refuse(conn, "there is no memory to answer its request");
 		return;
 	}
-	rpc_conn_send(conn, msg, len);
+	rpc_conn_send(conn, &reply);
 }
 
 int
@@ -180,13 +178,11 @@ void
 rpc_request_release(struct spdk_jsonrpc_request *req)
 {
 	struct spdk_jsonrpc_server_conn *conn = req->conn;
-	size_t len;
-	void *msg;
+	struct codec_chain reply;
 
 	if (!req->notification) {
-		msg = codec_buf_take(&req->buf, &len);
-		if (msg != NULL) {
-			rpc_conn_send(conn, msg, len);
+		if (codec_buf_take_chain(&req->buf, &reply) == 0) {
+			rpc_conn_send(conn, &reply);
 		} else {
 			SPDK_ERRLOG("%s: no memory for the answer\n", method_name(req));
 			rpc_conn_refuse(conn, "there is no memory to answer its request");
@@ -240,7 +236,7 @@ spdk_jsonrpc_end_result(struct spdk_jsonrpc_request *req, struct spdk_json_write
 		                                 "The result could not be written");
 		return;
 	}
-	if (req->buf.len > RPC_MAX_REPLY) {
+	if (codec_buf_size(&req->buf) > RPC_MAX_REPLY) {
 		spdk_jsonrpc_send_error_response_fmt(req, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
 		                                     "The result is larger than %u MiB",
 		                                     RPC_MAX_REPLY >> 20);

@@ -2,9 +2,10 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* Links, and the poller that serves them: one request of each in turn, until nobody has one or the
- * budget of this poll is spent. A link is ours from link_up() until we say gate_link_done();
- * requests that are under way then keep only the connection object, and their answers go nowhere.
+/* Links, and the poller that serves them: one request of each in turn, or one chunk of what waits
+ * to be read, until there is nothing to do or the time of this poll is over. A link is ours from
+ * link_up() until we say gate_link_done(); requests that are under way then keep only the
+ * connection object, and their answers go nowhere.
  *
  * In interrupt mode the same poll is made when a link's bell rings, and by a message to ourselves
  * when something was left over or has changed on our side. When it finds nothing to do, every link
@@ -13,22 +14,30 @@
 #include <sys/epoll.h>
 
 #include "spdk/env.h"
+#include "spdk/likely.h"
 #include "spdk/log.h"
 #include "spdk/thread.h"
 
 #include "calandria/stats.h"
 #include "core/rpc/cpu_times.h"
 #include "core/rpc/rpc_internal.h"
+#include "ipc/gate/control.h"
 #include "ipc/gate/gate.h"
 #include "ipc/link/link.h"
 
-/* One poll: so many requests, or so long. A request that is under way is not interrupted. */
-#define POLL_MAX_REQUESTS 32
-#define POLL_MAX_US       50
-/* Fragments of a waiting reply that one poll writes to one link: 16 slots' worth of memcpy(). */
-#define POLL_MAX_FLUSH 16
-/* Fragments that an ending server still tries to deliver. */
-#define STOP_MAX_FLUSH 64
+/* One poll takes so long, and what it has begun to do then: a request is not interrupted, nor is a
+ * copy of one chunk. A visit of walks (rpc_walk.c) in the same turn of the thread counts. */
+#define POLL_MAX_US    3
+#define POLL_MAX_WORKS 32
+/* A peer that has so much to read (RPC_ENOUGH_BACKLOG) and takes nothing for so long loses its link. */
+#define STALL_US 2000000
+/* What an ending server still tries to deliver to one link: as much as its ring takes. */
+#define STOP_MAX_BYTES (1u << 20)
+/* The pool of chunks that replies are written to: 4 MiB, which is bdev_get_bdevs over 1000 block
+ * devices for eight clients at once. When only so many are left it grows, up to a size. */
+#define POOL_CHUNKS     256
+#define POOL_LOW_CHUNKS 64
+#define POOL_MAX_CHUNKS 4096
 
 TAILQ_HEAD(rpc_conn_list, spdk_jsonrpc_server_conn);
 
@@ -38,7 +47,10 @@ static struct {
 	bool in_interrupt;
 	bool again_sent; /* a message will serve */
 	struct spdk_poller *poller;
+	struct spdk_poller *stall_poller; /* while somebody does not read */
 	uint64_t budget_ticks;
+	uint64_t turn_began; /* since when this turn is ours, 0: not yet */
+	bool pool_grows;     /* asked for; atomic, cleared by the control pthread */
 	unsigned num_conns;
 	struct rpc_conn_list conns;
 	void (*done)(void *ctx);
@@ -62,21 +74,30 @@ rpc_conn_refuse(struct spdk_jsonrpc_server_conn *conn, const char *reason)
 }
 
 void
-rpc_conn_send(struct spdk_jsonrpc_server_conn *conn, void *msg, size_t len)
+rpc_conn_send(struct spdk_jsonrpc_server_conn *conn, struct codec_chain *reply)
 {
 	if (conn->link == NULL || conn->refused) {
-		free(msg);
+		codec_chain_free(reply);
 		return;
 	}
-	if (link_send(conn->link, msg, len) != 0) {
+	if (link_send(conn->link, reply) != 0) {
 		rpc_conn_refuse(conn, "it does not read its responses");
 	} else if (link_has_backlog(conn->link)) {
 		serve_soon(); /* and then wait for slots */
 	}
 }
 
-/* Take one request. Returns 1 if there was one. */
-static int
+/* From here on the turn's time runs. */
+static void
+turn_begin(void)
+{
+	if (g_server.turn_began == 0) {
+		g_server.turn_began = spdk_get_ticks();
+	}
+}
+
+/* Take one request, or a part of a long one. Returns whether there was any. */
+static bool
 conn_serve(struct spdk_jsonrpc_server_conn *conn)
 {
 	const void *msg;
@@ -85,76 +106,131 @@ conn_serve(struct spdk_jsonrpc_server_conn *conn)
 
 	rc = link_recv(conn->link, &msg, &len);
 	if (rc == 0) {
-		return 0;
+		return false;
 	}
+	turn_begin();
 	if (rc < 0) {
 		rpc_conn_refuse(conn, rc == -EMSGSIZE ? "its request is too large"
 		                                      : "it broke the layout of its ring");
-		return 1;
+	} else if (rc == 1) {
+		cal_stats_links()->requests++;
+		if (rpc_request_handle(conn, msg, len) != 0) {
+			rpc_conn_refuse(conn, "what it sent is no request");
+		}
 	}
-	cal_stats_links()->requests++;
-	if (rpc_request_handle(conn, msg, len) != 0) {
-		rpc_conn_refuse(conn, "what it sent is no request");
+	return true;
+}
+
+static bool
+conn_has_enough(const struct spdk_jsonrpc_server_conn *conn)
+{
+	return !conn->refused && link_backlog(conn->link) >= RPC_ENOUGH_BACKLOG;
+}
+
+static int
+stall_poll(void *arg)
+{
+	struct spdk_jsonrpc_server_conn *conn;
+	bool again = false;
+
+	TAILQ_FOREACH (conn, &g_server.conns, tailq) {
+		if (conn_has_enough(conn) && conn->stalled) {
+			rpc_conn_refuse(conn, "it does not read its responses");
+		}
+		conn->stalled = conn_has_enough(conn); /* until it takes something */
+		again |= conn->stalled;
 	}
-	return 1;
+	if (!again) {
+		spdk_poller_unregister(&g_server.stall_poller);
+	}
+	return SPDK_POLLER_BUSY;
 }
 
 static bool
 conn_may_ask(const struct spdk_jsonrpc_server_conn *conn)
 {
-	return (!g_server.paused || conn->caller.config) && conn->outstanding < RPC_MAX_OUTSTANDING;
+	return (!g_server.paused || conn->caller.config) &&
+	       conn->outstanding < RPC_MAX_OUTSTANDING &&
+	       !conn_has_enough(conn);
 }
 
-static int
-conn_poll(struct spdk_jsonrpc_server_conn *conn, unsigned *served)
+/* One piece of work for one link. Returns whether there was any. */
+static bool
+conn_poll(struct spdk_jsonrpc_server_conn *conn)
 {
-	int busy = 0;
+	bool busy = false;
 
 	if (conn->refused) {
-		return 0;
+		return false;
 	}
 	if (link_has_backlog(conn->link)) {
-		busy = link_flush(conn->link, POLL_MAX_FLUSH) > 0;
+		turn_begin();
+		busy = link_flush(conn->link, LINK_MAX_BYTES_PER_CALL) > 0;
+		if (busy) {
+			conn->stalled = false;
+			rpc_walk_conn_changed(conn);
+		} else if (conn_has_enough(conn) && g_server.stall_poller == NULL) {
+			g_server.stall_poller = SPDK_POLLER_REGISTER(stall_poll, NULL, STALL_US);
+		}
 	}
-	if (conn_may_ask(conn) && conn_serve(conn) > 0) {
-		(*served)++;
-		busy = 1;
+	if (!busy && conn_may_ask(conn)) {
+		busy = conn_serve(conn);
 	}
 	return busy;
+}
+
+static void
+pool_grow(void *ctx)
+{
+	codec_pool_grow(POOL_LOW_CHUNKS);
+	__atomic_store_n(&g_server.pool_grows, false, __ATOMIC_RELAXED);
+}
+
+static void
+pool_check(void)
+{
+	if (spdk_likely(codec_pool_available() >= POOL_LOW_CHUNKS) ||
+	    codec_pool_size() >= POOL_MAX_CHUNKS ||
+	    __atomic_load_n(&g_server.pool_grows, __ATOMIC_RELAXED)) {
+		return;
+	}
+	__atomic_store_n(&g_server.pool_grows, true, __ATOMIC_RELAXED);
+	if (control_post(pool_grow, NULL) != 0) {
+		__atomic_store_n(&g_server.pool_grows, false, __ATOMIC_RELAXED);
+	}
 }
 
 static int
 rpc_server_poll(void *arg)
 {
-	unsigned served = 0, before, quiet = 0;
-	uint64_t end = 0;
-	int busy = 0;
+	unsigned quiet = 0, works = 0;
 
+	g_server.turn_began = rpc_walk_visited_at();
 	/* The list is turned as it is served, so the next poll goes on where this one stopped. A
 	 * handler may stop the server. */
-	while (g_server.running && quiet < g_server.num_conns && served < POLL_MAX_REQUESTS) {
+	while (g_server.running && quiet < g_server.num_conns && works < POLL_MAX_WORKS) {
 		struct spdk_jsonrpc_server_conn *conn = TAILQ_FIRST(&g_server.conns);
 
 		TAILQ_REMOVE(&g_server.conns, conn, tailq);
 		TAILQ_INSERT_TAIL(&g_server.conns, conn, tailq);
-		before = served;
-		busy |= conn_poll(conn, &served);
-		if (served == before) {
+		if (!conn_poll(conn)) {
 			quiet++;
 			continue;
 		}
 		quiet = 0;
-		if (end == 0) {
-			end = spdk_get_ticks() + g_server.budget_ticks;
-		} else if (spdk_get_ticks() >= end) {
+		works++;
+		if (spdk_get_ticks() - g_server.turn_began >= g_server.budget_ticks) {
 			break;
 		}
+	}
+	if (works > 0) {
+		pool_check();
 	}
 	/* Whoever called: what was looked at is not armed any more. */
 	if (spdk_unlikely(g_server.in_interrupt) && arm_all()) {
 		serve_soon();
 	}
-	return busy ? SPDK_POLLER_BUSY : SPDK_POLLER_IDLE;
+	return works > 0 ? SPDK_POLLER_BUSY : SPDK_POLLER_IDLE;
 }
 
 /* --- interrupt mode --------------------------------------------------------------------------- */
@@ -290,6 +366,7 @@ conn_end(struct spdk_jsonrpc_server_conn *conn)
 	if (cb != NULL) {
 		cb(conn, conn->close_ctx);
 	}
+	rpc_walk_conn_changed(conn);
 	rpc_conn_unref(conn);
 }
 
@@ -337,6 +414,7 @@ rpc_server_link_up(void *ctx, struct link *link)
 	if (conn != NULL) {
 		conn->link = link;
 		conn->refs = 1;
+		TAILQ_INIT(&conn->walks);
 		conn->caller.role = link_role(link);
 		conn->caller.config =
 			conn->caller.role != GATE_ROLE_MONITOR && strcmp(name, "confd") == 0;
@@ -366,6 +444,14 @@ rpc_server_link_down(void *ctx, struct link *link)
 /* --- the server ------------------------------------------------------------------------------- */
 
 int
+rpc_server_prepare(void)
+{
+	unsigned size = codec_pool_size();
+
+	return size < POOL_CHUNKS ? codec_pool_grow(POOL_CHUNKS - size) : 0;
+}
+
+int
 rpc_server_start(void)
 {
 	if (g_server.running) {
@@ -384,6 +470,7 @@ rpc_server_start(void)
 	g_server.paused = false;
 	g_server.again_sent = false;
 	g_server.running = true;
+	codec_pool_own(true);
 	spdk_poller_register_interrupt(g_server.poller, server_mode, NULL);
 	cpu_times_begin();
 	return 0;
@@ -403,13 +490,16 @@ rpc_server_stop(void (*done)(void *ctx), void *ctx)
 	g_server.running = false;
 	g_server.in_interrupt = false;
 	spdk_poller_unregister(&g_server.poller);
+	spdk_poller_unregister(&g_server.stall_poller);
 	while ((conn = TAILQ_FIRST(&g_server.conns)) != NULL) {
 		/* The answer to what asked us to stop may still be on its way out. */
 		if (!conn->refused && link_has_backlog(conn->link)) {
-			link_flush(conn->link, STOP_MAX_FLUSH);
+			link_flush(conn->link, STOP_MAX_BYTES);
 		}
 		conn_end(conn);
 	}
+	rpc_walk_stop_all();
+	codec_pool_own(false);
 	/* By message: the caller may be a handler, which is to return first. */
 	g_server.done = done;
 	g_server.done_ctx = ctx;

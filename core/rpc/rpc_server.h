@@ -19,6 +19,10 @@ struct link;
 struct spdk_json_val;
 struct spdk_jsonrpc_request;
 
+/** Get the memory that replies are written to, and touch it. Main thread, before reactors run. May
+ * be called again. Returns 0 or -ENOMEM. */
+int rpc_server_prepare(void);
+
 /** Start serving: registers the poller. App thread. Returns 0 or a negative errno. */
 int rpc_server_start(void);
 

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ipc/codec/chunk.h"
+
 #define CODEC_MAX_DEPTH 64 /* SPDK's limit on nesting */
 
 enum codec_msg_type { CODEC_REQUEST = 0, CODEC_RESPONSE = 1, CODEC_NOTIFICATION = 2 };
@@ -42,17 +44,35 @@ int codec_parse(const void *msg, size_t len, struct codec_envelope *out);
  *  deep. */
 size_t codec_value_len(const uint8_t *p, size_t len);
 
-/* A growing buffer of private memory that MessagePack is written to. */
+/* What MessagePack is written to: one growing piece of private memory, or a chain of chunks, where
+ * growing copies nothing. In a chain a value's head is never cut in two, a string may be. */
 struct codec_buf {
-	uint8_t *data;
-	size_t len;
+	uint8_t *data; /* of a chain: the last chunk's */
+	size_t len;    /* bytes in it */
 	size_t cap;
 	bool failed; /* out of memory: every later write is ignored, codec_buf_take() says so */
+	bool chained;
+	struct codec_chain chain; /* its last chunk's len is not up to date */
+	size_t before;            /* bytes in the chunks before the last one */
 };
 void codec_buf_init(struct codec_buf *buf);
+void codec_buf_init_chain(struct codec_buf *buf);
+/** Let go of what was written. The buffer is empty, and of the same kind, afterwards. */
 void codec_buf_free(struct codec_buf *buf);
-/** Give the bytes away (free() them); NULL when a write failed. The buffer is empty afterwards. */
+/** Bytes written so far. */
+static inline size_t
+codec_buf_size(const struct codec_buf *buf)
+{
+	return buf->before + buf->len;
+}
+/** Forget what was written beyond the first `size` bytes. */
+void codec_buf_cut(struct codec_buf *buf, size_t size);
+/** Give the bytes away (free() them); NULL when a write failed. The buffer is empty afterwards. Not
+ *  of a chain. */
 void *codec_buf_take(struct codec_buf *buf, size_t *len);
+/** Give a chain away (codec_chain_free() it). Returns 0, or -ENOMEM when a write failed. The buffer
+ *  is empty afterwards. */
+int codec_buf_take_chain(struct codec_buf *buf, struct codec_chain *out);
 
 void codec_put_nil(struct codec_buf *buf);
 void codec_put_bool(struct codec_buf *buf, bool value);
@@ -65,10 +85,11 @@ void codec_put_raw(struct codec_buf *buf, const void *bytes, size_t len);
 /** Containers whose size is known … */
 void codec_put_array(struct codec_buf *buf, uint32_t count);
 void codec_put_map(struct codec_buf *buf, uint32_t count);
-/** … and ones whose size is patched in later: begin returns the place, end writes the count. */
-size_t codec_begin_array(struct codec_buf *buf);
-size_t codec_begin_map(struct codec_buf *buf);
-void codec_end(struct codec_buf *buf, size_t place, uint32_t count);
+/** … and ones whose size is patched in later: begin returns the place (an offset, in a chain an
+ *  address), end writes the count. */
+uintptr_t codec_begin_array(struct codec_buf *buf);
+uintptr_t codec_begin_map(struct codec_buf *buf);
+void codec_end(struct codec_buf *buf, uintptr_t place, uint32_t count);
 
 /** Write a whole request; `params` NULL means nil. */
 void codec_put_request(struct codec_buf *buf, uint32_t id, const char *method, const void *params,

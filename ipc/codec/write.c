@@ -17,10 +17,23 @@ codec_buf_init(struct codec_buf *buf)
 }
 
 void
+codec_buf_init_chain(struct codec_buf *buf)
+{
+	codec_buf_init(buf);
+	buf->chained = true;
+	buf->chain.pooled = true;
+}
+
+void
 codec_buf_free(struct codec_buf *buf)
 {
-	free(buf->data);
-	codec_buf_init(buf);
+	if (buf->chained) {
+		codec_chain_free(&buf->chain);
+		codec_buf_init_chain(buf);
+	} else {
+		free(buf->data);
+		codec_buf_init(buf);
+	}
 }
 
 void *
@@ -37,12 +50,92 @@ codec_buf_take(struct codec_buf *buf, size_t *len)
 	return data;
 }
 
+int
+codec_buf_take_chain(struct codec_buf *buf, struct codec_chain *out)
+{
+	int rc = 0;
+
+	if (buf->failed || buf->chain.last == NULL) {
+		codec_chain_free(&buf->chain);
+		rc = -ENOMEM;
+	} else {
+		buf->chain.last->len = (uint32_t)buf->len;
+	}
+	*out = buf->chain;
+	codec_buf_init_chain(buf);
+	return rc;
+}
+
+/* The chunk that takes what does not fit into the last one. What is left there stays empty. */
+static bool
+chain_grow(struct codec_buf *buf)
+{
+	struct codec_chain *chain = &buf->chain;
+	struct codec_chunk *chunk = codec_chunk_get();
+
+	if (chunk == NULL) {
+		buf->failed = true;
+		return false;
+	}
+	if (chain->last == NULL) {
+		chain->first = chunk;
+	} else {
+		chain->last->len = (uint32_t)buf->len;
+		chain->last->more = true;
+		chain->last->next = chunk;
+		buf->before += buf->len;
+	}
+	chain->last = chunk;
+	chain->num_chunks++;
+	chain->pooled &= chunk->pooled;
+	buf->data = chunk->data;
+	buf->len = 0;
+	buf->cap = chunk->room;
+	return true;
+}
+
+void
+codec_buf_cut(struct codec_buf *buf, size_t size)
+{
+	struct codec_chain rest = { .pooled = false };
+	struct codec_chunk *chunk = buf->chain.first;
+	uint32_t num = 1;
+
+	if (buf->failed || size >= codec_buf_size(buf)) {
+		return;
+	}
+	if (!buf->chained) {
+		buf->len = size;
+		return;
+	}
+	buf->chain.last->len = (uint32_t)buf->len;
+	buf->before = 0;
+	/* At a border the end of a chunk, so that none of them is empty. */
+	for (; size - buf->before > chunk->len; chunk = chunk->next) {
+		buf->before += chunk->len;
+		num++;
+	}
+	rest.first = chunk->next;
+	rest.last = buf->chain.last;
+	chunk->next = NULL;
+	chunk->more = false;
+	buf->chain.last = chunk;
+	buf->chain.num_chunks = num;
+	codec_chain_free(&rest);
+	buf->data = chunk->data;
+	buf->len = size - buf->before;
+	buf->cap = chunk->room;
+}
+
 static bool
 buf_grow(struct codec_buf *buf, size_t n)
 {
 	size_t cap = buf->cap == 0 ? BUF_FIRST_CAP : buf->cap;
 	uint8_t *data;
 
+	if (buf->chained) {
+		return chain_grow(buf);
+	}
 	while (cap - buf->len < n) {
 		if (cap > SIZE_MAX / 2) {
 			buf->failed = true;
@@ -60,7 +153,8 @@ buf_grow(struct codec_buf *buf, size_t n)
 	return true;
 }
 
-/* Room for `n` bytes at the end, which count as written; NULL when there is none. */
+/* Room for `n` bytes at the end, which count as written; NULL when there is none. In a chain at
+ * most a chunk's worth. */
 static inline uint8_t *
 buf_extend(struct codec_buf *buf, size_t n)
 {
@@ -182,12 +276,37 @@ codec_put_cstr(struct codec_buf *buf, const char *str)
 	codec_put_str(buf, str, strlen(str));
 }
 
+/* Bytes that go on in the next chunk. */
+static void
+put_raw_in_parts(struct codec_buf *buf, const uint8_t *bytes, size_t len)
+{
+	size_t part;
+	uint8_t *p;
+
+	while (len > 0) {
+		part = buf->cap - buf->len;
+		part = part == 0 ? CODEC_CHUNK_SIZE : part;
+		part = len < part ? len : part;
+		p = buf_extend(buf, part);
+		if (p == NULL) {
+			return;
+		}
+		memcpy(p, bytes, part);
+		bytes += part;
+		len -= part;
+	}
+}
+
 void
 codec_put_raw(struct codec_buf *buf, const void *bytes, size_t len)
 {
 	uint8_t *p;
 
 	if (len == 0) {
+		return;
+	}
+	if (buf->chained && buf->cap - buf->len < len) {
+		put_raw_in_parts(buf, bytes, len);
 		return;
 	}
 	p = buf_extend(buf, len);
@@ -220,29 +339,37 @@ codec_put_map(struct codec_buf *buf, uint32_t count)
 	}
 }
 
-size_t
-codec_begin_array(struct codec_buf *buf)
+static uintptr_t
+begin(struct codec_buf *buf, uint8_t head)
 {
-	size_t place = buf->len;
+	uint8_t *p = buf_extend(buf, 5);
 
-	put_head(buf, 0xdd, 0, 4);
-	return place;
+	if (p == NULL) {
+		return 0;
+	}
+	*p = head;
+	memset(p + 1, 0, 4);
+	return buf->chained ? (uintptr_t)p : (uintptr_t)(p - buf->data);
 }
 
-size_t
+uintptr_t
+codec_begin_array(struct codec_buf *buf)
+{
+	return begin(buf, 0xdd);
+}
+
+uintptr_t
 codec_begin_map(struct codec_buf *buf)
 {
-	size_t place = buf->len;
-
-	put_head(buf, 0xdf, 0, 4);
-	return place;
+	return begin(buf, 0xdf);
 }
 
 void
-codec_end(struct codec_buf *buf, size_t place, uint32_t count)
+codec_end(struct codec_buf *buf, uintptr_t place, uint32_t count)
 {
 	if (!buf->failed) {
-		store_big_endian(buf->data + place + 1, count, 4);
+		store_big_endian((buf->chained ? (uint8_t *)place : buf->data + place) + 1, count,
+		                 4);
 	}
 }
 

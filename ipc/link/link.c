@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/queue.h>
 #include <unistd.h>
 
 #include "ipc/gate/gate_packet.h"
@@ -25,8 +24,11 @@
 #include "ipc/link/link.h"
 #include "ipc/link/link_internal.h"
 
-/* A reassembly buffer over this is given back after its message. */
-#define KEEP_BUFFER 65536u
+static_assert(CODEC_CHUNK_SIZE == LINK_RESPONSE_SLOT_SIZE, "a chunk fills a slot");
+
+/* A queued response up to this size is moved to memory of its own size: a peer that does not read
+ * shall not hold 16 KiB for each short answer. */
+#define SHORT_RESPONSE 2048u
 
 /* Our private picture of one ring. */
 struct link_end {
@@ -36,14 +38,6 @@ struct link_end {
 	uint32_t slot_size;
 	uint32_t mask;     /* also the capacity */
 	uint32_t position; /* our side's head and tail */
-};
-
-/* A response, or the rest of it, that waits for free slots. */
-struct response {
-	STAILQ_ENTRY(response) entry;
-	uint8_t *msg;
-	size_t len;
-	size_t sent;
 };
 
 struct link {
@@ -68,8 +62,8 @@ struct link {
 	size_t in_cap;
 	bool in_whole; /* the message in `in` was handed out */
 
-	STAILQ_HEAD(responses, response) backlog;
-	size_t backlog_bytes;
+	struct codec_chain backlog; /* response after response */
+	size_t backlog_bytes;       /* of memory */
 };
 
 static void
@@ -129,7 +123,6 @@ link_create(struct link **out, uint64_t id, enum gate_role role, const char *pee
 	snprintf(link->peer_name, sizeof(link->peer_name), "%s", peer_name);
 	link->peer_pid = peer_pid;
 	link->conn_fd = conn_fd;
-	STAILQ_INIT(&link->backlog);
 	link->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (link->bell < 0) {
 		rc = -errno;
@@ -184,13 +177,7 @@ fail_bell:
 void
 link_destroy(struct link *link)
 {
-	struct response *response;
-
-	while ((response = STAILQ_FIRST(&link->backlog)) != NULL) {
-		STAILQ_REMOVE_HEAD(&link->backlog, entry);
-		free(response->msg);
-		free(response);
-	}
+	codec_chain_free(&link->backlog);
 	free(link->in);
 	munmap(link->memory, link->geometry.link_size);
 	close(link->memfd);
@@ -300,22 +287,27 @@ responses_free(struct link *link)
 	return (int)(link->responses.mask - used);
 }
 
+/* Two sizes: what fits into one slot, and the most there may be. Moving a growing message from size
+ * to size would cost more than the untouched memory of the second does; it is kept, because giving
+ * it back to the kernel takes longer than anything else here. */
 static int
 reserve(struct link *link, size_t more)
 {
-	size_t cap = link->in_cap != 0 ? link->in_cap : LINK_REQUEST_SLOT_SIZE;
+	size_t need = link->in_len + more, cap;
 	uint8_t *in;
 
-	while (cap < link->in_len + more) {
-		cap *= 2;
-	}
-	if (cap == link->in_cap) {
+	if (need <= link->in_cap) {
 		return 0;
 	}
-	in = realloc(link->in, cap);
+	cap = need <= LINK_REQUEST_SLOT_SIZE ? LINK_REQUEST_SLOT_SIZE : LINK_MAX_REQUEST;
+	in = malloc(cap);
 	if (in == NULL) {
 		return -ENOMEM;
 	}
+	if (link->in_len > 0) {
+		memcpy(in, link->in, link->in_len);
+	}
+	free(link->in);
 	link->in = in;
 	link->in_cap = cap;
 	return 0;
@@ -369,18 +361,13 @@ link_recv(struct link *link, const void **msg, size_t *len)
 	if (link->in_whole) {
 		link->in_whole = false;
 		link->in_len = 0;
-		if (link->in_cap > KEEP_BUFFER) {
-			free(link->in);
-			link->in = NULL;
-			link->in_cap = 0;
-		}
 	}
 	waiting = requests_waiting(link);
 	if (waiting <= 0) {
 		return waiting;
 	}
-	if (waiting > LINK_MAX_FRAGMENTS_PER_CALL) {
-		waiting = LINK_MAX_FRAGMENTS_PER_CALL;
+	if (waiting > (int)(LINK_MAX_BYTES_PER_CALL / LINK_REQUEST_SLOT_SIZE)) {
+		waiting = LINK_MAX_BYTES_PER_CALL / LINK_REQUEST_SLOT_SIZE;
 	}
 	for (taken = 0; taken < waiting && rc == 0; taken++) {
 		rc = take_fragment(link);
@@ -390,125 +377,152 @@ link_recv(struct link *link, const void **msg, size_t *len)
 		return rc;
 	}
 	wake_client(link, LINK_ARM_SPACE);
-	if (rc == 1) {
-		link->in_whole = true;
-		*msg = link->in;
-		*len = link->in_len;
+	if (rc == 0) {
+		return 2;
 	}
-	return rc;
+	link->in_whole = true;
+	*msg = link->in;
+	*len = link->in_len;
+	return 1;
 }
 
-/* Write up to `max` fragments of `msg` from *sent on into free slots. Returns how many, or -EPROTO.
- */
+/* Move chunks from the head of `chain` into free slots: one, and more as long as all together are
+ * no more than `max_bytes`. *freed grows by the memory that was given back. Returns how many, or
+ * -EPROTO. */
 static int
-write_fragments(struct link *link, const uint8_t *msg, size_t len, size_t *sent, unsigned max)
+write_chunks(struct link *link, struct codec_chain *chain, size_t max_bytes, size_t *freed)
 {
 	struct link_end *end = &link->responses;
-	int room = responses_free(link);
-	unsigned n;
+	int room = responses_free(link), n;
+	struct codec_chunk *chunk;
+	size_t bytes = 0;
 
 	if (room < 0) {
 		return room;
 	}
-	for (n = 0; n < max && n < (unsigned)room && *sent < len; n++) {
+	for (n = 0; n < room && (chunk = chain->first) != NULL; n++) {
 		uint32_t slot = end->position & end->mask;
-		struct link_desc *shared = &end->descs[slot];
-		size_t chunk = len - *sent < end->slot_size ? len - *sent : end->slot_size;
 
-		memcpy(end->slots + (size_t)slot * end->slot_size, msg + *sent, chunk);
-		*sent += chunk;
-		*shared = (struct link_desc){
-			.len = (uint32_t)chunk,
-			.flags = *sent < len ? LINK_DESC_MORE : 0,
+		bytes += chunk->len;
+		if (n > 0 && bytes > max_bytes) {
+			break;
+		}
+		memcpy(end->slots + (size_t)slot * end->slot_size, chunk->data, chunk->len);
+		end->descs[slot] = (struct link_desc){
+			.len = chunk->len,
+			.flags = chunk->more ? LINK_DESC_MORE : 0,
 			.slot = slot,
 			.seq = end->position,
 		};
 		end->position++;
+		chain->first = chunk->next;
+		chain->num_chunks--;
+		*freed += chunk->room;
+		codec_chunk_put(chunk);
+	}
+	if (chain->first == NULL) {
+		chain->last = NULL;
+		chain->pooled = true;
 	}
 	if (n > 0) {
 		__atomic_store_n(&end->ring->prod.head, end->position, __ATOMIC_RELAXED);
 		/* Release: slots and descriptors before the tail that shows them. */
 		__atomic_store_n(&end->ring->prod.tail, end->position, __ATOMIC_RELEASE);
+		wake_client(link, LINK_ARM_MESSAGE);
 	}
-	return (int)n;
+	return n;
+}
+
+static int
+make_small(struct codec_chain *chain)
+{
+	struct codec_chunk *chunk = chain->first, *small;
+
+	small = codec_chunk_alloc(chunk->len);
+	if (small == NULL) {
+		return -ENOMEM;
+	}
+	small->len = chunk->len;
+	memcpy(small->data, chunk->data, chunk->len);
+	codec_chunk_put(chunk);
+	chain->first = chain->last = small;
+	chain->pooled = false;
+	return 0;
+}
+
+static int
+backlog_add(struct link *link, struct codec_chain *chain)
+{
+	size_t bytes = (size_t)chain->num_chunks * CODEC_CHUNK_SIZE;
+	int rc;
+
+	if (chain->num_chunks == 1) {
+		if (chain->first->len <= SHORT_RESPONSE) {
+			rc = make_small(chain);
+			if (rc < 0) {
+				return rc;
+			}
+		}
+		bytes = chain->first->room;
+	}
+	if (link->backlog_bytes + bytes > LINK_MAX_BACKLOG) {
+		return -ENOBUFS;
+	}
+	link->backlog_bytes += bytes;
+	if (link->backlog.first == NULL) {
+		link->backlog = *chain;
+	} else {
+		link->backlog.last->next = chain->first;
+		link->backlog.last = chain->last;
+		link->backlog.num_chunks += chain->num_chunks;
+		link->backlog.pooled &= chain->pooled;
+	}
+	*chain = (struct codec_chain){ .pooled = true };
+	return 0;
 }
 
 int
-link_send(struct link *link, void *msg, size_t len)
+link_send(struct link *link, struct codec_chain *response)
 {
-	struct response *response;
-	size_t sent = 0;
+	size_t freed = 0;
 	int rc = 0;
 
 	if (link->broken) {
 		rc = -EPROTO;
-		goto out;
+	} else if (link->backlog.first == NULL) {
+		rc = write_chunks(link, response, 0, &freed);
 	}
-	if (STAILQ_EMPTY(&link->backlog)) {
-		rc = write_fragments(link, msg, len, &sent, LINK_MAX_FRAGMENTS_PER_CALL);
-		if (rc < 0) {
-			goto out;
-		}
-		if (rc > 0) {
-			wake_client(link, LINK_ARM_MESSAGE);
-		}
-		rc = 0;
-		if (sent == len) {
-			goto out;
-		}
+	if (rc >= 0 && response->first != NULL) {
+		rc = backlog_add(link, response);
 	}
-	if (link->backlog_bytes + (len - sent) > LINK_MAX_BACKLOG) {
-		rc = -ENOBUFS;
-		goto out;
-	}
-	response = malloc(sizeof(*response));
-	if (response == NULL) {
-		rc = -ENOMEM;
-		goto out;
-	}
-	response->msg = msg;
-	response->len = len;
-	response->sent = sent;
-	link->backlog_bytes += len - sent;
-	STAILQ_INSERT_TAIL(&link->backlog, response, entry);
-	return 0;
-out:
-	free(msg);
-	return rc;
+	codec_chain_free(response);
+	return rc < 0 ? rc : 0;
 }
 
 unsigned
-link_flush(struct link *link, unsigned max)
+link_flush(struct link *link, size_t max_bytes)
 {
-	struct response *response;
-	unsigned total = 0;
+	size_t freed = 0;
+	int n;
 
-	while (!link->broken && total < max && (response = STAILQ_FIRST(&link->backlog)) != NULL) {
-		size_t before = response->sent;
-		int n = write_fragments(link, response->msg, response->len, &response->sent,
-		                        max - total);
+	if (link->broken || link->backlog.first == NULL) {
+		return 0;
+	}
+	n = write_chunks(link, &link->backlog, max_bytes, &freed);
+	link->backlog_bytes -= freed;
+	return n > 0 ? (unsigned)n : 0;
+}
 
-		if (n <= 0) {
-			break;
-		}
-		total += (unsigned)n;
-		link->backlog_bytes -= response->sent - before;
-		if (response->sent == response->len) {
-			STAILQ_REMOVE_HEAD(&link->backlog, entry);
-			free(response->msg);
-			free(response);
-		}
-	}
-	if (total > 0) {
-		wake_client(link, LINK_ARM_MESSAGE);
-	}
-	return total;
+size_t
+link_backlog(const struct link *link)
+{
+	return link->backlog_bytes;
 }
 
 bool
 link_has_backlog(const struct link *link)
 {
-	return !STAILQ_EMPTY(&link->backlog);
+	return link->backlog.first != NULL;
 }
 
 int

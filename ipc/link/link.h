@@ -16,15 +16,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "ipc/codec/chunk.h"
 #include "ipc/gate/gate_proto.h"
 
 /* A request longer than this closes the link; a response queue longer than that closes it too (a
  * reader that does not read). */
 #define LINK_MAX_REQUEST (1u << 20)
 #define LINK_MAX_BACKLOG (64u << 20)
-/* Fragments that one call of link_recv() or link_send() copies at most, so that a long message
- * costs the reactor many short calls and not one long one. */
-#define LINK_MAX_FRAGMENTS_PER_CALL 8
+/* Bytes that one call of link_recv() or link_send() copies at most, so that a long message costs
+ * the reactor many short calls and not one long one: a slot of the response ring, some 2 µs. */
+#define LINK_MAX_BYTES_PER_CALL 16384u
 
 struct link;
 
@@ -55,19 +56,24 @@ int link_bell(const struct link *link);
 /* --- app thread: the one that polls it -------------------------------------------------------- */
 
 /** Take the next whole request. *msg is private memory of the link, valid until the next call.
- *  Returns 1 with a message; 0 with none, or with a long one that is still being put together (call
- *  again); -EPROTO when the peer broke the layout (kill the link), -EMSGSIZE when a request grew
- *  beyond LINK_MAX_REQUEST and -ENOMEM (likewise). Never blocks. */
+ *  Returns 1 with a message; 2 with a part of a long one, which is still being put together; 0
+ *  with nothing; -EPROTO when the peer broke the layout (kill the link), -EMSGSIZE when a request
+ * grew beyond LINK_MAX_REQUEST and -ENOMEM (likewise). Never blocks. */
 int link_recv(struct link *link, const void **msg, size_t *len);
 
-/** Queue a whole response. `msg` was malloc()ed and is the link's from now on, also on error.
- *  The first fragments are written at once if there are free slots, the rest by link_flush(). The
- *  peer is woken if it sleeps. Returns 0; -ENOBUFS when the backlog is over LINK_MAX_BACKLOG,
- *  -EPROTO when the peer broke the layout, -ENOMEM (kill the link). Never blocks. */
-int link_send(struct link *link, void *msg, size_t len);
+/** Queue a whole response, each chunk of which fits a slot. The chain is the link's from now on,
+ *  also on error, and empty afterwards. The first chunk is written at once if there is a free slot
+ *  and nothing waits, the rest by link_flush(). The peer is woken if it sleeps. Returns 0; -ENOBUFS
+ *  when the backlog would hold more memory than LINK_MAX_BACKLOG, -EPROTO when the peer broke the
+ *  layout, -ENOMEM (kill the link). Never blocks. */
+int link_send(struct link *link, struct codec_chain *response);
 
-/** Write what waits for free slots, at most `max` fragments. Returns how many were written. */
-unsigned link_flush(struct link *link, unsigned max);
+/** Write what waits for free slots: one chunk, and more as long as all together are no more than
+ *  `max_bytes`. Returns how many were written. */
+unsigned link_flush(struct link *link, size_t max_bytes);
+
+/** Bytes of memory that responses hold which wait for free slots. */
+size_t link_backlog(const struct link *link);
 
 /** Whether responses wait for free slots. */
 bool link_has_backlog(const struct link *link);

@@ -16,6 +16,7 @@
 #include "core/app/subsystem.h"
 #include "ipc/gate/gate.h"
 #include "ipc/link/link.h"
+#include "tests/unit/chain.h"
 #include "tests/unit/test.h"
 
 /* Linked in by name nowhere: they register themselves. */
@@ -141,17 +142,22 @@ link_recv(struct link *link, const void **msg, size_t *len)
 }
 
 int
-link_send(struct link *link, void *msg, size_t len)
+link_send(struct link *link, struct codec_chain *response)
 {
 	free(link->out);
-	link->out = msg;
-	link->out_len = len;
+	link->out = chain_flatten(response, &link->out_len);
 	link->answers++;
 	return 0;
 }
 
 unsigned
-link_flush(struct link *link, unsigned max)
+link_flush(struct link *link, size_t max_bytes)
+{
+	return 0;
+}
+
+size_t
+link_backlog(const struct link *link)
 {
 	return 0;
 }

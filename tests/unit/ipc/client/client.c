@@ -83,15 +83,14 @@ static void
 answer(struct link *link, const void *msg, size_t len)
 {
 	struct codec_envelope request;
+	struct codec_chain out;
 	struct codec_buf buf;
-	size_t out_len;
-	void *out;
 
 	if (codec_parse(msg, len, &request) < 0) {
 		gate_link_kill(link, "nonsense");
 		return;
 	}
-	codec_buf_init(&buf);
+	codec_buf_init_chain(&buf);
 	if (atomic_load(&g_mad)) {
 		codec_put_raw(&buf, "\xc1\xc1\xc1", 3);
 	} else if (request.method.len == 5 && memcmp(request.method.data, "error", 5) == 0) {
@@ -106,8 +105,9 @@ answer(struct link *link, const void *msg, size_t len)
 		codec_begin_result(&buf, request.id);
 		codec_put_raw(&buf, request.params.data, request.params.len);
 	}
-	out = codec_buf_take(&buf, &out_len);
-	link_send(link, out, out_len);
+	if (codec_buf_take_chain(&buf, &out) == 0) {
+		link_send(link, &out);
+	}
 }
 
 /* The app thread. */
@@ -119,15 +119,16 @@ serve(void *arg)
 		const void *msg;
 		size_t len;
 		unsigned n = 0;
+		int rc;
 
 		while (link != NULL && link == atomic_load(&g_link) && n < 20 &&
-		       link_recv(link, &msg, &len) == 1) {
+		       (rc = link_recv(link, &msg, &len)) > 0) {
 			n++;
-			if (!atomic_load(&g_deaf)) {
+			if (rc == 1 && !atomic_load(&g_deaf)) {
 				answer(link, msg, len);
 			}
 		}
-		if (link != NULL && link_flush(link, 16) + n == 0) {
+		if (link != NULL && link_flush(link, 16 * CODEC_CHUNK_SIZE) + n == 0) {
 			usleep(20);
 		} else if (link == NULL) {
 			usleep(200);

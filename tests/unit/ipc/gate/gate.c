@@ -33,6 +33,7 @@
 #include "ipc/gate/gate_packet.h"
 #include "ipc/link/link.h"
 #include "spdk/log.h"
+#include "tests/unit/chain.h"
 #include "tests/unit/test.h"
 
 #define ID 5
@@ -605,7 +606,7 @@ attach(void)
 	CHECK_EQ(client_ring_push(&ring, "question", 8), 8);
 	CHECK_EQ(link_recv(look().link, &msg, &len), 1);
 	CHECK_EQ(client_ring_arm(&ring, false), 0);
-	CHECK_EQ(link_send(look().link, strdup("answer"), 6), 0);
+	CHECK_EQ(send_flat(look().link, strdup("answer"), 6), 0);
 	REQUIRE(take(fd, &packet, 2000) == 1);
 	CHECK_EQ(packet.msg.type, GATE_WAKE);
 	CHECK(client_ring_has_response(&ring));
@@ -631,7 +632,7 @@ attach(void)
 	CHECK(comes_to(&g_seen.downs, 1));
 	CHECK_EQ(num_links(), 1);
 	CHECK_EQ(link_folders(), num);
-	CHECK_EQ(link_send(look().link, strdup("into nothing"), 12), 0);
+	CHECK_EQ(send_flat(look().link, strdup("into nothing"), 12), 0);
 	atomic_store(&g_hold, false);
 	gate_link_done(look().link);
 	CHECK(links_come_to(0));

@@ -18,6 +18,7 @@
 #include "ipc/link/layout.h"
 #include "ipc/link/link.h"
 #include "ipc/link/link_internal.h"
+#include "tests/unit/chain.h"
 #include "tests/unit/test.h"
 
 #define REQUESTS 30000
@@ -72,10 +73,10 @@ primary(void *arg)
 			uint8_t *out = calloc(1, out_len);
 
 			memcpy(out, msg, len < out_len ? len : out_len);
-			link_send(e->link, out, out_len);
+			send_flat(e->link, out, out_len);
 			e->served++;
 		}
-		link_flush(e->link, 100);
+		link_flush(e->link, 100 * CODEC_CHUNK_SIZE);
 		if (link_arm(e->link, true) == 0) {
 			e->primary_sleeps++;
 			if (e->served < REQUESTS && sleep_on_bell(e->epfd) < 0) {
@@ -85,7 +86,7 @@ primary(void *arg)
 		}
 	}
 	while (link_has_backlog(e->link)) {
-		link_flush(e->link, 100);
+		link_flush(e->link, 100 * CODEC_CHUNK_SIZE);
 	}
 	return NULL;
 }
@@ -176,14 +177,14 @@ bell_only_when_armed(void)
 	geometry = link_geometry(e.link);
 	REQUIRE(client_ring_init(&e.ring, link_memory(e.link), geometry.link_size, &geometry) == 0);
 
-	CHECK_EQ(link_send(e.link, calloc(1, 1), 1), 0);
+	CHECK_EQ(send_flat(e.link, calloc(1, 1), 1), 0);
 	CHECK_EQ(gate_packet_recv(e.fds[1], &packet), -EAGAIN);
 	CHECK_EQ(client_ring_arm(&e.ring, false), 1); /* something is there already */
 	CHECK_EQ(client_ring_peek(&e.ring, &msg, &len, &(bool){ false }), 1);
 	client_ring_release(&e.ring);
 	CHECK_EQ(client_ring_arm(&e.ring, false), 0);
-	CHECK_EQ(link_send(e.link, calloc(1, 1), 1), 0);
-	CHECK_EQ(link_send(e.link, calloc(1, 1), 1), 0);
+	CHECK_EQ(send_flat(e.link, calloc(1, 1), 1), 0);
+	CHECK_EQ(send_flat(e.link, calloc(1, 1), 1), 0);
 	CHECK_EQ(gate_packet_recv(e.fds[1], &packet), 1);
 	CHECK_EQ(packet.msg.type, GATE_WAKE);
 	CHECK_EQ(gate_packet_recv(e.fds[1], &packet), -EAGAIN);
@@ -200,7 +201,7 @@ bell_only_when_armed(void)
 
 	/* An answer in between takes nothing back; requests that nobody wants yet do not count. */
 	CHECK_EQ(link_arm(e.link, true), 0);
-	CHECK_EQ(link_send(e.link, calloc(1, 1), 1), 0);
+	CHECK_EQ(send_flat(e.link, calloc(1, 1), 1), 0);
 	CHECK_EQ(client_ring_push(&e.ring, "x", 1), 1);
 	CHECK(client_ring_must_wake(&e.ring, LINK_ARM_MESSAGE));
 	CHECK_EQ(link_arm(e.link, false), 0);
@@ -208,8 +209,8 @@ bell_only_when_armed(void)
 	CHECK(!client_ring_must_wake(&e.ring, LINK_ARM_MESSAGE));
 	/* Free slots are only waited for if a response needs one. */
 	CHECK(!client_ring_must_wake(&e.ring, LINK_ARM_SPACE));
-	CHECK_EQ(link_send(e.link, calloc(1, 2u << 20), 2u << 20), 0);
-	link_flush(e.link, 1000);
+	CHECK_EQ(send_flat(e.link, calloc(1, 2u << 20), 2u << 20), 0);
+	link_flush(e.link, 1000 * CODEC_CHUNK_SIZE);
 	CHECK(link_has_backlog(e.link));
 	CHECK_EQ(link_arm(e.link, false), 0);
 	CHECK(!client_ring_must_wake(&e.ring, LINK_ARM_MESSAGE));
