@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TEXT_MIN    256u
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 
 /* --- UTF-8 ------------------------------------------------------------------------------------ */
@@ -52,25 +53,36 @@ cal_utf8_next(const unsigned char *p, size_t len, bool *valid)
 /* --- text buffer ------------------------------------------------------------------------------ */
 
 int
-cal_text_append(struct cal_text *text, const char *bytes, size_t len)
+cal_text_reserve(struct cal_text *text, size_t more)
 {
-	size_t cap;
+	size_t cap = text->cap;
 	char *data;
 
-	if (len >= text->cap - text->len || text->cap == 0) {
-		cap = text->cap == 0 ? 256 : text->cap;
-		while (cap - text->len <= len) {
-			if (cap > SIZE_MAX / 2) {
-				return -ENOMEM;
-			}
-			cap *= 2;
-		}
-		data = realloc(text->data, cap);
-		if (data == NULL) {
-			return -ENOMEM;
-		}
-		text->data = data;
-		text->cap = cap;
+	/* One byte more for the end. */
+	if (more < cap - text->len) {
+		return 0;
+	}
+	if (more >= SIZE_MAX / 4 || text->len >= SIZE_MAX / 4) {
+		return -ENOMEM;
+	}
+	cap = cap * 2 > text->len + more + 1 ? cap * 2 : text->len + more + 1;
+	cap = cap < TEXT_MIN ? TEXT_MIN : cap;
+	data = realloc(text->data, cap);
+	if (data == NULL) {
+		return -ENOMEM;
+	}
+	text->data = data;
+	text->cap = cap;
+	return 0;
+}
+
+int
+cal_text_append(struct cal_text *text, const char *bytes, size_t len)
+{
+	int rc = cal_text_reserve(text, len);
+
+	if (rc != 0) {
+		return rc;
 	}
 	if (len > 0) {
 		memcpy(text->data + text->len, bytes, len);
@@ -310,158 +322,4 @@ cal_json_unpack(const void *value, size_t len, struct json_object **out)
 	}
 	codec_cursor_init(&cur, value, len);
 	return unpack(&cur, out);
-}
-
-/* --- MessagePack → JSON text ------------------------------------------------------------------ */
-
-static bool
-is_plain(unsigned char c)
-{
-	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-}
-
-static int
-print_special(struct cal_text *text, const unsigned char *p, size_t len, size_t *taken)
-{
-	static const char short_form[] = "\b\f\n\r\t\"\\", letter[] = "bfnrt\"\\";
-	const char *found;
-	char escape[8];
-	bool valid;
-
-	*taken = 1;
-	if (p[0] >= 0x80) {
-		*taken = cal_utf8_next(p, len, &valid);
-		return valid ? cal_text_append(text, (const char *)p, *taken)
-		             : cal_text_append_cstr(text, REPLACEMENT);
-	}
-	found = p[0] == '\0' ? NULL : strchr(short_form, p[0]);
-	if (found != NULL) {
-		escape[0] = '\\';
-		escape[1] = letter[found - short_form];
-		return cal_text_append(text, escape, 2);
-	}
-	snprintf(escape, sizeof(escape), "\\u%04x", p[0]);
-	return cal_text_append(text, escape, 6);
-}
-
-int
-cal_json_print_string(struct cal_text *text, const char *bytes, size_t len)
-{
-	const unsigned char *p = (const unsigned char *)bytes, *end = p + len;
-	const unsigned char *run;
-	size_t taken;
-	int rc = cal_text_append(text, "\"", 1);
-
-	while (rc == 0 && p < end) {
-		for (run = p; p < end && is_plain(*p); p++) {
-		}
-		rc = cal_text_append(text, (const char *)run, (size_t)(p - run));
-		if (rc == 0 && p < end) {
-			rc = print_special(text, p, (size_t)(end - p), &taken);
-			p += taken;
-		}
-	}
-	return rc == 0 ? cal_text_append(text, "\"", 1) : rc;
-}
-
-/* The shortest of the usual forms that reads back as the same number. */
-static int
-print_double(struct cal_text *text, double value)
-{
-	char number[40];
-	int digits;
-
-	if (!isfinite(value)) {
-		return cal_text_append(text, "null", 4);
-	}
-	for (digits = 15; digits <= 17; digits++) {
-		snprintf(number, sizeof(number), "%.*g", digits, value);
-		if (strtod(number, NULL) == value) {
-			break;
-		}
-	}
-	return cal_text_append_cstr(text, number);
-}
-
-static int print(struct cal_text *text, struct codec_cursor *cur);
-
-static int
-print_container(struct cal_text *text, struct codec_cursor *cur, uint32_t count, bool is_map)
-{
-	struct codec_item key;
-	uint32_t i;
-	int rc = cal_text_append(text, is_map ? "{" : "[", 1);
-
-	for (i = 0; rc == 0 && i < count; i++) {
-		if (i > 0) {
-			rc = cal_text_append(text, ",", 1);
-		}
-		if (rc == 0 && is_map) {
-			key = codec_next(cur);
-			if (key.kind != CODEC_STR) {
-				return -EBADMSG;
-			}
-			rc = cal_json_print_string(text, (const char *)key.str.data, key.str.len);
-			if (rc == 0) {
-				rc = cal_text_append(text, ":", 1);
-			}
-		}
-		if (rc == 0) {
-			rc = print(text, cur);
-		}
-	}
-	return rc == 0 ? cal_text_append(text, is_map ? "}" : "]", 1) : rc;
-}
-
-static int
-print(struct cal_text *text, struct codec_cursor *cur)
-{
-	struct codec_item item = codec_next(cur);
-	char number[24];
-
-	switch (item.kind) {
-	case CODEC_NIL:
-		return cal_text_append(text, "null", 4);
-	case CODEC_BOOL:
-		return item.b ? cal_text_append(text, "true", 4)
-		              : cal_text_append(text, "false", 5);
-	case CODEC_UINT:
-		snprintf(number, sizeof(number), "%llu", (unsigned long long)item.u);
-		return cal_text_append_cstr(text, number);
-	case CODEC_INT:
-		snprintf(number, sizeof(number), "%lld", (long long)item.i);
-		return cal_text_append_cstr(text, number);
-	case CODEC_DOUBLE:
-		return print_double(text, item.d);
-	case CODEC_STR:
-	case CODEC_BIN:
-		return cal_json_print_string(text, (const char *)item.str.data, item.str.len);
-	case CODEC_ARRAY:
-	case CODEC_MAP:
-		return print_container(text, cur, item.count, item.kind == CODEC_MAP);
-	case CODEC_END:
-		break;
-	}
-	return -EBADMSG;
-}
-
-int
-cal_json_print(struct cal_text *text, const void *value, size_t len)
-{
-	struct codec_cursor cur;
-	size_t before = text->len;
-	int rc;
-
-	if (len == 0 || codec_value_len(value, len) != len) {
-		return -EBADMSG;
-	}
-	codec_cursor_init(&cur, value, len);
-	rc = print(text, &cur);
-	if (rc != 0) {
-		text->len = before;
-		if (before > 0) {
-			text->data[before] = '\0';
-		}
-	}
-	return rc;
 }

@@ -43,6 +43,8 @@ struct cal_text {
 int cal_json_print(struct cal_text *text, const void *value, size_t len);
 /** Print `len` bytes as a JSON string, quotes and all. Returns 0 or -ENOMEM. */
 int cal_json_print_string(struct cal_text *text, const char *bytes, size_t len);
+/** Make room for `more` bytes behind what is there. Returns 0 or -ENOMEM. */
+int cal_text_reserve(struct cal_text *text, size_t more);
 int cal_text_append(struct cal_text *text, const char *bytes, size_t len);
 int cal_text_append_cstr(struct cal_text *text, const char *str);
 void cal_text_free(struct cal_text *text);

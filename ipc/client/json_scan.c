@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "ipc/client/json.h"
+#include "ipc/client/json_bytes.h"
 
 enum scan_state {
 	IN_START = 0,    /* before the outermost value */
@@ -274,8 +275,12 @@ step_string(struct cal_json_scan *scan, const char *text, size_t len)
 			return fail(scan, scan->pos, "a control character in a string");
 		}
 		if (c < 0x80) {
-			hash_byte(scan, c);
-			scan->pos++;
+			n = json_plain_run(p + scan->pos, len - scan->pos);
+			/* Of values nobody asks whether they are the same. */
+			for (; scan->name && n > 0; n--) {
+				hash_byte(scan, p[scan->pos++]);
+			}
+			scan->pos += n;
 			continue;
 		}
 		n = cal_utf8_next(p + scan->pos, len - scan->pos, &valid);

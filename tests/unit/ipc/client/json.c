@@ -4,7 +4,9 @@
 
 /* libs: -ljson-c */
 
-#include "ipc/client/json.c" /* not in the primary's library */
+/* not in the primary's library */
+#include "ipc/client/json.c"
+#include "ipc/client/json_print.c"
 
 #include <errno.h>
 #include <math.h>

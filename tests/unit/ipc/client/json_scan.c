@@ -6,6 +6,7 @@
 
 #include "ipc/client/json_scan.c" /* not in the primary's library */
 #include "ipc/client/json.c"
+#include "ipc/client/json_print.c"
 
 #include <stdio.h>
 

@@ -5,6 +5,7 @@
 /* libs: -ljson-c */
 
 #include "ipc/client/json.c"
+#include "ipc/client/json_print.c"
 #include "ipc/client/json_scan.c"
 #include "services/confd/config_file.c"
 

@@ -7,6 +7,7 @@
 /* libs: -ljson-c */
 
 #include "ipc/client/json.c"
+#include "ipc/client/json_print.c"
 #include "services/confd/load.c"
 
 #include "tests/unit/test.h"

@@ -9,6 +9,7 @@
 #include "tests/unit/services/rpcd/fake_client.h"
 
 #include "ipc/client/json.c"
+#include "ipc/client/json_print.c"
 #include "ipc/client/json_scan.c"
 #include "services/rpcd/conn.c"
 #include "services/rpcd/request.c"
