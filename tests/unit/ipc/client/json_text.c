@@ -5,6 +5,7 @@
 /* libs: -ljson-c */
 
 #include "ipc/client/json.c" /* not in the primary's library */
+#include "ipc/client/json_print.c"
 #include "ipc/client/json_scan.c"
 #include "ipc/client/json_text.c"
 
