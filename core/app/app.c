@@ -156,7 +156,7 @@ static void
 instance_keep(void)
 {
 	static const char *const gone[] = { "dpdk", CAL_TEMPLATE_DIR, CAL_LINK_DIR };
-	static const char *const gone_files[] = { CAL_STATS_NAME, CONFIG_NAME };
+	static const char *const gone_files[] = { CAL_STATS_NAME, CONFIG_NAME, CAL_GATE_NAME };
 	char path[CAL_PATH_MAX];
 	size_t i;
 
@@ -252,6 +252,12 @@ config_up(void)
 		            file, strerror(errno));
 	}
 	if (file != NULL) {
+		if (access(file, R_OK) != 0) {
+			return fail(-errno,
+			            "the configuration file %s cannot be read: %s; give another "
+			            "one (-c)",
+			            file, strerror(errno));
+		}
 		/* Services run in our working directory, but a message with the whole path is
 		 * better. */
 		g_app.config_path = realpath(file, NULL);
@@ -398,14 +404,14 @@ options_take(const struct spdk_app_opts *user, spdk_msg_fn start_fn)
 		return rc;
 	}
 	if (start_fn == NULL) {
-		return fail(-EINVAL, "spdk_app_start() was called without a start function");
+		return fail(1, "spdk_app_start() was called without a start function: give it one");
 	}
 	g_app.by_hand = app_args()->no_services;
-	rc = subsystem_sort(g_app.reason, sizeof(g_app.reason));
-	if (rc == 0) {
-		rc = rpc_server_set_allowlist((const char *const *)g_app.opts.rpc_allowlist);
+	if (subsystem_sort(g_app.reason, sizeof(g_app.reason)) != 0) {
+		return 1;
 	}
-	return rc;
+	rc = rpc_server_set_allowlist((const char *const *)g_app.opts.rpc_allowlist);
+	return rc == 0 ? 0 : fail(1, "the list of allowed methods: %s", strerror(-rc));
 }
 
 static void
@@ -444,16 +450,20 @@ boot_up(void)
 static const struct stage {
 	int (*up)(void);
 	void (*down)(void);
+	const char *doing; /* what the state file says meanwhile */
+	/* What spdk_app_start() returns when it fails: SPDK's, which is 1 for nearly all; 0: what
+	 * up() returned. */
+	int rc;
 } g_stages[] = {
-	{ log_up, log_down },
-	{ instance_up, instance_down },
-	{ machine_check, NULL },
-	{ config_up, config_down },
-	{ boot_up, boot_down },
-	{ env_up, env_down },
-	{ cores_up, reactors_unlock_cores },
-	{ app_boot_wait_checked, NULL },
-	{ reactors_up, reactors_down },
+	{ log_up, log_down, "", 1 },
+	{ instance_up, instance_down, "", 1 },
+	{ machine_check, NULL, "a look at the machine", 1 },
+	{ config_up, config_down, "", 1 },
+	{ boot_up, boot_down, "the control thread, its gate and services", 1 },
+	{ env_up, env_down, "EAL, which maps the memory and looks for devices", 1 },
+	{ cores_up, reactors_unlock_cores, "the locks of its cores", 1 },
+	{ app_boot_wait_checked, NULL, "cal-confd, which checks the configuration", 0 },
+	{ reactors_up, reactors_down, "the reactors", 1 },
 };
 #define NUM_STAGES (sizeof(g_stages) / sizeof(g_stages[0]))
 
@@ -473,6 +483,7 @@ stages_up(void)
 	size_t i;
 
 	for (i = 0; i < NUM_STAGES; i++) {
+		app_state_doing("%s", g_stages[i].doing);
 		g_app.rc = g_stages[i].up();
 		if (g_app.rc == 0) {
 			continue;
@@ -483,6 +494,9 @@ stages_up(void)
 			g_app.reason[0] = '\0';
 			stages_down(i);
 			return -ECANCELED;
+		}
+		if (g_stages[i].rc != 0) {
+			g_app.rc = g_stages[i].rc;
 		}
 		state_set_reason(g_app.reason);
 		stages_down(i);
@@ -532,12 +546,44 @@ spdk_app_start(struct spdk_app_opts *opts_user, spdk_msg_fn start_fn, void *ctx)
 	if (rc != 0) {
 		g_app.rc = fail(rc, "reactors do not run: %s", strerror(-rc));
 	}
+	/* From here on spdk_app_stop() finds nothing to stop. */
+	__atomic_store_n(&g_app.thread, NULL, __ATOMIC_RELAXED);
 	app_boot_finish();
 	if (g_app.reason[0] != '\0') {
 		log_flush();
 		say_why(g_app.opts.name);
 	}
 	return g_app.rc;
+}
+
+static void
+end_services_gone(void *ctx)
+{
+	log_flush();
+	say_why(g_app.opts.name);
+	/* The hugepages have no names any more, and what is mapped goes with the process. */
+	reactors_unlock_cores();
+	if (g_app.opts.shm_id >= 0) {
+		instance_keep();
+	} else {
+		cal_instance_release(g_app.id, g_app.lock_fd);
+	}
+	_exit((unsigned char)-ETIMEDOUT);
+}
+
+void
+app_end_now(const char *reason, const char *why_so)
+{
+	static bool ending;
+
+	if (ending) {
+		return;
+	}
+	ending = true;
+	fail(-ETIMEDOUT, "%s, %s", reason, why_so);
+	state_set_reason(g_app.reason);
+	state_enter(CAL_RUN_FAILED);
+	app_boot_abort(g_app.reason, end_services_gone);
 }
 
 void
@@ -547,12 +593,6 @@ spdk_app_fini(void)
 		stages_down(NUM_STAGES);
 		g_is_up = false;
 	}
-}
-
-int
-app_exit_status(int rc)
-{
-	return g_app.config_refused ? rc & 0xff : EXIT_FAILURE;
 }
 
 int

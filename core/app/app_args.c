@@ -18,6 +18,8 @@
 #include "spdk/log.h"
 #include "spdk/string.h"
 
+#define MAX_INIT_TIMEOUT_S (7u * 24 * 3600)
+
 /* Long-only options. Far from what an application may choose for its own. */
 enum {
 	OPT_FIRST = 0x10000,
@@ -29,7 +31,6 @@ enum {
 	OPT_WAIT_FOR_RPC,
 	OPT_RPCS_ALLOWED,
 	OPT_IGNORE_INIT_ERRORS,
-	OPT_NO_SERVICES,
 	OPT_IOVA_MODE,
 	OPT_BASE_VIRTADDR,
 	OPT_HUGE_DIR,
@@ -40,6 +41,10 @@ enum {
 	OPT_SILENCE_NOTICELOG,
 	OPT_NUM_TRACE_ENTRIES,
 	OPT_ENV_CONTEXT,
+	/* Those that SPDK's applications do not have. One of theirs may have such a name. */
+	OPT_OURS_FIRST = 0x20000,
+	OPT_NO_SERVICES = OPT_OURS_FIRST,
+	OPT_INIT_TIMEOUT,
 };
 
 static const struct flag {
@@ -65,6 +70,8 @@ static const struct flag {
 	{ OPT_NO_RPC_SERVER, "no-rpc-server", NULL, "serve no JSON-RPC socket" },
 	{ OPT_WAIT_FOR_RPC, "wait-for-rpc", NULL,
 	  "initialise when framework_start_init is called" },
+	{ OPT_INIT_TIMEOUT, "init-timeout", "S",
+	  "fail the start if it takes longer than S seconds (default: no limit)" },
 	{ OPT_RPCS_ALLOWED, "rpcs-allowed", "LIST",
 	  "comma-separated methods; all others are refused" },
 	{ OPT_NO_SERVICES, "no-services", NULL,
@@ -195,10 +202,26 @@ parse_mem_size(const char *text, struct spdk_app_opts *opts)
 	if (has_prefix) {
 		size >>= 20;
 	}
-	if (size == 0 || size > INT32_MAX) {
+	/* SPDK, too, takes 0 for the default; less than a megabyte is a mistake in the unit. */
+	if ((size == 0 && strcmp(text, "0") != 0) || size > INT32_MAX) {
 		return complain("-s %s: at least 1 MB, and less than 2 PB, is needed", text);
 	}
 	opts->mem_size = (int)size;
+	return 0;
+}
+
+static int
+parse_init_timeout(const char *text)
+{
+	double seconds;
+	char *end;
+
+	seconds = strtod(text, &end);
+	if (end == text || *end != '\0' || !(seconds >= 0.001 && seconds <= MAX_INIT_TIMEOUT_S)) {
+		return complain("--init-timeout %s: a number of seconds from 0.001 to %u is needed",
+		                text, MAX_INIT_TIMEOUT_S);
+	}
+	app_args()->init_timeout_ms = (uint64_t)(seconds * 1000 + 0.5);
 	return 0;
 }
 
@@ -272,7 +295,7 @@ static int
 parse_numeric(int ch, const char *arg, struct spdk_app_opts *opts)
 {
 	const struct flag *flag = flag_find(ch);
-	long long min = ch == 'i' ? -1 : ch == 'p' || ch == OPT_NUM_TRACE_ENTRIES ? 0 : 1;
+	long long min = ch == 'i' ? INT32_MIN : ch == 'p' || ch == OPT_NUM_TRACE_ENTRIES ? 0 : 1;
 	long long max = ch == OPT_BASE_VIRTADDR ? INT64_MAX : INT32_MAX, value = 0;
 	int rc;
 
@@ -326,6 +349,8 @@ parse_value(int ch, char *arg, struct spdk_app_opts *opts)
 		return parse_pci(opts, ch == 'A', arg);
 	case 'L':
 		return parse_logflag(arg);
+	case OPT_INIT_TIMEOUT:
+		return parse_init_timeout(arg);
 	case OPT_RPCS_ALLOWED:
 		return parse_allowlist(arg, opts);
 	default:
@@ -415,12 +440,22 @@ parse_plain(int ch, char *arg, struct parse_state *state)
 	return 0;
 }
 
-/* Our table followed by the application's options. */
+static bool
+app_has_long(const struct option *app, const char *name)
+{
+	while (app != NULL && app->name != NULL && strcmp(app->name, name) != 0) {
+		app++;
+	}
+	return app != NULL && app->name != NULL;
+}
+
+/* Our table followed by the application's options. The first of a name counts: SPDK's own ones do
+ * as they do there, and what only we have gives way to the application's. */
 static struct option *
 long_options_build(const struct option *app)
 {
 	struct option *all;
-	size_t n_app = 0, i;
+	size_t n_app = 0, n = 0, i;
 
 	while (app != NULL && app[n_app].name != NULL) {
 		n_app++;
@@ -430,34 +465,31 @@ long_options_build(const struct option *app)
 		return NULL;
 	}
 	for (i = 0; i < NUM_FLAGS; i++) {
-		all[i].name = g_flags[i].name;
-		all[i].has_arg = g_flags[i].arg != NULL ? required_argument : no_argument;
-		all[i].val = g_flags[i].val;
+		if (g_flags[i].val >= OPT_OURS_FIRST && app_has_long(app, g_flags[i].name)) {
+			continue;
+		}
+		all[n].name = g_flags[i].name;
+		all[n].has_arg = g_flags[i].arg != NULL ? required_argument : no_argument;
+		all[n++].val = g_flags[i].val;
 	}
 	if (n_app > 0) {
-		memcpy(&all[NUM_FLAGS], app, n_app * sizeof(*all));
+		memcpy(&all[n], app, n_app * sizeof(*all));
 	}
 	return all;
 }
 
 static int
-check_conflicts(const char *app_short, const struct option *app_long)
+check_letters(const char *app_short, bool has_parse)
 {
 	const char *c;
-	size_t i;
 
 	for (c = app_short; c != NULL && *c != '\0'; c++) {
 		if (*c != ':' && strchr(SPDK_APP_GETOPT_STRING, *c) != NULL) {
 			return complain("the application's option -%c is taken", *c);
 		}
 	}
-	for (; app_long != NULL && app_long->name != NULL; app_long++) {
-		for (i = 0; i < NUM_FLAGS; i++) {
-			if (strcmp(app_long->name, g_flags[i].name) == 0) {
-				return complain("the application's option --%s is taken",
-				                app_long->name);
-			}
-		}
+	if (app_short != NULL && !has_parse) {
+		return complain("the application has options and no function for them");
 	}
 	return 0;
 }
@@ -512,7 +544,7 @@ spdk_app_parse_args(int argc, char **argv, struct spdk_app_opts *opts, const cha
 		complain("out of memory");
 		goto out;
 	}
-	rc = check_conflicts(getopt_str, app_long_opts);
+	rc = check_letters(getopt_str, parse != NULL);
 	while (rc == 0 && (ch = getopt_long(argc, argv, short_opts, long_opts, NULL)) != -1) {
 		if (ch == 'h') {
 			spdk_app_usage();

@@ -34,7 +34,7 @@ static struct {
 	bool interrupted;
 	bool checked;
 	bool failed;
-	bool refused; /* … for what is in the configuration */
+	int failure_rc; /* of the start, then */
 	char failure[APP_REASON_LEN];
 	/* Where notes go; NULL: they are kept. Under the lock. */
 	struct spdk_thread *thread;
@@ -66,9 +66,10 @@ note_for_main(const struct app_note *note)
 		break;
 	case APP_NOTE_RPC_FAILED:
 	case APP_NOTE_CONFIG_FAILED:
+	case APP_NOTE_LATE:
 		if (!g_boot.failed) {
 			g_boot.failed = true;
-			g_boot.refused = note->refused;
+			g_boot.failure_rc = note->rc;
 			snprintf(g_boot.failure, sizeof(g_boot.failure), "%s", note->text);
 		}
 		break;
@@ -79,7 +80,7 @@ note_for_main(const struct app_note *note)
 }
 
 static void
-note_send(enum app_note_kind kind, bool refused, const char *text)
+note_send(enum app_note_kind kind, int rc, const char *text)
 {
 	struct app_note *note = calloc(1, sizeof(*note));
 
@@ -88,7 +89,7 @@ note_send(enum app_note_kind kind, bool refused, const char *text)
 		return;
 	}
 	note->kind = kind;
-	note->refused = refused;
+	note->rc = rc;
 	snprintf(note->text, sizeof(note->text), "%s", text);
 	pthread_mutex_lock(&g_boot.lock);
 	if (g_boot.thread != NULL && !g_boot.muted) {
@@ -161,8 +162,8 @@ app_boot_wait_checked(void)
 		rc = -ECANCELED;
 	} else if (g_boot.failed) {
 		snprintf(g_app.reason, sizeof(g_app.reason), "%s", g_boot.failure);
-		g_app.config_refused = g_boot.refused;
-		rc = -EINVAL;
+		rc = g_boot.failure_rc;
+		app_deadline_heard();
 	} else if (timeout != 0) {
 		snprintf(g_app.reason, sizeof(g_app.reason),
 		         "cal-confd did not say within %d s whether %s can be read: see its log",
@@ -184,18 +185,20 @@ on_service_event(enum service_event event, const char *name, const char *text)
 	switch (event) {
 	case SERVICE_EVENT_READY:
 		if (is_rpc) {
-			note_send(APP_NOTE_RPC_READY, false, "");
+			note_send(APP_NOTE_RPC_READY, 0, "");
 		}
 		break;
 	case SERVICE_EVENT_CHECKED:
-		note_send(APP_NOTE_CHECKED, false, "");
+		note_send(APP_NOTE_CHECKED, 0, "");
 		break;
 	case SERVICE_EVENT_FAILED:
 	case SERVICE_EVENT_LOOP:
 	case SERVICE_EVENT_NO_BINARY:
 		if (is_config || is_rpc) {
+			/* SPDK's: -EINVAL for the RPC socket and for what is in the configuration.
+			 */
 			note_send(is_config ? APP_NOTE_CONFIG_FAILED : APP_NOTE_RPC_FAILED,
-			          is_config && event == SERVICE_EVENT_FAILED, text);
+			          is_rpc || event == SERVICE_EVENT_FAILED ? -EINVAL : 1, text);
 		} else {
 			SPDK_ERRLOG("%s\n", text);
 		}
@@ -224,18 +227,24 @@ static const struct gate_ops g_gate_ops = {
 
 /* --- signals ---------------------------------------------------------------------------------- */
 
+bool
+app_boot_signal(void)
+{
+	int saved = errno, fd = __atomic_load_n(&g_boot.signal_fd, __ATOMIC_RELAXED);
+	uint64_t one = 1;
+	bool told;
+
+	/* All that a signal handler may do. The descriptor is non-blocking; a full counter means
+	 * that a signal is waiting to be seen already. */
+	told = fd >= 0 && (write(fd, &one, sizeof(one)) == sizeof(one) || errno == EAGAIN);
+	errno = saved;
+	return told;
+}
+
 static void
 on_signal(int signo)
 {
-	int saved = errno;
-	uint64_t one = 1;
-
-	/* All that may be done here. The descriptor is non-blocking; a full counter means that a
-	 * signal is waiting to be seen already. */
-	if (write(g_boot.signal_fd, &one, sizeof(one)) < 0) {
-		errno = saved;
-	}
-	errno = saved;
+	(void)app_boot_signal();
 }
 
 static void
@@ -244,7 +253,7 @@ on_signal_fd(void *arg, uint32_t events)
 	uint64_t count;
 
 	if (read(g_boot.signal_fd, &count, sizeof(count)) == sizeof(count)) {
-		note_send(APP_NOTE_SIGNAL, false, "");
+		note_send(APP_NOTE_SIGNAL, 0, "");
 	}
 }
 
@@ -276,6 +285,12 @@ signals_watch(void)
 	return rc;
 }
 
+void
+app_boot_tell_late(const char *text)
+{
+	note_send(APP_NOTE_LATE, -ETIMEDOUT, text);
+}
+
 /* --- up --------------------------------------------------------------------------------------- */
 
 static int
@@ -296,6 +311,7 @@ boot_on_control(void *arg)
 	}
 	g_boot.gate_listens = true;
 	service_start_all();
+	app_deadline_start();
 	return 0;
 }
 
@@ -310,7 +326,7 @@ notes_reset(void)
 	pthread_condattr_destroy(&attr);
 	sem_init(&g_boot.services_gone, 0, 0);
 	g_boot.thread = NULL;
-	g_boot.interrupted = g_boot.checked = g_boot.failed = g_boot.refused = false;
+	g_boot.interrupted = g_boot.checked = g_boot.failed = false;
 	g_boot.muted = g_boot.closing = g_boot.gate_listens = false;
 	g_boot.num_kept = 0;
 }
@@ -403,11 +419,20 @@ app_boot_close(const char *reason, void (*fn)(void *ctx), void *ctx)
 	fn(ctx);
 }
 
+void
+app_boot_abort(const char *reason, void (*done)(void *ctx))
+{
+	g_boot.closing = true;
+	gate_close(reason);
+	service_stop_all(done, NULL);
+}
+
 static int
 finish_on_control(void *arg)
 {
 	struct close_request *request;
 
+	app_deadline_cancel();
 	if (!g_boot.closing) {
 		request = calloc(1, sizeof(*request));
 		if (request == NULL) {

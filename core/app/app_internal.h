@@ -40,10 +40,6 @@ void app_state_doing(const char *fmt, ...) __attribute__((format(printf, 1, 2)))
 /** Note an error that does not end the start, in the state file's `reason`. App thread. */
 void app_state_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/** The status to end with when spdk_app_start() failed with `rc`: SPDK's, which is the low byte of
- *  `rc` when the configuration was to blame, and 1 for everything else. Main thread. */
-int app_exit_status(int rc);
-
 /* --- services, any thread --------------------------------------------------------------------- */
 
 /** A copy of the services' block of the state file, at most `max` entries. Returns how many. Never

@@ -12,6 +12,9 @@
 #include "spdk/event.h"
 #include "spdk/log.h"
 
+/* What SPDK's options say; tracepoints there are none. */
+#define DEFAULT_TRACE_ENTRIES 32768
+
 static struct app_args g_args;
 
 struct app_args *
@@ -33,6 +36,7 @@ opts_default(struct spdk_app_opts *opts)
 	opts->mem_size = -1;
 	opts->print_level = SPDK_LOG_INFO;
 	opts->base_virtaddr = 0x200000000000ull;
+	opts->num_entries = DEFAULT_TRACE_ENTRIES;
 	opts->rpc_log_level = SPDK_LOG_DISABLED;
 }
 
@@ -57,40 +61,35 @@ spdk_app_opts_init(struct spdk_app_opts *opts, size_t opts_size)
 }
 
 static int
-check_names(const struct spdk_app_opts *opts, char *err, size_t err_size)
+check_rpc(const struct spdk_app_opts *opts, char *err, size_t err_size)
 {
-	if (opts->name == NULL || opts->name[0] == '\0') {
-		snprintf(err, err_size, "the application has no name: set opts.name");
-		return -EINVAL;
+	size_t max = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
+
+	if (opts->rpc_addr == NULL || strlen(opts->rpc_addr) <= max) {
+		return 0;
 	}
-	if (opts->shm_id < -1) {
-		snprintf(err, err_size, "instance id %d is negative: use 0 or more", opts->shm_id);
-		return -EINVAL;
-	}
-	if (opts->rpc_addr != NULL &&
-	    strlen(opts->rpc_addr) >= sizeof(((struct sockaddr_un *)NULL)->sun_path)) {
-		snprintf(err, err_size,
-		         "the RPC socket's path has %zu bytes, and a socket address holds %zu: use "
-		         "a "
-		         "shorter one (-r)",
-		         strlen(opts->rpc_addr),
-		         sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1);
-		return -ENAMETOOLONG;
-	}
-	return 0;
+	snprintf(err, err_size,
+	         "the RPC socket's path has %zu bytes, and a socket address holds %zu: use a "
+	         "shorter one (-r)",
+	         strlen(opts->rpc_addr), max);
+	return -EINVAL;
 }
 
 static int
 check_combinations(const struct spdk_app_opts *opts, char *err, size_t err_size)
 {
 	const char *why = NULL;
+	int rc = 1;
 
-	if (opts->json_config_file != NULL && opts->json_data != NULL) {
+	if (opts->name == NULL) {
+		why = "the application has no name: set opts.name";
+	} else if (opts->json_config_file != NULL && opts->json_data != NULL) {
 		why = "a configuration file and configuration data were both given: use one";
 	} else if (opts->reactor_mask != NULL && opts->lcore_map != NULL) {
 		why = "a core mask and an lcore map were both given: use one";
 	} else if (opts->json_data != NULL && opts->json_data_size == 0) {
 		why = "configuration data of no length was given: set json_data_size";
+		rc = -EINVAL;
 	} else if (opts->delay_subsystem_init && opts->rpc_addr == NULL) {
 		why = "--wait-for-rpc waits for an RPC, and --no-rpc-server allows none: drop one "
 		      "of them";
@@ -99,15 +98,35 @@ check_combinations(const struct spdk_app_opts *opts, char *err, size_t err_size)
 		why = "PCI addresses are both allowed (-A) and blocked (-B): use one of them";
 	} else if (opts->tpoint_group_mask != NULL) {
 		why = "tracepoint groups (-e) are not available in this version: start without it";
-	} else if (opts->mem_size == 0 || opts->mem_size < -1) {
+	} else if (opts->mem_size < -1) {
 		why = "the memory size is not a positive number of megabytes: use -s 256, for "
 		      "example";
 	}
 	if (why != NULL) {
 		snprintf(err, err_size, "%s", why);
-		return -EINVAL;
+		return rc;
 	}
-	return 0;
+	return check_rpc(opts, err, err_size);
+}
+
+static void
+opts_complete(struct spdk_app_opts *opts)
+{
+	if (opts->name[0] == '\0') {
+		opts->name = program_invocation_short_name;
+	}
+	if (opts->shm_id < 0) {
+		opts->shm_id = -1;
+	}
+	if (opts->mem_size <= 0) {
+		opts->mem_size = APP_DEFAULT_MEM_MB;
+	}
+	if (opts->rpc_addr != NULL && opts->rpc_addr[0] == '\0') {
+		opts->rpc_addr = NULL;
+	}
+	if (opts->reactor_mask == NULL && opts->lcore_map == NULL) {
+		opts->reactor_mask = "0x1";
+	}
 }
 
 int
@@ -118,41 +137,33 @@ app_opts_take(struct spdk_app_opts *opts, const struct spdk_app_opts *user, char
 	int rc;
 
 	if (user == NULL) {
-		snprintf(err, err_size, "spdk_app_start() was called without options");
-		return -EINVAL;
+		snprintf(err, err_size,
+		         "spdk_app_start() was called without options: fill in a spdk_app_opts");
+		return 1;
 	}
 	size = user->opts_size;
 	if (size == 0) {
 		snprintf(err, err_size,
 		         "opts_size is 0: call spdk_app_opts_init(&opts, sizeof(opts)) first");
-		return -EINVAL;
+		return 1;
 	}
 	if (size < offsetof(struct spdk_app_opts, opts_size) + sizeof(user->opts_size)) {
-		snprintf(err, err_size,
-		         "opts_size is %zu, less than any version of the structure ever had", size);
-		return -EINVAL;
+		snprintf(
+			err, err_size,
+			"opts_size is %zu, less than any version of the structure ever had: set it "
+			"to sizeof(opts)",
+			size);
+		return 1;
 	}
 	opts_default(opts);
 	memcpy(opts, user, size < sizeof(*opts) ? size : sizeof(*opts));
 	opts->opts_size = sizeof(*opts);
 
-	rc = check_names(opts, err, err_size);
+	rc = check_combinations(opts, err, err_size);
 	if (rc == 0) {
-		rc = check_combinations(opts, err, err_size);
+		opts_complete(opts);
 	}
-	if (rc != 0) {
-		return rc;
-	}
-	if (opts->mem_size == -1) {
-		opts->mem_size = APP_DEFAULT_MEM_MB;
-	}
-	if (opts->rpc_addr == NULL || opts->rpc_addr[0] == '\0') {
-		opts->rpc_addr = NULL;
-	}
-	if (opts->reactor_mask == NULL && opts->lcore_map == NULL) {
-		opts->reactor_mask = "0x1";
-	}
-	return 0;
+	return rc;
 }
 
 int

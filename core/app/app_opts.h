@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct spdk_app_opts;
 
@@ -17,15 +18,17 @@ struct spdk_app_opts;
 #define APP_DEFAULT_MEM_MB 256
 
 /** Copy what the caller's structure holds of `user` (its opts_size) over the defaults, and check
- *  everything that can be checked without building anything. `err` gets one sentence. Returns 0 or
- *  a negative errno. */
+ *  everything that can be checked without building anything. `err` gets one sentence. Returns 0, or
+ *  what spdk_app_start() is to return: as SPDK's, -EINVAL for what is wrong with the RPC socket or
+ *  with json_data, 1 for everything else. */
 int app_opts_take(struct spdk_app_opts *opts, const struct spdk_app_opts *user, char *err,
                   size_t err_size);
 
 /** What SPDK's structure has no room for; set by spdk_app_parse_args(), used by the next
  *  spdk_app_start(). */
 struct app_args {
-	bool no_services; /* --no-services: systemd, or a person, starts the services */
+	bool no_services;         /* --no-services: systemd, or a person, starts the services */
+	uint64_t init_timeout_ms; /* --init-timeout; 0: a start may take as long as it likes */
 };
 struct app_args *app_args(void);
 

@@ -6,6 +6,7 @@
  *
  *   app.c         main thread: builds everything in order, blocks in the reactors, takes it down
  *   app_boot.c    control pthread: gate, services, signals; hands what happens to whoever is awake
+ *   app_deadline.c  control pthread: --init-timeout
  *   app_run.c     app thread: start-up states, stop
  *   config_rpc.c  app thread: the configuration service's side of the start
  *
@@ -30,6 +31,7 @@ enum app_note_kind {
 	APP_NOTE_RPC_READY,     /* rpcd listens */
 	APP_NOTE_RPC_FAILED,    /* rpcd cannot be had; text says why */
 	APP_NOTE_CONFIG_FAILED, /* confd, likewise */
+	APP_NOTE_LATE,          /* --init-timeout is over; text says what took so long */
 };
 
 struct app {
@@ -38,8 +40,7 @@ struct app {
 	int lock_fd;  /* the instance's, -1 without */
 	bool by_hand; /* --no-services */
 	bool has_config;
-	bool config_refused; /* the start failed for what is in the configuration */
-	char *config_path;   /* what confd reads */
+	char *config_path; /* what confd reads */
 	spdk_msg_fn start_fn;
 	void *start_ctx;
 
@@ -71,6 +72,40 @@ void app_boot_close(const char *reason, void (*fn)(void *ctx), void *ctx);
 void app_boot_finish(void);
 /** End the control pthread. Main thread. */
 void app_boot_fini(void);
+/** What a signal does. Any thread, signal handlers included. Returns false when there is nobody to
+ *  tell. */
+bool app_boot_signal(void);
+/** The start takes too long: tell who drives it. Control pthread. */
+void app_boot_tell_late(const char *text);
+/** Close the gate and end the services, for a process that will not do so in order. Control
+ *  pthread; `done` is called there, SERVICE_STOP_GRACE later at most. */
+void app_boot_abort(const char *reason, void (*done)(void *ctx));
+
+/* --- app.c ------------------------------------------------------------------------------------ */
+
+/** End the process from outside of the threads that should have done so: state failed with a
+ *  reason, services ended, locks given back, files removed, exit status as of -ETIMEDOUT. Control
+ *  pthread; returns, the end comes a little later. */
+void app_end_now(const char *reason, const char *why_so);
+
+/* --- app_deadline.c --------------------------------------------------------------------------- */
+
+/* How long whoever drives the start may take to notice that its time is up; and then to stop. */
+#define APP_DEADLINE_HEAR_MS 2000
+#define APP_DEADLINE_END_MS  8000
+
+/** Start the clock, if --init-timeout was given. Control pthread. */
+void app_deadline_start(void);
+/** The time that the start waits for a framework_start_init does not count; after it the clock
+ *  begins anew. App thread. */
+void app_deadline_hold(void);
+void app_deadline_go_on(void);
+/** The start is through, or called off. App thread. */
+void app_deadline_met(void);
+/** The one that drives the start knows that its time is up. App or main thread. */
+void app_deadline_heard(void);
+/** Stop the clock for good. Control pthread. */
+void app_deadline_cancel(void);
 
 /* --- app_run.c -------------------------------------------------------------------------------- */
 
@@ -86,7 +121,7 @@ void app_run_fail(int rc, const char *fmt, ...) __attribute__((format(printf, 2,
 
 struct app_note {
 	enum app_note_kind kind;
-	bool refused; /* APP_NOTE_CONFIG_FAILED: it is the configuration that is wrong */
+	int rc; /* of the start that this makes fail */
 	char text[APP_REASON_LEN];
 };
 

@@ -45,14 +45,15 @@ static struct {
 	bool rpc_failed;
 	bool stopping;
 	bool shutdown_asked; /* shutdown_cb was called */
-	bool stop_waits;     /* for the subsystem whose init is under way */
 	unsigned stop_parts; /* of the stop that are still going on */
 	bool stop_overdue;   /* it was said what the stop waits for; a signal ends the waiting */
+	bool late;           /* --init-timeout ended the start: nobody needs to end the waiting */
 	struct spdk_poller *rpc_patience;
 	struct spdk_poller *stop_patience;
 } g_run;
 
 static void stop_begin(int rc);
+static void stop_subsystems_settled(void);
 static void enter_running(void);
 
 /* --- waiters ---------------------------------------------------------------------------------- */
@@ -112,8 +113,8 @@ subsystems_ready(int rc, void *ctx)
 	struct spdk_subsystem *failed = subsystem_failed();
 
 	g_run.subsystems_walk = false;
-	if (g_run.stop_waits) {
-		stop_begin(g_app.rc);
+	if (g_run.stopping) {
+		stop_subsystems_settled();
 		return;
 	}
 	if (rc != 0) {
@@ -137,10 +138,18 @@ static void
 subsystems_start(void)
 {
 	state_enter(CAL_RUN_SUBSYSTEM_INIT);
+	app_deadline_go_on();
 	g_run.subsystems_walk = true;
 	rpc_server_pause();
 	subsystem_set_observer(show_subsystem);
 	spdk_subsystem_init(subsystems_ready, NULL);
+}
+
+static void
+wait_for_start_init(void)
+{
+	app_state_doing("waits for framework_start_init");
+	app_deadline_hold();
 }
 
 int
@@ -175,7 +184,7 @@ app_framework_wait_init(app_init_fn fn, void *ctx)
 	if (rc == 0 && state_now() == CAL_RUN_STARTUP_RPC && g_app.opts.delay_subsystem_init) {
 		/* While the configuration's startup methods are applied only confd is served, so
 		 * this is confd, which has applied them: now it is everybody's turn. */
-		app_state_doing("waits for framework_start_init");
+		wait_for_start_init();
 		rpc_server_resume();
 	}
 	return rc;
@@ -228,7 +237,7 @@ app_run_begin(void *ctx)
 		app_state_doing("waits for cal-confd");
 		rpc_server_pause();
 	} else {
-		app_state_doing("waits for framework_start_init");
+		wait_for_start_init();
 	}
 }
 
@@ -236,7 +245,6 @@ void
 app_run_config_done(int rc, const char *error)
 {
 	if (rc != 0) {
-		g_app.config_refused = true;
 		app_run_fail(rc, "%s", error);
 		return;
 	}
@@ -273,6 +281,7 @@ enter_running(void)
 	}
 	spdk_poller_unregister(&g_run.rpc_patience);
 	state_enter(CAL_RUN_RUNNING);
+	app_deadline_met();
 	SPDK_NOTICELOG("%s runs: instance %d, %s%s\n", g_app.opts.name, g_app.id,
 	               g_app.opts.rpc_addr != NULL ? "JSON-RPC on " : "no JSON-RPC socket",
 	               g_app.opts.rpc_addr != NULL ? g_app.opts.rpc_addr : "");
@@ -299,6 +308,32 @@ stop_part_done(void *ctx)
 	}
 }
 
+static int stop_takes_long(void *ctx);
+
+static void
+stop_patience_start(void)
+{
+	spdk_poller_unregister(&g_run.stop_patience);
+	g_run.stop_overdue = false;
+	g_run.stop_patience =
+		SPDK_POLLER_REGISTER(stop_takes_long, NULL, STOP_PATIENCE_S * 1000000ull);
+}
+
+/* Go on without what the stop waits for. */
+static void
+stop_without_it(void)
+{
+	SPDK_WARNLOG("%s stops without what it has waited for\n", g_app.opts.name);
+	if (g_run.subsystems_walk) {
+		subsystem_init_abandon();
+		g_run.subsystems_walk = false;
+		stop_subsystems_settled();
+		return;
+	}
+	g_run.stop_parts = 0;
+	stop_finish();
+}
+
 /* A subsystem that does not end would hold up the stop without a word, and for ever. */
 static int
 stop_takes_long(void *ctx)
@@ -315,6 +350,9 @@ stop_takes_long(void *ctx)
 	            g_app.opts.name, current != NULL ? "subsystem " : "an RPC",
 	            current != NULL ? current->name : "", STOP_PATIENCE_S);
 	io_devices_report_pending();
+	if (g_run.late) {
+		stop_without_it();
+	}
 	return SPDK_POLLER_BUSY;
 }
 
@@ -324,33 +362,48 @@ static void
 stop_gate_closed(void *ctx)
 {
 	g_run.stop_parts = 2;
-	g_run.stop_patience =
-		SPDK_POLLER_REGISTER(stop_takes_long, NULL, STOP_PATIENCE_S * 1000000ull);
+	stop_patience_start();
 	rpc_server_stop(stop_part_done, NULL);
 	spdk_subsystem_fini(stop_part_done, NULL);
+}
+
+/* No subsystem's init is under way, or it is given up. */
+static void
+stop_subsystems_settled(void)
+{
+	spdk_poller_unregister(&g_run.stop_patience);
+	g_run.stop_overdue = false;
+	app_boot_close("the application stops", stop_gate_closed, NULL);
 }
 
 static void
 stop_begin(int rc)
 {
-	if (g_run.stopping && !g_run.stop_waits) {
+	if (g_run.stopping) {
 		SPDK_NOTICELOG("%s is stopping already\n", g_app.opts.name);
 		return;
 	}
-	g_app.rc = rc;
-	if (g_run.subsystems_walk) {
-		/* A subsystem's init cannot be called off: wait for it, start no other. */
-		g_run.stopping = g_run.stop_waits = true;
-		subsystem_init_cancel();
-		return;
-	}
 	g_run.stopping = true;
-	g_run.stop_waits = false;
+	g_app.rc = rc;
 	spdk_poller_unregister(&g_run.rpc_patience);
+	app_deadline_met();
 	state_enter(CAL_RUN_STOPPING);
 	waiters_tell(-ESHUTDOWN, g_app.reason[0] != '\0' ? g_app.reason : "the application stops");
 	config_stop();
-	app_boot_close("the application stops", stop_gate_closed, NULL);
+	if (g_run.subsystems_walk && g_run.late) {
+		subsystem_init_abandon();
+		g_run.subsystems_walk = false;
+	}
+	if (!g_run.subsystems_walk) {
+		stop_subsystems_settled();
+		return;
+	}
+	/* A subsystem's init cannot be called off: wait for it, start no other. */
+	if (subsystem_current() != NULL) {
+		app_state_doing("subsystem %s (its init is waited for)", subsystem_current()->name);
+	}
+	subsystem_init_cancel();
+	stop_patience_start();
 }
 
 static void
@@ -373,9 +426,7 @@ static void
 shutdown_message(void *ctx)
 {
 	if (g_run.stop_overdue) {
-		SPDK_WARNLOG("%s stops without what it has waited for\n", g_app.opts.name);
-		g_run.stop_parts = 0;
-		stop_finish();
+		stop_without_it();
 		return;
 	}
 	if (g_run.stopping) {
@@ -394,14 +445,14 @@ shutdown_message(void *ctx)
 	g_app.opts.shutdown_cb();
 }
 
+/* Takes the way of a signal, since applications call it in handlers of their own: a message could
+ * find the queue that it goes to in the middle of another one. */
 void
 spdk_app_start_shutdown(void)
 {
-	if (g_app.thread == NULL) {
+	if (!app_boot_signal()) {
 		SPDK_ERRLOG("spdk_app_start_shutdown() without a running application\n");
-		return;
 	}
-	(void)spdk_thread_send_msg(g_app.thread, shutdown_message, NULL);
 }
 
 /* --- notes ------------------------------------------------------------------------------------ */
@@ -428,8 +479,14 @@ app_run_note(void *arg)
 			SPDK_ERRLOG("%s\n", note->text);
 			app_state_error("%s", note->text);
 		} else {
-			g_app.config_refused = note->refused;
-			app_run_fail(-EINVAL, "%s", note->text);
+			app_run_fail(note->rc, "%s", note->text);
+		}
+		break;
+	case APP_NOTE_LATE:
+		app_deadline_heard();
+		if (!is_up && !g_run.stopping) {
+			g_run.late = true;
+			app_run_fail(note->rc, "%s", note->text);
 		}
 		break;
 	case APP_NOTE_CHECKED:

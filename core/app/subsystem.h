@@ -16,8 +16,8 @@ struct spdk_subsystem_depend;
 
 /** Put the subsystems in an order in which each follows what it depends on. Called before anything
  *  is built, so that a mistake fails the start at once. Main or app thread. Returns 0; -ENOENT (a
- *  subsystem depends on one that is not linked in) or -ELOOP (a cycle) with a sentence in `err`
- *  that names them; -EEXIST when two have the same name. */
+ *  subsystem depends on one that is not linked in) or -ELOOP (cycles, each written as a -> b -> a)
+ *  with a sentence in `err` that names them; -EEXIST when two have the same name. */
 int subsystem_sort(char *err, size_t err_size);
 
 /** Iterate in the order of initialisation (of registration before subsystem_sort()). NULL at the
@@ -39,6 +39,10 @@ struct spdk_subsystem *subsystem_failed(void);
 /** Stop a spdk_subsystem_init() that is under way as soon as the subsystem in progress is done: its
  *  caller gets -ECANCELED. */
 void subsystem_init_cancel(void);
+
+/** Give up the subsystem whose init is under way, which then is neither up nor finalised: the
+ * caller of spdk_subsystem_init() is not answered, and what the subsystem says later is ignored. */
+void subsystem_init_abandon(void);
 
 /** What to tell the state file before each init and fini; NULL to tell nobody. */
 void subsystem_set_observer(void (*fn)(const char *name, bool init));

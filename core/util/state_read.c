@@ -6,9 +6,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,6 +20,8 @@
 #define NAME_OF(names_, i_) ((i_) < sizeof(names_) / sizeof((names_)[0]) ? (names_)[i_] : "unknown")
 /* How long a living writer in the middle of a write is waited for. */
 #define COPY_PATIENCE_NS (250ull * 1000 * 1000)
+/* How often a file that does not exist is looked for. */
+#define ABSENT_LOOK_MS   5u
 #define TERMINATE(text_) ((text_)[sizeof(text_) - 1] = '\0')
 
 const char *
@@ -60,8 +64,9 @@ clock_ns(void)
 }
 
 /* Copy a block under its sequence lock. A writer is done in well under a microsecond, unless it is
- * not on a CPU; one that died in the middle never is, and then the copy is taken as it is. */
-static void
+ * not on a CPU; one that died in the middle never is, and then the copy is taken as it is. Returns
+ * the lock's number. */
+static uint32_t
 block_copy(const uint32_t *seq, void *dst, const void *src, size_t size, bool alive)
 {
 	const struct timespec pause = { .tv_nsec = 20000 };
@@ -74,11 +79,8 @@ block_copy(const uint32_t *seq, void *dst, const void *src, size_t size, bool al
 		memcpy(dst, src, size);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		after = __atomic_load_n(seq, __ATOMIC_RELAXED);
-		if (before == after && (before & 1) == 0) {
-			return;
-		}
-		if (clock_ns() >= until) {
-			return;
+		if ((before == after && (before & 1) == 0) || clock_ns() >= until) {
+			return before;
 		}
 		nanosleep(&pause, NULL);
 	}
@@ -114,23 +116,22 @@ picture_take(const struct cal_state_file *file, struct cal_state_file *out, bool
 	out->magic = CAL_STATE_MAGIC;
 	out->version = file->version;
 	out->size = file->size;
-	block_copy(&file->main_seq, &out->main, &file->main, sizeof(out->main), alive);
-	block_copy(&file->services_seq, &out->num_services, &file->num_services,
-	           sizeof(*out) - offsetof(struct cal_state_file, num_services), alive);
+	out->main_seq =
+		block_copy(&file->main_seq, &out->main, &file->main, sizeof(out->main), alive);
+	(void)block_copy(&file->services_seq, &out->num_services, &file->num_services,
+	                 sizeof(*out) - offsetof(struct cal_state_file, num_services), alive);
 	picture_clean(out);
 	return 0;
 }
 
-int
-cal_state_read(int id, struct cal_state_file *out, bool *alive)
+static int
+file_map(int id, const struct cal_state_file **out)
 {
 	char path[CAL_PATH_MAX];
-	pid_t owner = cal_instance_owner(id);
 	struct stat st;
 	void *map;
 	int fd, rc;
 
-	*alive = false;
 	rc = cal_instance_path(path, sizeof(path), id, CAL_STATE_NAME);
 	if (rc != 0) {
 		return rc;
@@ -141,18 +142,95 @@ cal_state_read(int id, struct cal_state_file *out, bool *alive)
 	}
 	if (fstat(fd, &st) != 0) {
 		rc = -errno;
-	} else if ((size_t)st.st_size < sizeof(*out)) {
+	} else if ((size_t)st.st_size < sizeof(**out)) {
 		rc = -EPROTO;
 	} else {
-		map = mmap(NULL, sizeof(*out), PROT_READ, MAP_SHARED, fd, 0);
-		rc = map == MAP_FAILED ? -errno : picture_take(map, out, owner > 0);
-		if (map != MAP_FAILED) {
-			munmap(map, sizeof(*out));
-		}
+		map = mmap(NULL, sizeof(**out), PROT_READ, MAP_SHARED, fd, 0);
+		rc = map == MAP_FAILED ? -errno : 0;
+		*out = map;
 	}
 	close(fd);
+	return rc;
+}
+
+static void
+file_unmap(const struct cal_state_file *file)
+{
+	munmap((void *)(uintptr_t)file, sizeof(*file));
+}
+
+int
+cal_state_read(int id, struct cal_state_file *out, bool *alive)
+{
+	const struct cal_state_file *file;
+	pid_t owner = cal_instance_owner(id);
+	int rc;
+
+	*alive = false;
+	rc = file_map(id, &file);
+	if (rc != 0) {
+		return rc;
+	}
+	rc = picture_take(file, out, owner > 0);
+	file_unmap(file);
 	if (rc == 0) {
 		*alive = owner == out->main.pid;
 	}
 	return rc;
+}
+
+void
+cal_state_wait(int id, const struct cal_state_file *seen, uint32_t timeout_ms)
+{
+	const struct cal_state_file *file;
+	uint32_t ms = timeout_ms;
+	struct timespec pause;
+
+	if (file_map(id, &file) != 0) {
+		ms = ms < ABSENT_LOOK_MS ? ms : ABSENT_LOOK_MS;
+		pause = (struct timespec){ .tv_nsec = (long)ms * 1000000 };
+		if (seen == NULL) {
+			nanosleep(&pause, NULL);
+		}
+		return;
+	}
+	/* The word moves before the wake-up (state_enter() of core/app/state.c), and the kernel
+	 * looks at it once more before it sleeps: no change between the two is missed. */
+	if (seen != NULL && file->main.pid == seen->main.pid) {
+		pause.tv_sec = ms / 1000;
+		pause.tv_nsec = (long)(ms % 1000) * 1000000;
+		syscall(SYS_futex, &file->main_seq, FUTEX_WAIT, seen->main_seq, &pause, NULL, 0);
+	}
+	file_unmap(file);
+}
+
+uint64_t
+cal_state_spent_ns(const struct cal_state_main *main, uint32_t state)
+{
+	uint64_t begin, end = 0, at;
+	uint32_t i;
+
+	if (state >= CAL_RUN_NUM_STATES || main->entered_mono_ns[state] == 0) {
+		return 0;
+	}
+	begin = main->entered_mono_ns[state];
+	for (i = 0; i < CAL_RUN_NUM_STATES && state != main->state; i++) {
+		at = main->entered_mono_ns[i];
+		if (i != state && at >= begin && (end == 0 || at < end)) {
+			end = at;
+		}
+	}
+	if (end == 0) {
+		end = clock_ns();
+	}
+	return end > begin ? end - begin : 0;
+}
+
+uint64_t
+cal_state_doing_ns(const struct cal_state_main *main)
+{
+	uint64_t now = clock_ns();
+
+	return main->doing_mono_ns != 0 && now > main->doing_mono_ns ? now - main->doing_mono_ns
+	                                                             : 0;
 }

@@ -6,6 +6,8 @@
  * argument says what it does; what happens to it is printed, a line each. */
 
 #include <getopt.h>
+#include <pthread.h>
+#include <signal.h>
 
 #include "spdk/env.h"
 #include "spdk/event.h"
@@ -41,10 +43,31 @@ slow_over(void *ctx)
 }
 
 static void
+answer_elsewhere(void *ctx)
+{
+	spdk_subsystem_init_next(0);
+	spdk_thread_exit(spdk_get_thread());
+}
+
+static void
 slow_init(void)
 {
 	printf("slow begins\n");
 	fflush(stdout);
+	if (is_mode("never")) {
+		return;
+	} else if (is_mode("block")) {
+		for (;;) {
+			sleep(1);
+		}
+	} else if (is_mode("twice")) {
+		spdk_subsystem_init_next(0);
+		spdk_subsystem_init_next(-EIO);
+		return;
+	} else if (is_mode("elsewhere")) {
+		spdk_thread_send_msg(spdk_thread_create("other", NULL), answer_elsewhere, NULL);
+		return;
+	}
 	g.poller = SPDK_POLLER_REGISTER(slow_over, NULL, is_mode("linger") ? 500000 : 1000);
 }
 
@@ -147,20 +170,24 @@ slow_fini(void)
 		wait_over(call);
 	}
 	printf("slow ends\n");
+	fflush(stdout);
+	if (is_mode("fini-never")) {
+		return;
+	}
 	spdk_subsystem_fini_next();
 }
 
 static void
 quick_init(void)
 {
-	printf("quick is up\n");
+	printf("quick is up on %s\n", spdk_thread_get_name(spdk_get_thread()));
 	spdk_subsystem_init_next(0);
 }
 
 static void
 quick_fini(void)
 {
-	printf("quick ends\n");
+	printf("quick ends on %s\n", spdk_thread_get_name(spdk_get_thread()));
 	spdk_subsystem_fini_next();
 }
 
@@ -183,8 +210,30 @@ shutdown_asked(void)
 }
 
 static void
+stop_9(void *ctx)
+{
+	spdk_app_stop(9);
+	spdk_thread_exit(spdk_get_thread());
+}
+
+static void *
+stop_11(void *ctx)
+{
+	spdk_app_stop(11);
+	return NULL;
+}
+
+static void
+on_usr1(int signo)
+{
+	spdk_app_start_shutdown();
+}
+
+static void
 start(void *ctx)
 {
+	pthread_t pthread;
+
 	g.starts++;
 	printf("started on %s with %s, id %d\n", spdk_thread_get_name(spdk_get_thread()),
 	       (const char *)ctx, spdk_app_get_shm_id());
@@ -200,6 +249,11 @@ start(void *ctx)
 		spdk_thread_exit(spdk_get_thread());
 	} else if (is_mode("shut-down")) {
 		spdk_app_start_shutdown();
+	} else if (is_mode("stop-thread")) {
+		spdk_thread_send_msg(spdk_thread_create("other", NULL), stop_9, NULL);
+	} else if (is_mode("stop-pthread")) {
+		pthread_create(&pthread, NULL, stop_11, NULL);
+		pthread_join(pthread, NULL);
 	} else if (is_mode("stop-0") || is_mode("again") || is_mode("json")) {
 		spdk_app_stop(0);
 	}
@@ -217,6 +271,9 @@ run(struct spdk_app_opts *opts)
 		memset(g.buffer, 1, 4096);
 		spdk_dma_free(g.buffer);
 		g.buffer = NULL;
+	}
+	if (is_mode("stop-7")) {
+		spdk_app_stop(1); /* too late: nothing is there to be stopped */
 	}
 	spdk_app_fini();
 	return rc;
@@ -246,6 +303,16 @@ main(int argc, char **argv)
 	}
 	if (is_mode("callback") || is_mode("shut-down")) {
 		opts.shutdown_cb = shutdown_asked;
+	}
+	if (is_mode("own-signals")) {
+		opts.disable_signal_handlers = true;
+		signal(SIGUSR1, on_usr1);
+	}
+	if (is_mode("stop-early")) {
+		spdk_app_stop(3);
+		spdk_app_start_shutdown();
+		spdk_app_fini();
+		g.mode = "stop-0";
 	}
 	run(&opts);
 	if (is_mode("again")) {

@@ -9,6 +9,8 @@ import shutil
 import primary as p
 
 COMMON = ["-i", "0", "-s", "64"]
+# What SPDK's programs exit with: -EINVAL for the RPC socket and the configuration, otherwise 1.
+CONFIG = -22 & 0xff
 
 
 def mask():
@@ -40,7 +42,8 @@ def command_line(root):
     refused(root, ["--lcores", "0"], "-m", "--lcores", status=2)
     refused(root, ["-L", "no_such_flag"], "no_such_flag", status=2)
     refused(root, ["--no-rpc-server", "--wait-for-rpc"], "--wait-for-rpc", status=2)
-    refused(root, ["-r", "/" + "x" * 200], "shorter")
+    refused(root, ["-r", "/" + "x" * 200], "shorter", status=CONFIG)
+    refused(root, ["--init-timeout", "soon"], "--init-timeout soon", "seconds", status=2)
 
 
 def help_and_version(root):
@@ -50,23 +53,23 @@ def help_and_version(root):
 
 
 def cores(root):
-    refused(root, ["-m", hex(1 << 120)], "120", core=False)
-    refused(root, ["-m", "0x0"], core=False)
-    refused(root, ["-m", "zebra"], "zebra", core=False)
-    refused(root, ["--lcores", "0@4000"], "4000", core=False)
-    refused(root, ["-p", "100"], "100")
+    refused(root, ["-m", hex(1 << 120)], "120", core=False, status=1)
+    refused(root, ["-m", "0x0"], core=False, status=1)
+    refused(root, ["-m", "zebra"], "zebra", core=False, status=1)
+    refused(root, ["--lcores", "0@4000"], "4000", core=False, status=1)
+    refused(root, ["-p", "100"], "100", status=1)
 
 
 def memory(root):
-    line = refused(root, ["-s", "1000000"], "hugepage")
+    line = refused(root, ["-s", "1000000"], "hugepage", status=1)
     p.check("setup.sh" in line or "-s" in line, f"what to do: {line}")
-    refused(root, ["--huge-dir", root.path], root.path)
+    refused(root, ["--huge-dir", root.path], root.path, status=1)
 
 
 def core_in_use(root):
     other = root.start(instance=7)
     code, out, err = root.run_to_end(*COMMON, "-m", mask(), "-r", root.file("r.sock"))
-    p.check(code != 0 and len(err.splitlines()) == 1, f"{code}: {err}")
+    p.check(code == 1 and len(err.splitlines()) == 1, f"{code}: {err}")
     for word in (f"core {p.a_core()}", str(other.pid), "-m"):
         p.check(word in err, f"'{word}' is not in: {err}")
     # Shared when asked for.
@@ -79,7 +82,7 @@ def core_in_use(root):
 def id_in_use(root):
     other = root.start(instance=0)
     code, out, err = root.run_to_end(*COMMON, "-m", mask(), "-r", root.file("r.sock"))
-    p.check(code != 0 and len(err.splitlines()) == 1, f"{code}: {err}")
+    p.check(code == 1 and len(err.splitlines()) == 1, f"{code}: {err}")
     for word in ("instance 0", str(other.pid), "-i"):
         p.check(word in err, f"'{word}' is not in: {err}")
     p.check(other.state_name() == "running", "the first one goes on")
@@ -88,13 +91,13 @@ def id_in_use(root):
 
 
 def config_file(root):
-    refused(root, ["-c", root.file("none.json")], "none.json", "No such file", "-c")
-    refused(root, ["-c", root.path], root.path)
+    refused(root, ["-c", root.file("none.json")], "none.json", "No such file", "-c", status=1)
+    refused(root, ["-c", root.path], root.path, status=CONFIG)
     bad = root.file("bad.json", '{\n  "subsystems": [\n    {"subsystem": }\n  ]\n}\n')
-    refused(root, ["-c", bad], "bad.json:3:", "correct it")
-    refused(root, ["-c", root.file("cut.json", '{"subsystems": [')], "cut.json:1:")
-    refused(root, ["-c", root.file("array.json", "[]")], "array.json")
-    refused(root, ["-c", root.file("empty.json", "")], "empty.json")
+    refused(root, ["-c", bad], "bad.json:3:", "correct it", status=CONFIG)
+    refused(root, ["-c", root.file("cut.json", '{"subsystems": [')], "cut.json:1:", status=CONFIG)
+    refused(root, ["-c", root.file("array.json", "[]")], "array.json", status=CONFIG)
+    refused(root, ["-c", root.file("empty.json", "")], "empty.json", status=CONFIG)
 
 
 def config_methods(root):
@@ -102,17 +105,17 @@ def config_methods(root):
         return root.file(name, '{"subsystems": [{"subsystem": "bdev", "config": [%s]}]}'
                          % ", ".join(entries))
     unknown = config("unknown.json", '{"method": "bdev_no_such_method"}')
-    refused(root, ["-c", unknown], "bdev_no_such_method")
+    refused(root, ["-c", unknown], "bdev_no_such_method", status=-2 & 0xff)
     wrong = config("wrong.json", '{"method": "bdev_malloc_create", "params": {"num_blocks": "x"}}')
-    refused(root, ["-c", wrong], "bdev_malloc_create")
+    refused(root, ["-c", wrong], "bdev_malloc_create", status=CONFIG)
     prim = root.start("-c", wrong, "--json-ignore-init-errors")
     prim.stop()
 
 
 def rpc_socket(root):
-    refused(root, ["-r", root.file("nowhere/x.sock")], "nowhere/x.sock")
+    refused(root, ["-r", root.file("nowhere/x.sock")], "nowhere/x.sock", status=CONFIG)
     file = root.file("file", "not a socket")
-    refused(root, ["-r", file], file)
+    refused(root, ["-r", file], file, status=CONFIG)
     with open(file) as f:
         p.check(f.read() == "not a socket", "a file was overwritten")
 
@@ -136,7 +139,8 @@ def missing_service(root):
     folder = root.file("alone")
     os.mkdir(folder)
     program = shutil.copy(os.path.join(p.BIN, "calandria"), folder)
-    refused(root, [], "cal-rpcd", "CALANDRIA_LIBEXEC", program=program, PATH="/nonexistent")
+    refused(root, [], "cal-rpcd", "CALANDRIA_LIBEXEC", program=program, PATH="/nonexistent",
+            status=CONFIG)
 
 
 def service_that_dies(root):
@@ -154,7 +158,7 @@ def service_that_dies(root):
             *COMMON, "-m", mask(), "-r", root.file("r.sock"), "-c",
             root.file("c.json", '{"subsystems": []}'), CALANDRIA_LIBEXEC=folder)
         last = err.splitlines()[-1]
-        p.check(code == 1, f"{name}: exit status {code}")
+        p.check(code == (CONFIG if name == "cal-rpcd" else 1), f"{name}: exit status {code}")
         for word in (name, "exit status 9", ".log"):
             p.check(word in last, f"'{word}' is not in: {last}")
         os.unlink(os.path.join(folder, name))
@@ -166,9 +170,9 @@ def failed_start_is_told_and_taken_over(root):
     refused(root, ["-c", bad])
     with open(os.path.join(root.run, "0", "state"), "rb") as f:
         raw = f.read()
-    main = p.MAIN.unpack_from(raw, p.MAIN_OFFSET)
-    p.check(p.STATES[main[1]] == "failed", f"state {main[1]}")
-    p.check("bad.json:1:" in p.text(main[16]), f"reason {p.text(main[16])}")
+    state = p.parse_state(raw)
+    p.check(state["state"] == "failed", f"state {state['state']}")
+    p.check("bad.json:1:" in state["reason"], f"reason {state['reason']}")
     prim = root.start()
     prim.stop()
     p.check(os.listdir(root.run) == [], f"run-time files stay: {os.listdir(root.run)}")

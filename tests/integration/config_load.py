@@ -206,14 +206,14 @@ def test_data():
         with DataApp(data) as app:
             state = app.wait_state("running", "failed")
             check(state == "running" and bdev_names(app) == ["M0"], f"data {what} is loaded", state)
-    for what, data, args, word in (
-            ("of no length", "", (), "configuration data of no length"),
-            ("that is not JSON", "{", (), "config.json:1:2: "),
-            ("and a file", text, ("-c", "/dev/null"), "both given")):
+    for what, data, args, word, rc in (
+            ("of no length", "", (), "configuration data of no length", -22),
+            ("that is not JSON", "{", (), "config.json:1:2: ", -22),
+            ("and a file", text, ("-c", "/dev/null"), "both given", 1)):
         with DataApp(data, *args) as app:
             wait_until(lambda: app.proc.poll() is not None, 15)
             output = app.output()
-            check(word in output and "returned -22" in output, f"data {what} is refused", output)
+            check(word in output and f"returned {rc}" in output, f"data {what} is refused", output)
 
 
 def test_step_under_way():

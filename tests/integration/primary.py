@@ -19,8 +19,11 @@ BIN = os.path.join(os.environ.get("CAL_BUILD", "build"), "bin")
 STATES = ["none", "env", "startup_rpc", "subsystem_init", "config", "running", "stopping",
           "stopped", "failed"]
 # core/include/calandria/state.h
-MAIN = struct.Struct("<iIQQ9Q64s32s128s256s108s")
-MAIN_OFFSET, SERVICES_COUNT_OFFSET, SERVICES_OFFSET = 16, 708, 712
+MAIN = struct.Struct("<iIQQ9Q9QQ64s32s128s256s108s")
+MAIN_OFFSET = 16
+SERVICES_COUNT_OFFSET = MAIN_OFFSET + (MAIN.size + 7) // 8 * 8 + 4
+SERVICES_OFFSET = SERVICES_COUNT_OFFSET + 4
+EXIT_LATE = -110 & 0xff  # of a start that --init-timeout ended
 SERVICE = struct.Struct("<16siIIiQ88s")
 SERVICE_STATES = ["off", "starting", "running", "backoff", "stopping"]
 
@@ -42,8 +45,8 @@ def parse_state(raw):
     for i in range(n):
         s = SERVICE.unpack_from(raw, SERVICES_OFFSET + i * SERVICE.size)
         services[text(s[0])] = {"pid": s[1], "state": SERVICE_STATES[s[2]], "restarts": s[3]}
-    return {"pid": m[0], "state": STATES[m[1]], "entered": m[4:13], "doing": text(m[15]),
-            "reason": text(m[16]), "services": services}
+    return {"pid": m[0], "state": STATES[m[1]], "entered": m[4:13], "doing": text(m[25]),
+            "reason": text(m[26]), "services": services}
 
 
 class Failure(Exception):

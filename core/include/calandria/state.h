@@ -8,7 +8,10 @@
  * The main block is written by the main thread before the reactors run and by the app thread
  * afterwards; the services' block by the control pthread. Each has a sequence lock of its own: odd
  * while it is being written. A reader copies, and repeats if the number was odd or has moved; after
- * a crash in the middle of a write it may stay odd: then take the copy for what it is. */
+ * a crash in the middle of a write it may stay odd: then take the copy for what it is.
+ *
+ * main_seq is a futex word, too: whoever enters a state wakes who waits for it to change
+ * (cal_state_wait()). */
 
 #ifndef CALANDRIA_STATE_H
 #define CALANDRIA_STATE_H
@@ -23,7 +26,7 @@ extern "C" {
 #endif
 
 #define CAL_STATE_MAGIC        0x5354434cu /* "LCTS" */
-#define CAL_STATE_VERSION      1u
+#define CAL_STATE_VERSION      2u
 #define CAL_STATE_MAX_SERVICES 8
 
 enum cal_run_state {
@@ -62,10 +65,13 @@ struct cal_state_main {
 	uint32_t state; /* enum cal_run_state */
 	uint64_t started_ns;
 	uint64_t since_ns; /* of the present state; CLOCK_REALTIME like all of these */
-	uint64_t entered_ns[CAL_RUN_NUM_STATES];
+	uint64_t entered_ns[CAL_RUN_NUM_STATES]; /* 0: never in this start */
+	/* CLOCK_MONOTONIC, which nobody sets: for how long something has lasted. */
+	uint64_t entered_mono_ns[CAL_RUN_NUM_STATES];
+	uint64_t doing_mono_ns; /* when what is in progress began, 0 for nothing */
 	char app_name[64];
 	char version[32];
-	char doing[128];  /* subsystem or method in progress, "" for nothing */
+	char doing[128];  /* what is in progress: a subsystem, a method; "" for nothing */
 	char reason[256]; /* of CAL_RUN_FAILED, otherwise the last error, "" for none */
 	char rpc_socket[108];
 };
@@ -95,6 +101,18 @@ const char *cal_service_state_name(uint32_t state);
  *  Returns 0, -ENOENT when no such instance ever ran or it stopped in order, -EPROTO when the file
  *  is of another version, or another negative errno. */
 int cal_state_read(int id, struct cal_state_file *out, bool *alive);
+
+/** Sleep until instance `id` enters another state than when `seen` was read, or `timeout_ms` have
+ *  passed; `seen` NULL: until there is a state file. A primary that is killed wakes nobody and a
+ *  file that appears is looked for every few milliseconds, so choose a time after which to look
+ *  again. May also return early. Any process, but not a reactor. */
+void cal_state_wait(int id, const struct cal_state_file *seen, uint32_t timeout_ms);
+
+/** How long state `state` has lasted, in ns: until the next one was entered or, if it is the
+ *  present one, until now. 0 for one that was not entered. */
+uint64_t cal_state_spent_ns(const struct cal_state_main *main, uint32_t state);
+/** How long what is in progress has been so, in ns; 0 for nothing. */
+uint64_t cal_state_doing_ns(const struct cal_state_main *main);
 
 #ifdef __cplusplus
 }

@@ -51,10 +51,11 @@ void spdk_add_subsystem(struct spdk_subsystem *subsystem);
 void spdk_add_subsystem_depend(struct spdk_subsystem_depend *depend);
 
 /** A subsystem's init() is done: 0, or a negative errno, which ends the initialisation and is
- *  handed to whoever asked for it. App thread. */
+ *  handed to whoever asked for it. Once for each init(); from any thread, the walk goes on where it
+ *  began. */
 void spdk_subsystem_init_next(int rc);
 
-/** A subsystem's fini() is done. App thread. */
+/** A subsystem's fini() is done. As spdk_subsystem_init_next(). */
 void spdk_subsystem_fini_next(void);
 
 typedef void (*spdk_subsystem_init_fn)(int rc, void *ctx);
@@ -62,7 +63,7 @@ typedef void (*spdk_subsystem_fini_fn)(void *ctx);
 
 /** Initialise every registered subsystem, one after another, each after what it depends on. App
  *  thread. `cb_fn` gets 0, or the first error: a subsystem's own, -ENOENT (a dependency that is not
- *  linked in), -ELOOP (a cycle). */
+ *  linked in), -ELOOP (a cycle), -EALREADY (an earlier call is under way). */
 void spdk_subsystem_init(spdk_subsystem_init_fn cb_fn, void *cb_arg);
 
 /** Finalise the subsystems that are up, in reverse. App thread. One that failed to initialise is

@@ -2,6 +2,8 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
+#include <sys/mman.h>
+
 #include "core/app/app_opts.h"
 #include "spdk/env.h"
 #include "spdk/event.h"
@@ -37,96 +39,272 @@ defaults_are_completed(void)
 	CHECK_EQ(out.mem_size, APP_DEFAULT_MEM_MB);
 	CHECK_EQ(out.shm_id, -1);
 	CHECK_EQ(out.base_virtaddr, 0x200000000000ull);
+	CHECK_EQ(out.num_entries, 32768);
+	CHECK_EQ(out.print_level, SPDK_LOG_INFO);
+	CHECK_EQ(out.rpc_log_level, SPDK_LOG_DISABLED);
 }
 
-/* A program compiled against an older header has fewer fields, and memory of others behind them. */
+/* --- opts_size -------------------------------------------------------------------------------- */
+
+#define FIELD(name_, offset_)                                           \
+	{                                                               \
+#name_, offset_, offsetof(struct spdk_app_opts, name_), \
+			sizeof(((struct spdk_app_opts *)NULL)->name_)   \
+	}
+
+/* Where each field is in SPDK v26.05's structure. */
+static const struct field {
+	const char *name;
+	size_t spdk;
+	size_t ours;
+	size_t size;
+} g_layout[] = {
+	FIELD(name, 0),
+	FIELD(json_config_file, 8),
+	FIELD(json_config_ignore_errors, 16),
+	FIELD(rpc_addr, 24),
+	FIELD(reactor_mask, 32),
+	FIELD(tpoint_group_mask, 40),
+	FIELD(shm_id, 48),
+	FIELD(shutdown_cb, 56),
+	FIELD(enable_coredump, 64),
+	FIELD(mem_channel, 68),
+	FIELD(main_core, 72),
+	FIELD(mem_size, 76),
+	FIELD(no_pci, 80),
+	FIELD(hugepage_single_segments, 81),
+	FIELD(unlink_hugepage, 82),
+	FIELD(no_huge, 83),
+	FIELD(hugedir, 88),
+	FIELD(print_level, 96),
+	FIELD(num_pci_addr, 104),
+	FIELD(pci_blocked, 112),
+	FIELD(pci_allowed, 120),
+	FIELD(iova_mode, 128),
+	FIELD(delay_subsystem_init, 136),
+	FIELD(num_entries, 144),
+	FIELD(env_context, 152),
+	FIELD(log, 160),
+	FIELD(base_virtaddr, 168),
+	FIELD(opts_size, 176),
+	FIELD(disable_signal_handlers, 184),
+	FIELD(interrupt_mode, 185),
+	FIELD(enforce_numa, 186),
+	FIELD(num_trace_threads, 188),
+	FIELD(msg_mempool_size, 192),
+	FIELD(rpc_allowlist, 200),
+	FIELD(vf_token, 208),
+	FIELD(lcore_map, 216),
+	FIELD(rpc_log_level, 224),
+	FIELD(rpc_log_file, 228),
+	FIELD(json_data, 236),
+	FIELD(json_data_size, 244),
+	FIELD(disable_cpumask_locks, 252),
+};
+#define NUM_FIELDS (sizeof(g_layout) / sizeof(g_layout[0]))
+
 static void
-a_shorter_structure_is_understood(void)
+layout_is_spdks(void)
 {
-	size_t size = offsetof(struct spdk_app_opts, disable_signal_handlers);
-	struct spdk_app_opts user, out;
-	unsigned char *raw = (unsigned char *)&user;
 	size_t i;
 
-	memset(&user, 0xa5, sizeof(user));
-	spdk_app_opts_init(&user, size);
-	for (i = size; i < sizeof(user); i++) {
-		CHECK_EQ(raw[i], 0xa5);
+	for (i = 0; i < NUM_FIELDS; i++) {
+		if (g_layout[i].spdk != g_layout[i].ours) {
+			printf("\n%s is at %zu, SPDK has it at %zu\n", g_layout[i].name,
+			       g_layout[i].ours, g_layout[i].spdk);
+			CHECK(false);
+		}
 	}
-	CHECK_EQ(user.opts_size, size);
-	user.name = "old";
-	user.mem_size = 64;
-	CHECK_EQ(take(&out, &user), 0);
-	CHECK_EQ(out.mem_size, 64);
-	CHECK_EQ(out.interrupt_mode, false);
-	CHECK(out.lcore_map == NULL);
-	CHECK(out.json_data == NULL);
-	CHECK_EQ(out.opts_size, sizeof(out));
+	CHECK_EQ(sizeof(struct spdk_app_opts), 253);
+}
+
+/* A structure of `size` bytes with a page behind it that nobody may touch: to write or read one
+ * byte too many ends the test. */
+static struct spdk_app_opts *
+guarded(size_t size)
+{
+	static unsigned char *pages;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	if (pages == NULL) {
+		pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		             -1, 0);
+		REQUIRE(pages != MAP_FAILED);
+		REQUIRE(mprotect(pages + page, page, PROT_NONE) == 0);
+	}
+	memset(pages, 0xa5, page);
+	return (struct spdk_app_opts *)(void *)(pages + page - size);
+}
+
+#define SMALLEST (offsetof(struct spdk_app_opts, opts_size) + sizeof(size_t))
+
+/* Of every size there ever was or will be: never written past its end, and what lies behind the
+ * fields that we know is zero. */
+static void
+init_stays_inside_every_size(void)
+{
+	struct spdk_app_opts whole;
+	const unsigned char *raw, *all = (unsigned char *)&whole;
+	size_t size, i;
+
+	spdk_app_opts_init(&whole, sizeof(whole));
+	for (size = 1; size <= sizeof(whole) + 300; size++) {
+		struct spdk_app_opts *user = guarded(size);
+
+		spdk_app_opts_init(user, size);
+		raw = (unsigned char *)user;
+		CHECK_EQ(raw[-1], 0xa5);
+		for (i = 0; i < size; i++) {
+			bool is_size = i >= SMALLEST - sizeof(size_t) && i < SMALLEST;
+			unsigned char wanted = i < sizeof(whole) ? all[i] : 0;
+
+			if (!is_size && raw[i] != wanted) {
+				printf("\nsize %zu, byte %zu: %02x\n", size, i, raw[i]);
+				CHECK(false);
+			}
+		}
+		if (size >= SMALLEST) {
+			CHECK_EQ(user->opts_size, size);
+		}
+	}
+	/* No size is no structure. */
+	raw = (unsigned char *)guarded(1);
+	spdk_app_opts_init((struct spdk_app_opts *)(uintptr_t)raw, 0);
+	CHECK_EQ(raw[0], 0xa5);
+	spdk_app_opts_init(NULL, sizeof(whole));
+}
+
+/* A caller of each age: fields that it knows are taken, the others have our defaults. */
+static void
+every_age_of_caller_is_understood(void)
+{
+	struct spdk_app_opts defaults, out;
+	size_t size, i;
+
+	spdk_app_opts_init(&defaults, sizeof(defaults));
+	for (size = SMALLEST; size <= sizeof(defaults); size++) {
+		struct spdk_app_opts *user = guarded(size);
+		unsigned char *raw = (unsigned char *)user;
+
+		spdk_app_opts_init(user, size);
+		user->name = "old";
+		user->mem_size = 64;
+		/* Recognisable, in fields for which any value will do. */
+		for (i = offsetof(struct spdk_app_opts, disable_signal_handlers); i < size; i++) {
+			bool plain = i < offsetof(struct spdk_app_opts, num_trace_threads) ||
+			             i == offsetof(struct spdk_app_opts, disable_cpumask_locks);
+
+			raw[i] = plain ? 1 : raw[i];
+		}
+		CHECK_EQ(take(&out, user), 0);
+		CHECK_STR(out.name, "old");
+		CHECK_EQ(out.mem_size, 64);
+		CHECK_EQ(out.opts_size, sizeof(out));
+		CHECK_EQ(memcmp((char *)&out + SMALLEST, raw + SMALLEST, size - SMALLEST), 0);
+		CHECK_EQ(memcmp((char *)&out + size, (char *)&defaults + size, sizeof(out) - size),
+		         0);
+	}
+	for (i = 0; i < NUM_FIELDS; i++) {
+		struct spdk_app_opts *user;
+
+		size = g_layout[i].ours + g_layout[i].size;
+		if (size < SMALLEST) {
+			continue;
+		}
+		user = guarded(size);
+		spdk_app_opts_init(user, size);
+		user->name = "border";
+		CHECK_EQ(take(&out, user), 0);
+		CHECK_EQ(memcmp((char *)&out + size, (char *)&defaults + size, sizeof(out) - size),
+		         0);
+	}
 }
 
 /* One compiled against a newer header has more: what we do not know is not looked at. */
 static void
 a_longer_structure_is_understood(void)
 {
-	struct {
-		struct spdk_app_opts opts;
-		char more[64];
-	} user;
-	struct spdk_app_opts out;
+	size_t size = sizeof(struct spdk_app_opts) + 100;
+	struct spdk_app_opts *user = guarded(size), out, known, plain = good();
 
-	spdk_app_opts_init(&user.opts, sizeof(user));
-	CHECK_EQ(user.more[63], 0);
-	CHECK_EQ(user.opts.opts_size, sizeof(user));
-	user.opts.name = "new";
-	CHECK_EQ(take(&out, &user.opts), 0);
-	CHECK_STR(out.name, "new");
+	spdk_app_opts_init(user, size);
+	user->name = plain.name;
+	memset((char *)user + sizeof(*user), 0xff, size - sizeof(*user));
+	CHECK_EQ(take(&out, user), 0);
+	CHECK_EQ(take(&known, &plain), 0);
+	CHECK_EQ(memcmp(&out, &known, sizeof(out)), 0);
+	/* A size that is a lie, as large as can be, is no reason to read on. */
+	user = guarded(sizeof(*user));
+	*user = good();
+	user->opts_size = SIZE_MAX;
+	CHECK_EQ(take(&out, user), 0);
 }
 
-static void
-sizes_that_cannot_be_are_refused(void)
-{
-	struct spdk_app_opts user = good(), out;
+/* --- contradictions --------------------------------------------------------------------------- */
 
-	CHECK_EQ(take(&out, NULL), -EINVAL);
-	user.opts_size = 0;
-	CHECK_EQ(take(&out, &user), -EINVAL);
-	CHECK(strstr(g_err, "opts_size") != NULL);
-	user.opts_size = 40;
-	CHECK_EQ(take(&out, &user), -EINVAL);
-}
-
-#define REFUSED(change_, word_)                            \
+#define REFUSED(rc_, change_, word_)                       \
 	do {                                               \
 		struct spdk_app_opts user_ = good(), out_; \
 		struct spdk_app_opts *u = &user_;          \
 		change_;                                   \
-		CHECK(take(&out_, u) < 0);                 \
+		CHECK_EQ(take(&out_, u), rc_);             \
 		CHECK(strstr(g_err, word_) != NULL);       \
 	} while (0)
 
+/* The values are those that SPDK's spdk_app_start() returns for the same options. */
 static void
-contradictions_are_refused(void)
+contradictions_are_refused_with_spdks_codes(void)
 {
 	static char data[] = "{}", long_path[200];
 	struct spdk_pci_addr addr = {};
+	struct spdk_app_opts out;
 
 	memset(long_path, 'x', sizeof(long_path) - 1);
-	REFUSED(u->name = NULL, "name");
-	REFUSED(u->name = "", "name");
-	REFUSED(u->shm_id = -2, "negative");
-	REFUSED(u->rpc_addr = long_path, "shorter");
-	REFUSED((u->json_config_file = "f", u->json_data = data, u->json_data_size = 2), "both");
-	REFUSED(u->json_data = data, "json_data_size");
-	REFUSED((u->delay_subsystem_init = true, u->rpc_addr = NULL), "--wait-for-rpc");
-	REFUSED((u->num_pci_addr = 1, u->pci_allowed = &addr, u->pci_blocked = &addr), "PCI");
-	REFUSED(u->tpoint_group_mask = "bdev", "not available");
-	REFUSED(u->mem_size = 0, "memory");
-	REFUSED((u->reactor_mask = "0x1", u->lcore_map = "0@0"), "lcore map");
+	CHECK_EQ(take(&out, NULL), 1);
+	REFUSED(1, u->opts_size = 0, "opts_size is 0");
+	REFUSED(1, u->opts_size = 40, "opts_size is 40");
+	REFUSED(1, u->opts_size = SMALLEST - 1, "opts_size is 183");
+	REFUSED(1, u->name = NULL, "name");
+	REFUSED(1, (u->json_config_file = "f", u->json_data = data, u->json_data_size = 2), "both");
+	REFUSED(1, (u->json_config_file = "f", u->json_data = data), "both");
+	REFUSED(-EINVAL, u->json_data = data, "json_data_size");
+	REFUSED(1, (u->delay_subsystem_init = true, u->rpc_addr = NULL), "--wait-for-rpc");
+	REFUSED(-EINVAL, u->rpc_addr = long_path, "shorter");
+	REFUSED(1, (u->num_pci_addr = 1, u->pci_allowed = &addr, u->pci_blocked = &addr), "PCI");
+	REFUSED(1, u->tpoint_group_mask = "bdev", "not available");
+	REFUSED(1, u->mem_size = -2, "memory");
+	REFUSED(1, (u->reactor_mask = "0x1", u->lcore_map = "0@0"), "lcore map");
+}
+
+static void
+what_spdk_takes_is_taken(void)
+{
+	char path[108];
+	struct spdk_app_opts user = good(), out;
+
+	user.name = "";
+	user.shm_id = -2;
+	user.mem_size = 0;
+	user.json_data_size = 5;
+	user.interrupt_mode = true;
+	user.rpc_addr = "";
+	CHECK_EQ(take(&out, &user), 0);
+	CHECK(out.name[0] != '\0');
+	CHECK_EQ(out.shm_id, -1);
+	CHECK_EQ(out.mem_size, APP_DEFAULT_MEM_MB);
+	CHECK(out.rpc_addr == NULL);
+	CHECK(out.interrupt_mode);
+	/* The longest path that a socket address holds. */
+	memset(path, 'x', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	user.rpc_addr = path;
+	CHECK_EQ(take(&out, &user), 0);
 }
 
 static const struct test_case cases[] = {
-	TEST(defaults_are_completed),           TEST(a_shorter_structure_is_understood),
-	TEST(a_longer_structure_is_understood), TEST(sizes_that_cannot_be_are_refused),
-	TEST(contradictions_are_refused),
+	TEST(defaults_are_completed),           TEST(layout_is_spdks),
+	TEST(init_stays_inside_every_size),     TEST(every_age_of_caller_is_understood),
+	TEST(a_longer_structure_is_understood), TEST(contradictions_are_refused_with_spdks_codes),
+	TEST(what_spdk_takes_is_taken),
 };
 TEST_MAIN("opts", cases)
