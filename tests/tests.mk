@@ -9,6 +9,8 @@ UNIT_SRCS  := $(wildcard tests/unit/*/*.c tests/unit/*/*/*.c)
 UNIT_BINS  := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRCS))
 BENCH_SRCS := $(wildcard tests/bench/*.c)
 BENCH_BINS := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(BENCH_SRCS))
+FUZZ_SRCS  := $(filter-out tests/fuzz/main.c,$(wildcard tests/fuzz/*.c))
+FUZZ_BINS  := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(FUZZ_SRCS))
 HELPER_SRCS := $(wildcard tests/helpers/*.c)
 HELPER_BINS := $(patsubst tests/helpers/%.c,$(B)/tests/helpers/%,$(HELPER_SRCS))
 
@@ -16,13 +18,13 @@ HELPER_BINS := $(patsubst tests/helpers/%.c,$(B)/tests/helpers/%,$(HELPER_SRCS))
 #: make check-unit [T=DIR/NAME]  the unit tests, or the ones whose path contains T
 #: make check-integration [T=NAME]  real processes
 .PHONY: check check-unit check-integration tests
-tests: $(UNIT_BINS) $(HELPER_BINS) $(BENCH_BINS)
+tests: $(UNIT_BINS) $(HELPER_BINS) $(BENCH_BINS) $(FUZZ_BINS)
 # A make of its own, since the packages that this one looks for may only just have arrived.
 check:
 	@scripts/deps.sh build test
 	@$(MAKE) --no-print-directory -j$$(nproc) all tests
 	@$(MAKE) --no-print-directory -j$$(nproc) SAN=tsan B=build-tsan $(STRESS_BIN)
-	$(Q)tests/run --build $(B) unit integration stress
+	$(Q)tests/run --build $(B) unit fuzz integration stress
 #: make stress [S=SECONDS]     threads under load on two OS threads, under ThreadSanitizer (30)
 .PHONY: stress
 STRESS_BIN := build-tsan/tests/unit/thread/stress
@@ -41,7 +43,7 @@ valgrind:
 asan:
 	@scripts/deps.sh build test
 	@$(MAKE) --no-print-directory -j$$(nproc) SAN=asan all tests
-	$(Q)CAL_SAN=asan tests/run --build build-asan $(if $(T),--only $(T)) unit integration
+	$(Q)CAL_SAN=asan tests/run --build build-asan $(if $(T),--only $(T)) unit fuzz integration
 tsan:
 	@scripts/deps.sh build test
 	@$(MAKE) --no-print-directory -j$$(nproc) SAN=tsan tests
@@ -75,6 +77,33 @@ $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(LIBS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) $< $(call unit_libs,tests/unit/$*.c) -lcunit -o $@
 
+# A fuzz target names what it is linked with besides: folders (all of a service but its main()) and
+# files of the tree in `/* objs: services/rpcd core/rpc/methods_log.c */`, libraries as a unit test.
+fuzz_objs = $(call objs,$(filter-out %/main.c,$(foreach d,$(shell sed -n 's,^/\* objs: \(.*\) \*/$$,\1,p' $(1)),\
+                $(if $(filter %.c,$(d)),$(d),$(wildcard $(d)/*.c)))))
+$(B)/obj/tests/fuzz/main.o: CPPFLAGS_ALL += -DFUZZ_DIR='"$(CURDIR)/tests/fuzz"'
+FUZZ_MAIN := $(if $(filter fuzz,$(SAN)),,$(B)/obj/tests/fuzz/main.o)
+define fuzz_rule
+$(B)/tests/fuzz/$(1): $(B)/obj/tests/fuzz/$(1).o $(FUZZ_MAIN) $(call fuzz_objs,tests/fuzz/$(1).c) $(LIBS)
+	@mkdir -p $$(@D)
+	$$(call say,LD,$$@)
+	$$(Q)$$(CC) $$(LDFLAGS_ALL) $(if $(FUZZ_MAIN),,-fsanitize=fuzzer) $$(filter %.o,$$^) $(B)/lib/libcalandria-client.a \
+	    $(B)/lib/libcalandria.a $$(DPDK_PRIMARY_LIBS) -luring -lmsgpackc -ljson-c \
+	    $(shell sed -n 's,^/\* libs: \(.*\) \*/$$,\1,p' tests/fuzz/$(1).c) $$(SYS_LIBS) -o $$@
+endef
+$(foreach t,$(patsubst tests/fuzz/%.c,%,$(FUZZ_SRCS)),$(eval $(call fuzz_rule,$(t))))
+
+#: make check-fuzz [T=NAME]     the fuzz targets for some seconds: regressions, seeds, fixed mutations
+#: make fuzz [T=NAME] [S=SECONDS]  the fuzz targets with clang's libFuzzer, 600 s each
+.PHONY: check-fuzz fuzz fuzz-bins
+check-fuzz: $(FUZZ_BINS)
+	$(Q)tests/run --build $(B) fuzz $(if $(T),--only $(T))
+fuzz-bins: $(FUZZ_BINS)
+fuzz:
+	@scripts/deps.sh build test fuzz
+	@$(MAKE) --no-print-directory -j$$(nproc) CC="$(if $(findstring clang,$(CC)),$(CC),clang)" SAN=fuzz fuzz-bins
+	$(Q)tests/fuzz/run --build build-fuzz $(if $(T),--only $(T)) $(if $(S),--seconds $(S)) $(FUZZ_ARGS)
+
 # Benchmarks and helpers are programs of either side: `/* links: client */` or the primary's.
 prog_libs = $(if $(shell grep -l 'links: client' $(1)),$(CLIENT_LIBS),$(PRIMARY_LIBS)) \
             $(shell sed -n 's,^/\* libs: \(.*\) \*/$$,\1,p' $(1))
@@ -87,5 +116,5 @@ $(B)/tests/helpers/%: $(B)/obj/tests/helpers/%.o $(LIBS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) $< $(call prog_libs,tests/helpers/$*.c) -o $@
 
-.SECONDARY: $(call objs,$(UNIT_SRCS) $(BENCH_SRCS) $(HELPER_SRCS))
--include $(patsubst %.o,%.d,$(call objs,$(UNIT_SRCS) $(BENCH_SRCS) $(HELPER_SRCS)))
+.SECONDARY: $(call objs,$(UNIT_SRCS) $(BENCH_SRCS) $(HELPER_SRCS) $(FUZZ_SRCS) tests/fuzz/main.c)
+-include $(patsubst %.o,%.d,$(call objs,$(UNIT_SRCS) $(BENCH_SRCS) $(HELPER_SRCS) $(FUZZ_SRCS) tests/fuzz/main.c))
