@@ -82,6 +82,10 @@ $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(LIBS)
 fuzz_objs = $(call objs,$(filter-out %/main.c,$(foreach d,$(shell sed -n 's,^/\* objs: \(.*\) \*/$$,\1,p' $(1)),\
                 $(if $(filter %.c,$(d)),$(d),$(wildcard $(d)/*.c)))))
 $(B)/obj/tests/fuzz/main.o: CPPFLAGS_ALL += -DFUZZ_DIR='"$(CURDIR)/tests/fuzz"'
+# What covers the targets themselves steers to nothing.
+ifeq ($(SAN),fuzz)
+$(call objs,$(FUZZ_SRCS)): SANFLAGS := $(SANFLAGS-asan)
+endif
 FUZZ_MAIN := $(if $(filter fuzz,$(SAN)),,$(B)/obj/tests/fuzz/main.o)
 define fuzz_rule
 $(B)/tests/fuzz/$(1): $(B)/obj/tests/fuzz/$(1).o $(FUZZ_MAIN) $(call fuzz_objs,tests/fuzz/$(1).c) $(LIBS)

@@ -33,7 +33,7 @@ static struct {
 	unsigned open;
 	unsigned budget; /* elements that long answers still may have: no input takes for ever */
 	bool release;
-	int status;             /* what cal_client_process() answers: 0, -ESHUTDOWN, -ECONNRESET */
+	int status;              /* what cal_client_process() answers: 0, -ESHUTDOWN, -ECONNRESET */
 	void (*each_turn)(void); /* called with each cal_client_process() */
 } g_fake;
 

@@ -32,14 +32,14 @@ static void __attribute__((constructor)) fuzz_keep_stderr(void)
 	g_fuzz_stderr = dup(2);
 }
 
-#define FUZZ_CHECK(cond, ...)                                                                  \
-	do {                                                                                   \
-		if (!(cond)) {                                                                 \
-			dprintf(g_fuzz_stderr, "%s:%d: %s: ", __FILE__, __LINE__, #cond);      \
-			dprintf(g_fuzz_stderr, __VA_ARGS__);                                   \
-			dprintf(g_fuzz_stderr, "\n");                                          \
-			abort();                                                               \
-		}                                                                              \
+#define FUZZ_CHECK(cond, ...)                                                             \
+	do {                                                                              \
+		if (!(cond)) {                                                            \
+			dprintf(g_fuzz_stderr, "%s:%d: %s: ", __FILE__, __LINE__, #cond); \
+			dprintf(g_fuzz_stderr, __VA_ARGS__);                              \
+			dprintf(g_fuzz_stderr, "\n");                                     \
+			abort();                                                          \
+		}                                                                         \
 	} while (0)
 
 /* An input that is read from its beginning; zeroes follow its end. */

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 
 #define LONGEST (64u << 10)
-#define HANG_S    20
+#define HANG_S  20
 
 #pragma weak LLVMFuzzerInitialize
 #pragma weak LLVMFuzzerCustomMutator
@@ -62,8 +62,9 @@ keep_input(void)
 	         (int)getpid());
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	if (fd >= 0 && write(fd, g_input, g_input_size) == (ssize_t)g_input_size) {
-		dprintf(g_fuzz_stderr, "fuzz %s: the input is in %s; give it as an argument to "
-		                       "repeat, keep it in tests/fuzz/regress/%s\n",
+		dprintf(g_fuzz_stderr,
+		        "fuzz %s: the input is in %s; give it as an argument to "
+		        "repeat, keep it in tests/fuzz/regress/%s\n",
 		        g_name, path, g_name);
 	}
 	g_input = NULL;
@@ -229,7 +230,8 @@ mutate_once(uint8_t *data, size_t size, size_t max_size)
 		data[pick((uint32_t)size)] ^= (uint8_t)(1u << pick(8));
 		return size;
 	case 3:
-		data[pick((uint32_t)size)] = (uint8_t)(pick(2) ? odd[pick(sizeof(odd))] : pick(256));
+		data[pick((uint32_t)size)] =
+			(uint8_t)(pick(2) ? odd[pick(sizeof(odd))] : pick(256));
 		return size;
 	case 4: /* a piece goes */
 		at = pick((uint32_t)size);
