@@ -50,7 +50,9 @@ struct bdev_mgr {
 	/* Protects the two lists of devices and every device's way in and out. Taken before a
 	 * device's own lock, never after it. Never held across a callback. */
 	struct spdk_spinlock spinlock;
-	struct bdev_tailq bdevs;
+	struct bdev_tailq bdevs; /* in order of registration */
+	uint64_t last_number;    /* of the newest device there ever was */
+	LIST_HEAD(, bdev_cursor) cursors;
 	struct bdev_name_tree names;
 	struct bdev_module_tailq modules;
 	struct spdk_bdev_opts opts;
@@ -165,6 +167,21 @@ struct spdk_bdev *bdev_find(const char *name); /* locked */
 int bdev_name_add(struct spdk_bdev_name *entry, struct spdk_bdev *bdev, const char *name);
 void bdev_name_del(struct spdk_bdev_name *entry);
 void bdev_name_del_locked(struct spdk_bdev_name *entry);
+
+/* --- cursor.c --------------------------------------------------------------------------------- */
+/* A walk over the devices that were there when it began. */
+struct bdev_cursor {
+	struct spdk_bdev *next;
+	uint64_t last_number;
+	LIST_ENTRY(bdev_cursor) link;
+};
+void bdev_cursor_begin(struct bdev_cursor *cursor);
+/** The next device that can be opened; NULL at the end. It stays until the caller, who is on the app
+ *  thread, returns to his thread. */
+struct spdk_bdev *bdev_cursor_next(struct bdev_cursor *cursor);
+void bdev_cursor_end(struct bdev_cursor *cursor);
+/** Before a device leaves the list. g_bdev_mgr.spinlock is held. */
+void bdev_cursors_leave_locked(struct spdk_bdev *bdev);
 
 /* --- unregister.c ----------------------------------------------------------------------------- */
 /** The device is swept and its last descriptor is closed: nobody but us knows it now. Once. */

@@ -9,6 +9,7 @@
 
 struct bdev_mgr g_bdev_mgr = {
 	.bdevs = TAILQ_HEAD_INITIALIZER(g_bdev_mgr.bdevs),
+	.cursors = LIST_HEAD_INITIALIZER(g_bdev_mgr.cursors),
 	.names = RB_INITIALIZER(g_bdev_mgr.names),
 	.modules = TAILQ_HEAD_INITIALIZER(g_bdev_mgr.modules),
 	.opts = {
@@ -391,6 +392,7 @@ spdk_bdev_register(struct spdk_bdev *bdev)
 	                        sizeof(struct spdk_bdev_channel), bdev->name);
 	spdk_spin_lock(&g_bdev_mgr.spinlock);
 	bdev->internal.status = SPDK_BDEV_STATUS_READY;
+	bdev->internal.number = ++g_bdev_mgr.last_number;
 	TAILQ_INSERT_TAIL(&g_bdev_mgr.bdevs, bdev, internal.link);
 	spdk_spin_unlock(&g_bdev_mgr.spinlock);
 	spdk_notify_send("bdev_register", bdev->name);

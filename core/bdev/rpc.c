@@ -7,6 +7,7 @@
 
 #include "bdev_internal.h"
 #include "core/rpc/rpc_server.h"
+#include "core/rpc/rpc_walk.h"
 #include "spdk/rpc.h"
 #include "spdk/string.h"
 
@@ -152,6 +153,9 @@ struct get_bdevs {
 	char *name;
 	uint64_t timeout_ms;
 	struct spdk_jsonrpc_request *request;
+	/* Over all devices: */
+	struct rpc_walk walk;
+	struct bdev_cursor cursor;
 };
 
 static const struct spdk_json_object_decoder get_bdevs_decoders[] = {
@@ -196,23 +200,54 @@ get_bdevs_appeared(struct spdk_bdev_desc *desc, int rc, void *arg)
 	get_bdevs_free(req);
 }
 
-static int
-get_bdevs_dump(void *ctx, struct spdk_bdev *bdev)
+static struct get_bdevs *
+get_bdevs_of(struct rpc_walk *walk)
 {
-	bdev_rpc_dump(ctx, bdev);
-	return 0;
+	return SPDK_CONTAINEROF(walk, struct get_bdevs, walk);
 }
 
 static void
-get_bdevs_all(struct spdk_jsonrpc_request *request)
+get_bdevs_begin(struct rpc_walk *walk)
 {
-	struct spdk_json_write_ctx *w = spdk_jsonrpc_begin_result(request);
-
-	spdk_json_write_array_begin(w);
-	spdk_for_each_bdev(w, get_bdevs_dump);
-	spdk_json_write_array_end(w);
-	spdk_jsonrpc_end_result(request, w);
+	walk->w = spdk_jsonrpc_begin_result(walk->request);
+	spdk_json_write_array_begin(walk->w);
+	bdev_cursor_begin(&get_bdevs_of(walk)->cursor);
 }
+
+static int
+get_bdevs_step(struct rpc_walk *walk)
+{
+	struct spdk_bdev *bdev = bdev_cursor_next(&get_bdevs_of(walk)->cursor);
+
+	if (bdev == NULL) {
+		return RPC_WALK_DONE;
+	}
+	bdev_rpc_dump(walk->w, bdev);
+	return RPC_WALK_MORE;
+}
+
+static void
+get_bdevs_answer(struct rpc_walk *walk)
+{
+	spdk_json_write_array_end(walk->w);
+	spdk_jsonrpc_end_result(walk->request, walk->w);
+}
+
+static void
+get_bdevs_end(struct rpc_walk *walk)
+{
+	if (walk->begun) {
+		bdev_cursor_end(&get_bdevs_of(walk)->cursor);
+	}
+	get_bdevs_free(get_bdevs_of(walk));
+}
+
+static const struct rpc_walk_ops get_bdevs_ops = {
+	.begin = get_bdevs_begin,
+	.step = get_bdevs_step,
+	.answer = get_bdevs_answer,
+	.end = get_bdevs_end,
+};
 
 static void
 get_bdevs_run(struct get_bdevs *req)
@@ -223,8 +258,7 @@ get_bdevs_run(struct get_bdevs *req)
 	int rc;
 
 	if (req->name == NULL) {
-		get_bdevs_all(req->request);
-		get_bdevs_free(req);
+		rpc_walk_start(&req->walk, &get_bdevs_ops, req->request);
 		return;
 	}
 	rc = spdk_bdev_open_ext(req->name, false, ignore_event, NULL, &desc);

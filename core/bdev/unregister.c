@@ -93,6 +93,7 @@ destruct(void *arg)
 	spdk_spin_lock(&g_bdev_mgr.spinlock);
 	spdk_spin_lock(&bdev->internal.spinlock);
 	bdev->internal.status = SPDK_BDEV_STATUS_REMOVING;
+	bdev_cursors_leave_locked(bdev);
 	TAILQ_REMOVE(&g_bdev_mgr.bdevs, bdev, internal.link);
 	bdev_name_del_locked(&bdev->internal.bdev_name);
 	spdk_spin_unlock(&bdev->internal.spinlock);

@@ -43,6 +43,7 @@ struct rpc_walk {
 	const struct rpc_walk_ops *ops;
 	struct spdk_jsonrpc_request *request;
 	struct spdk_json_write_ctx *w;
+	bool begun; /* begin() was called */
 
 	/* --- rpc_walk.c's own --- */
 	struct spdk_jsonrpc_server_conn *conn;
@@ -53,7 +54,6 @@ struct rpc_walk {
 		RPC_WALK_VISITED,
 		RPC_WALK_WAITING,
 	} state;
-	bool begun;
 	bool go_on; /* said while it was being visited */
 	TAILQ_ENTRY(rpc_walk) link;
 };

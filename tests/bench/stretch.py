@@ -5,9 +5,9 @@
 
   tests/bench/stretch.py [--bdevs 1000] [--seconds 2] [--rounds 3] [--link] [METHOD ...]
 
-Prints the time between two runs of an active poller on the app thread. "machine" in the last
-column counts the gaps over 10 us in which the kernel gave the CPU to somebody else; what the host
-took shows in the idle lines only."""
+Prints the time between two runs of an active poller on the app thread. "switch" counts the gaps over
+10 us in which the kernel gave the CPU to somebody else. What interrupts and the host take shows in
+the idle lines only."""
 import argparse
 import json
 import os
@@ -19,6 +19,7 @@ import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+OVER_US = [3, 5, 7, 10, 15, 20, 50, 100]
 METHODS = ["bdev_get_bdevs", "bdev_get_iostat", "framework_get_config:bdev", "thread_get_pollers",
            "rpc_get_methods"]
 
@@ -112,9 +113,9 @@ def us(ns):
 
 
 def show(what, r, calls):
-    print(f"{what:28} {us(r['p50_ns'])} {us(r['p99_ns'])} {us(r['p999_ns'])} {us(r['p9999_ns'])}"
-          f" {us(r['max_ns'])} {r['runs'] / 1e6 / r['seconds']:8.2f}"
-          f" {r['long_gaps'] / r['seconds']:8.0f} {r['long_switched'] / r['seconds']:8.0f}"
+    over = " ".join(f"{o['gaps'] / r['seconds']:7.0f}" for o in r["over"])
+    print(f"{what:26} {us(r['p50_ns'])} {us(r['p99_ns'])} {us(r['p999_ns'])} {us(r['p9999_ns'])}"
+          f" {us(r['max_ns'])} {over} {r['long_switched'] / r['seconds']:7.0f}"
           f" {calls / r['seconds']:9.0f}", flush=True)
 
 
@@ -162,8 +163,11 @@ def main():
             control = Client(app.socket)
             control.call("framework_wait_init")
             if not args.json:
-                print(f"{'us between two runs':28} {'p50':>9} {'p99':>9} {'p99.9':>9} {'p99.99':>9}"
-                      f" {'max':>9} {'M runs/s':>8} {'>10us/s':>8} {'machine':>8} {'calls/s':>9}")
+                print("us between two runs of the poller, and how many a second are longer than so"
+                      " many us")
+                print(f"{'':26} {'p50':>9} {'p99':>9} {'p99.9':>9} {'p99.99':>9} {'max':>9}"
+                      + "".join(f" {'>' + str(us):>7}" for us in OVER_US)
+                      + f" {'switch':>7} {'calls/s':>9}")
             for _ in range(args.rounds):
                 for method in [None, *args.methods]:
                     r, calls = measure(app, control, args, method)

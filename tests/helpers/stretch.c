@@ -17,6 +17,7 @@
 #include "spdk/histogram_data.h"
 #include "spdk/rpc.h"
 #include "spdk/thread.h"
+#include "spdk/util.h"
 
 /* 1 ns to 1 s at 32 buckets a power of two. */
 #define GRANULARITY 5
@@ -113,10 +114,49 @@ find_quantiles(void *ctx, uint64_t start, uint64_t end, uint64_t count, uint64_t
 	}
 }
 
+/* How many gaps were longer than so many µs. */
+static const uint32_t g_over_us[] = { 3, 5, 7, 10, 15, 20, 50, 100 };
+
+struct overs {
+	uint64_t counts[SPDK_COUNTOF(g_over_us)];
+};
+
+static void
+count_overs(void *ctx, uint64_t start, uint64_t end, uint64_t count, uint64_t total,
+            uint64_t so_far)
+{
+	uint64_t us = spdk_get_ticks_hz() / 1000000;
+	struct overs *overs = ctx;
+	unsigned i;
+
+	for (i = 0; i < SPDK_COUNTOF(g_over_us); i++) {
+		if (start >= g_over_us[i] * us) {
+			overs->counts[i] += count;
+		}
+	}
+}
+
 static uint64_t
 to_ns(uint64_t ticks)
 {
 	return (uint64_t)((double)ticks * 1e9 / (double)spdk_get_ticks_hz());
+}
+
+static void
+write_overs(struct spdk_json_write_ctx *w)
+{
+	struct overs overs = { 0 };
+	unsigned i;
+
+	spdk_histogram_data_iterate(g.histogram, count_overs, &overs);
+	spdk_json_write_named_array_begin(w, "over");
+	for (i = 0; i < SPDK_COUNTOF(g_over_us); i++) {
+		spdk_json_write_object_begin(w);
+		spdk_json_write_named_uint32(w, "us", g_over_us[i]);
+		spdk_json_write_named_uint64(w, "gaps", overs.counts[i]);
+		spdk_json_write_object_end(w);
+	}
+	spdk_json_write_array_end(w);
 }
 
 static void
@@ -155,6 +195,7 @@ stretch_get(struct spdk_jsonrpc_request *request, const struct spdk_json_val *pa
 	spdk_json_write_named_uint64(w, "long_gaps", g.long_gaps);
 	spdk_json_write_named_uint64(w, "long_switched", g.long_switched);
 	spdk_json_write_named_uint64(w, "long_faulted", g.long_faulted);
+	write_overs(w);
 	write_longest(w);
 	spdk_json_write_object_end(w);
 	spdk_jsonrpc_end_result(request, w);
