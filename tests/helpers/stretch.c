@@ -23,6 +23,8 @@
 #define GRANULARITY 5
 #define LONG_US     10
 #define MAX_LONGEST 8
+/* Shorter gaps are turns with nothing in them. */
+#define GAP_SHOWN_NS 1000
 
 struct gap {
 	uint64_t ticks;
@@ -176,6 +178,29 @@ write_longest(struct spdk_json_write_ctx *w)
 }
 
 static void
+write_bucket(void *ctx, uint64_t start, uint64_t end, uint64_t count, uint64_t total,
+             uint64_t so_far)
+{
+	struct spdk_json_write_ctx *w = ctx;
+
+	if (count != 0 && to_ns(start) >= GAP_SHOWN_NS) {
+		spdk_json_write_array_begin(w);
+		spdk_json_write_uint64(w, to_ns(end));
+		spdk_json_write_uint64(w, count);
+		spdk_json_write_array_end(w);
+	}
+}
+
+/* [[up to so many ns, how many], ...] from the shortest to the longest. */
+static void
+write_gaps(struct spdk_json_write_ctx *w)
+{
+	spdk_json_write_named_array_begin(w, "gaps");
+	spdk_histogram_data_iterate(g.histogram, write_bucket, w);
+	spdk_json_write_array_end(w);
+}
+
+static void
 stretch_get(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params)
 {
 	struct quantile q[] = { { 0.5, 0 },    { 0.99, 0 }, { 0.999, 0 },
@@ -197,6 +222,7 @@ stretch_get(struct spdk_jsonrpc_request *request, const struct spdk_json_val *pa
 	spdk_json_write_named_uint64(w, "long_faulted", g.long_faulted);
 	write_overs(w);
 	write_longest(w);
+	write_gaps(w);
 	spdk_json_write_object_end(w);
 	spdk_jsonrpc_end_result(request, w);
 	begin_anew();

@@ -53,7 +53,7 @@ def test_runs():
     assert 0 < samples["load_s"][0] < 30, samples["load_s"]
     assert samples["floor_p50_us"][0] > 0
     for window in samples["stretch_busy"]:
-        assert window["calls"] > 0 and window["max_ns"] > 0, window
+        assert window["calls"] > 0 and window["max_ns"] > 0 and window["gaps"], window
     # A primary that is gone is a failure, not a figure.
     done = subprocess.run(
         [SCRIPT, "--build", "/nonexistent", "--pairs", "1", "--rounds", "1", "--instance",
@@ -72,9 +72,11 @@ def good():
         samples[f"{name}_per_s"] = [20000.0] * 3
     for name in [*LOADS, "none"]:
         samples.update({f"io_{name}_{figure}": [10.0] * 3 for figure in IO})
-    gaps = {"p999_ns": 200, "max_ns": 9000, "seconds": 1.0, "long_gaps": 5, "long_switched": 1}
-    samples["stretch_idle"] = [dict(gaps, calls=0)] * 3
-    samples["stretch_busy"] = [dict(gaps, calls=100, long_gaps=14)] * 3
+    # The machine makes long gaps, too: what is exceeded 25 times a second is 12 us and 22 us.
+    gaps = {"max_ns": 3000000, "seconds": 1.0, "long_gaps": 5}
+    samples["stretch_idle"] = [dict(gaps, calls=0, gaps=[[12000, 30], [3000000, 20]])] * 3
+    samples["stretch_busy"] = [dict(gaps, calls=100,
+                                    gaps=[[9000, 9999], [22000, 6], [3000000, 20]])] * 3
     return samples
 
 
@@ -93,7 +95,8 @@ def test_verdicts():
     wrong = [("version_1_p50_us", [81.0] * 3), ("version_8_per_s", [19999.0] * 3),
              ("load_s", [1.0] * 3)]
     wrong += [(f"ratio_{name}", [1.21, 1.21, 1.0]) for name in LOADS]
-    wrong += [("stretch_busy", [dict(one, long_gaps=16) for one in good()["stretch_busy"]])]
+    wrong += [("stretch_busy", [dict(one, gaps=[[9000, 9999], [22100, 6], [3000000, 20]])
+                                for one in good()["stretch_busy"]])]
     for name, values in wrong:
         status, text = judged(dict(good(), **{name: values}))
         assert status == 1 and text.count("MISSED") == 1 and "1 bounds missed" in text, (name, text)
