@@ -42,4 +42,8 @@ int env_template_write(int id);
 int env_secondary_init(const char *template_dir, const char *private_dir, char *err,
                        size_t err_size);
 
+/** … and give back what EAL mapped and its threads, in a process that goes on without its primary.
+ *  Nothing of EAL may be used afterwards. Does nothing in any other process. */
+void env_secondary_fini(void);
+
 #endif

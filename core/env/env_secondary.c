@@ -268,3 +268,12 @@ out:
 	env_dir_remove(paths.huge);
 	return rc;
 }
+
+void
+env_secondary_fini(void)
+{
+	if (g_over_snapshot) {
+		/* All that it unmaps and unlocks is of the private copy. */
+		(void)rte_eal_cleanup();
+	}
+}

@@ -94,6 +94,18 @@ cal_client_stats_fd(const struct cal_client *client)
 	return client->stats_fd >= 0 ? client->stats_fd : -ENOENT;
 }
 
+bool
+cal_client_is_backlogged(const struct cal_client *client)
+{
+	return !STAILQ_EMPTY(&client->queue);
+}
+
+pid_t
+cal_client_primary_pid(const struct cal_client *client)
+{
+	return client->primary_pid;
+}
+
 int
 cal_client_fd(const struct cal_client *client)
 {

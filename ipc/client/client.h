@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "ipc/gate/gate_proto.h"
 
@@ -54,6 +55,10 @@ int cal_client_open(const struct cal_client_opts *opts, struct cal_client **out,
  *  status -ECANCELED. Not from inside a callback. NULL is allowed. */
 void cal_client_close(struct cal_client *client);
 
+/** After cal_client_close(), in a process that goes on without a primary: give back what EAL mapped
+ *  and its threads. The process cannot attach again (it could not before). */
+void cal_client_forget_eal(void);
+
 /** The role the primary gave us. */
 enum gate_role cal_client_role(const struct cal_client *client);
 
@@ -78,6 +83,12 @@ typedef void (*cal_response_fn)(void *ctx, const struct cal_response *response);
  *  1 MiB), -ENOTCONN (not attached, or the primary is gone), -ENOBUFS (more than 64 MiB wait). */
 int cal_client_send(struct cal_client *client, const char *method, const void *params,
                     size_t params_len, cal_response_fn fn, void *ctx);
+
+/** Whether requests wait for free slots: more of them would only wait, too. */
+bool cal_client_is_backlogged(const struct cal_client *client);
+
+/** The primary's process, as it said at the gate. */
+pid_t cal_client_primary_pid(const struct cal_client *client);
 
 /** Descriptor to watch for EPOLLIN: responses, a stop request, or the primary's end. */
 int cal_client_fd(const struct cal_client *client);

@@ -139,3 +139,9 @@ cal_client_attach(struct cal_client *client, int timeout_ms, char *err, size_t e
 	client->attached = true;
 	return 0;
 }
+
+void
+cal_client_forget_eal(void)
+{
+	env_secondary_fini();
+}

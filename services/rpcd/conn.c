@@ -7,38 +7,26 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define READ_CHUNK 4096u
 
-/* Output that the socket did not take at once. */
-struct write {
-	uv_write_t req;
-	struct cal_text text;
-};
-
-static size_t
-output_size(const struct conn *conn)
+size_t
+conn_output_size(const struct conn *conn)
 {
-	return conn->out.len + uv_stream_get_write_queue_size((const uv_stream_t *)&conn->pipe);
-}
-
-static bool
-must_wait(const struct conn *conn)
-{
-	return output_size(conn) > RPCD_MAX_OUTPUT || conn->num_replies >= RPCD_MAX_REPLIES ||
-	       conn->num_calls >= RPCD_MAX_CALLS;
+	return conn->out.len + uv_stream_get_write_queue_size(&conn->u.stream);
 }
 
 bool
 conn_is_quiet(const struct conn *conn)
 {
-	return conn->num_replies == 0 && output_size(conn) == 0;
+	return conn->num_replies == 0 && conn_output_size(conn) == 0;
 }
 
 /* --- its end ---------------------------------------------------------------------------------- */
 
 static void
-handle_closed(uv_handle_t *handle)
+conn_handle_closed(uv_handle_t *handle)
 {
 	struct conn *conn = handle->data;
 	struct server *server = conn->server;
@@ -51,14 +39,14 @@ handle_closed(uv_handle_t *handle)
 	free(conn->notes.notes);
 	free(conn->in);
 	free(conn);
-	server_conn_freed(server);
+	server->num_conns--;
+	accept_resume(server);
 }
 
 void
 conn_close(struct conn *conn)
 {
 	struct server *server = conn->server;
-	struct reply *reply;
 
 	if (conn->closing) {
 		return;
@@ -68,15 +56,14 @@ conn_close(struct conn *conn)
 		TAILQ_REMOVE(&server->dirty, conn, dirty_link);
 		conn->dirty = false;
 	}
-	TAILQ_REMOVE(&server->conns, conn, link);
-	/* What is under way for it completes into nothing. */
-	while ((reply = TAILQ_FIRST(&conn->replies)) != NULL) {
-		TAILQ_REMOVE(&conn->replies, reply, link);
-		reply->conn = NULL;
+	if (conn->hungry) {
+		TAILQ_REMOVE(&server->hungry, conn, hungry_link);
+		conn->hungry = false;
 	}
-	conn->num_replies = 0;
-	uv_close((uv_handle_t *)&conn->linger, handle_closed);
-	uv_close((uv_handle_t *)&conn->pipe, handle_closed);
+	TAILQ_REMOVE(&server->conns, conn, link);
+	calls_forget(conn);
+	uv_close((uv_handle_t *)&conn->linger, conn_handle_closed);
+	uv_close(&conn->u.handle, conn_handle_closed);
 }
 
 static void
@@ -104,11 +91,18 @@ conn_linger(struct conn *conn)
 	uv_shutdown_t *req = malloc(sizeof(*req));
 
 	conn->shut = true;
-	if (req == NULL || uv_shutdown(req, (uv_stream_t *)&conn->pipe, shutdown_done) != 0) {
+	if (req == NULL || uv_shutdown(req, &conn->u.stream, shutdown_done) != 0) {
 		free(req);
 		conn_close(conn);
 		return;
 	}
+	uv_timer_start(&conn->linger, linger_over, RPCD_GRACE_MS, 0);
+}
+
+void
+conn_linger_on(struct conn *conn)
+{
+	conn->refused = conn->shut = true;
 	uv_timer_start(&conn->linger, linger_over, RPCD_GRACE_MS, 0);
 }
 
@@ -117,9 +111,10 @@ conn_linger(struct conn *conn)
 static void
 write_done(uv_write_t *req, int status)
 {
-	struct write *write = (struct write *)req;
-	struct conn *conn = req->handle->data;
+	struct conn_write *write = req->data;
+	struct conn *conn = write->conn;
 
+	STAILQ_REMOVE(&conn->writes, write, conn_write, link);
 	cal_text_free(&write->text);
 	free(write);
 	if (conn->closing) {
@@ -136,8 +131,8 @@ write_done(uv_write_t *req, int status)
 static int
 conn_flush(struct conn *conn)
 {
-	uv_stream_t *stream = (uv_stream_t *)&conn->pipe;
-	struct write *write;
+	uv_stream_t *stream = &conn->u.stream;
+	struct conn_write *write;
 	uv_buf_t buf;
 	int rc;
 
@@ -161,6 +156,8 @@ conn_flush(struct conn *conn)
 	if (write == NULL) {
 		return -ENOMEM;
 	}
+	write->conn = conn;
+	write->req.data = write;
 	write->text = conn->out;
 	memset(&conn->out, 0, sizeof(conn->out));
 	buf = uv_buf_init(write->text.data + rc, (unsigned)(write->text.len - (size_t)rc));
@@ -168,8 +165,33 @@ conn_flush(struct conn *conn)
 	if (rc != 0) {
 		cal_text_free(&write->text);
 		free(write);
+		return rc;
 	}
-	return rc;
+	STAILQ_INSERT_TAIL(&conn->writes, write, link);
+	return 0;
+}
+
+int
+conn_take_output(struct conn *conn, struct cal_text *text)
+{
+	size_t left = uv_stream_get_write_queue_size(&conn->u.stream), all = 0, skip, have;
+	struct conn_write *write;
+	int rc = 0;
+
+	/* What libuv has not written is the end of what it was given. */
+	STAILQ_FOREACH (write, &conn->writes, link) {
+		all += write->text.len;
+	}
+	skip = all - left;
+	STAILQ_FOREACH (write, &conn->writes, link) {
+		have = write->text.len;
+		if (rc == 0 && skip < have) {
+			rc = cal_text_append(text, write->text.data + skip, have - skip);
+		}
+		skip -= skip < have ? skip : have;
+	}
+	return rc == 0 && conn->out.len > 0 ? cal_text_append(text, conn->out.data, conn->out.len)
+	                                    : rc;
 }
 
 /* --- input ------------------------------------------------------------------------------------ */
@@ -225,14 +247,16 @@ next_frame(struct conn *conn, size_t offset, size_t *end)
 static void
 conn_parse(struct conn *conn)
 {
+	unsigned turn = RPCD_TURN;
 	size_t offset = 0, end;
 
 	conn->held = false;
-	while (!conn->refused && offset < conn->in_len) {
-		conn->held = must_wait(conn);
+	while (!conn->refused && !conn->takes_us && offset < conn->in_len) {
+		conn->held = calls_must_wait(conn) || turn == 0;
 		if (conn->held) {
 			break;
 		}
+		turn--;
 		if (next_frame(conn, offset, &end) == 0) {
 			offset = conn->refused ? 0 : end;
 			break;
@@ -282,7 +306,9 @@ read_done(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
 		conn_read_stop(conn);
 	} else if (!conn->refused) {
 		conn->in_len += (size_t)nread;
-		conn_parse(conn);
+		if (conn->server->handover == NULL) {
+			conn_parse(conn);
+		}
 	}
 	server_mark_dirty(conn);
 }
@@ -291,7 +317,7 @@ void
 conn_read_stop(struct conn *conn)
 {
 	if (conn->reading) {
-		uv_read_stop((uv_stream_t *)&conn->pipe);
+		uv_read_stop(&conn->u.stream);
 		conn->reading = false;
 	}
 }
@@ -299,78 +325,133 @@ conn_read_stop(struct conn *conn)
 static void
 conn_read_start(struct conn *conn)
 {
-	if (!conn->reading &&
-	    uv_read_start((uv_stream_t *)&conn->pipe, read_alloc, read_done) == 0) {
+	if (!conn->reading && uv_read_start(&conn->u.stream, read_alloc, read_done) == 0) {
 		conn->reading = true;
 	}
 }
 
-void
-conn_service(struct conn *conn)
+/* Read on, or not. */
+static void
+conn_read_on(struct conn *conn)
 {
-	if (conn->closing) {
-		return;
-	}
-	if (conn->in_len > 0 && !conn->server->stopping) {
-		conn_parse(conn);
-	}
-	if (conn_flush(conn) != 0) {
-		conn_close(conn);
-		return;
-	}
-	if (conn->server->stopping) {
-		conn_read_stop(conn);
-		return;
-	}
-	if (conn->held && !must_wait(conn)) { /* the socket took it all: there is more to do */
-		server_mark_dirty(conn);
-		return;
-	}
-	if (conn->eof) {
-		if (conn_is_quiet(conn)) {
-			conn_close(conn);
-		}
-		return;
-	}
-	if (conn->refused && !conn->shut && conn->num_replies == 0) {
-		conn_linger(conn);
-		if (conn->closing) {
-			return;
-		}
-	}
-	if (!conn->refused && must_wait(conn)) {
+	if (conn->eof || (!conn->refused && (conn->held || calls_must_wait(conn)))) {
 		conn_read_stop(conn);
 	} else {
 		conn_read_start(conn);
 	}
 }
 
+void
+conn_service(struct conn *conn)
+{
+	struct server *server = conn->server;
+
+	if (conn->closing) {
+		return;
+	}
+	calls_pump(conn);
+	if (server->handover != NULL && !server->stopping) {
+		conn_read_stop(conn);
+		if (conn->num_replies == 0) {
+			handover_conn(conn);
+		} else if (conn_flush(conn) != 0) {
+			conn_close(conn);
+		}
+		return;
+	}
+	if (conn->in_len > 0 && !server->stopping) {
+		conn_parse(conn);
+	}
+	if (conn_flush(conn) != 0) {
+		conn_close(conn);
+		return;
+	}
+	if (server->stopping) {
+		conn_read_stop(conn);
+		return;
+	}
+	if (conn->takes_us && conn_is_quiet(conn)) {
+		handover_begin(conn);
+		return;
+	}
+	if (conn->held && !calls_must_wait(conn)) {
+		server_mark_dirty(conn); /* it has more to say, when it is its turn again */
+	} else if (conn->eof) {
+		if (conn_is_quiet(conn)) {
+			conn_close(conn);
+			return;
+		}
+	} else if (conn->refused && !conn->shut && conn->num_replies == 0) {
+		conn_linger(conn);
+		if (conn->closing) {
+			return;
+		}
+	}
+	conn_read_on(conn);
+}
+
 /* --- its beginning ---------------------------------------------------------------------------- */
 
 int
-conn_accept(struct server *server)
+conn_open(struct server *server, int fd, bool is_tcp, struct conn **out)
 {
 	struct conn *conn = calloc(1, sizeof(*conn));
 	int rc;
 
 	if (conn == NULL) {
+		close(fd);
 		return -ENOMEM;
 	}
 	conn->server = server;
+	conn->is_tcp = is_tcp;
 	TAILQ_INIT(&conn->replies);
+	TAILQ_INIT(&conn->waiting);
+	TAILQ_INIT(&conn->sent);
+	STAILQ_INIT(&conn->writes);
 	cal_json_scan_init(&conn->scan, frame_note, &conn->notes);
 	conn->scan.max_values = RPCD_MAX_VALUES;
 	uv_timer_init(&server->loop, &conn->linger);
-	uv_pipe_init(&server->loop, &conn->pipe, 0);
-	conn->linger.data = conn->pipe.data = conn;
+	if (is_tcp) {
+		uv_tcp_init(&server->loop, &conn->u.tcp);
+	} else {
+		uv_pipe_init(&server->loop, &conn->u.pipe, 0);
+	}
+	conn->linger.data = conn->u.handle.data = conn;
 	conn->handles = 2;
 	TAILQ_INSERT_TAIL(&server->conns, conn, link);
 	server->num_conns++;
-	rc = uv_accept((uv_stream_t *)&server->listener, (uv_stream_t *)&conn->pipe);
+	rc = is_tcp ? uv_tcp_open(&conn->u.tcp, fd) : uv_pipe_open(&conn->u.pipe, fd);
 	if (rc != 0) {
+		close(fd);
 		conn_close(conn);
 		return rc;
 	}
+	if (is_tcp) {
+		/* Answers are small, and what is written is all there is to write. */
+		uv_tcp_nodelay(&conn->u.tcp, 1);
+		uv_tcp_keepalive(&conn->u.tcp, 1, RPCD_KEEPALIVE_S);
+	}
 	conn_read_start(conn);
+	if (out != NULL) {
+		*out = conn;
+	}
 	return 0;
+}
+
+int
+conn_adopt(struct conn *conn, const char *in, size_t in_len, const char *out, size_t out_len)
+{
+	int rc = out_len > 0 ? cal_text_append(&conn->out, out, out_len) : 0;
+
+	if (rc == 0 && in_len > 0) {
+		conn->in_cap = in_len + READ_CHUNK;
+		conn->in = malloc(conn->in_cap);
+		if (conn->in == NULL) {
+			return -ENOMEM;
+		}
+		memcpy(conn->in, in, in_len);
+		conn->in_len = in_len;
+	}
+	server_mark_dirty(conn);
+	return rc;
 }

@@ -8,14 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One request on its way through the primary. */
-struct call {
-	struct reply *reply;
-	bool notification;
-	size_t id_len;
-	char id[]; /* its text, "null" when there is none */
-};
-
 /* --- notes ------------------------------------------------------------------------------------ */
 
 void
@@ -84,250 +76,6 @@ frame_note(void *ctx, const struct cal_json_event *event)
 			note->spoilt |= event->out_of_range;
 		}
 	}
-}
-
-/* --- replies ---------------------------------------------------------------------------------- */
-
-static struct reply *
-reply_new(struct conn *conn, bool batch)
-{
-	struct reply *reply = calloc(1, sizeof(*reply));
-
-	if (reply != NULL) {
-		reply->conn = conn;
-		reply->server = conn->server;
-		reply->batch = batch;
-		reply->open = 1; /* ours, until the whole value has been looked at */
-		TAILQ_INSERT_TAIL(&conn->replies, reply, link);
-		conn->num_replies++;
-	}
-	return reply;
-}
-
-void
-reply_free(struct reply *reply)
-{
-	if (reply->conn != NULL) {
-		TAILQ_REMOVE(&reply->conn->replies, reply, link);
-		reply->conn->num_replies--;
-	}
-	cal_text_free(&reply->text);
-	free(reply);
-}
-
-static int
-text_move(struct cal_text *to, struct cal_text *from)
-{
-	int rc;
-
-	if (to->len > 0) {
-		rc = cal_text_append(to, from->data, from->len);
-	} else {
-		cal_text_free(to);
-		*to = *from;
-		memset(from, 0, sizeof(*from));
-		rc = 0;
-	}
-	return rc;
-}
-
-/* One of its parts is done; the last one sends it off. */
-static void
-reply_part_done(struct reply *reply)
-{
-	struct conn *conn = reply->conn;
-	int rc = 0;
-
-	if (--reply->open > 0) {
-		return;
-	}
-	if (conn != NULL) {
-		if (reply->text.len > 0) {
-			if (reply->batch) {
-				rc = cal_text_append(&reply->text, "]", 1);
-			}
-			if (rc == 0) {
-				rc = cal_text_append(&reply->text, "\n", 1);
-			}
-			if (rc == 0) {
-				rc = text_move(&conn->out, &reply->text);
-			}
-			if (rc != 0) {
-				conn->refused = true; /* out of memory: it gets no further */
-			}
-		}
-		server_mark_dirty(conn);
-	}
-	reply_free(reply);
-}
-
-static int
-reply_begin_object(struct reply *reply, const char *id, size_t id_len)
-{
-	int rc = 0;
-
-	if (reply->batch) {
-		rc = cal_text_append(&reply->text, reply->text.len == 0 ? "[" : ",", 1);
-	}
-	if (rc == 0) {
-		rc = cal_text_append_cstr(&reply->text, "{\"jsonrpc\":\"2.0\",\"id\":");
-	}
-	return rc == 0 ? cal_text_append(&reply->text, id, id_len) : rc;
-}
-
-static void
-reply_truncate(struct reply *reply, size_t len)
-{
-	reply->text.len = len;
-}
-
-static int
-reply_error(struct reply *reply, const char *id, size_t id_len, int code, const char *message,
-            size_t message_len)
-{
-	size_t before = reply->text.len;
-	char head[64];
-	int rc;
-
-	snprintf(head, sizeof(head), ",\"error\":{\"code\":%d,\"message\":", code);
-	rc = reply_begin_object(reply, id, id_len);
-	if (rc == 0) {
-		rc = cal_text_append_cstr(&reply->text, head);
-	}
-	if (rc == 0) {
-		rc = cal_json_print_string(&reply->text, message, message_len);
-	}
-	if (rc == 0) {
-		rc = cal_text_append(&reply->text, "}}", 2);
-	}
-	if (rc != 0) {
-		reply_truncate(reply, before);
-	}
-	return rc;
-}
-
-static int
-reply_result(struct reply *reply, const char *id, size_t id_len, const void *result, size_t len)
-{
-	static const char unreadable[] = "The primary's answer could not be read";
-	size_t before = reply->text.len;
-	int rc = reply_begin_object(reply, id, id_len);
-
-	if (rc == 0) {
-		rc = cal_text_append_cstr(&reply->text, ",\"result\":");
-	}
-	if (rc == 0) {
-		rc = cal_json_print(&reply->text, result, len);
-	}
-	if (rc == 0) {
-		rc = cal_text_append(&reply->text, "}", 1);
-	}
-	if (rc != 0) {
-		reply_truncate(reply, before);
-		rc = reply_error(reply, id, id_len, RPC_INTERNAL_ERROR, unreadable,
-		                 sizeof(unreadable) - 1);
-	}
-	return rc;
-}
-
-/* --- calls ------------------------------------------------------------------------------------ */
-
-static void
-call_error(struct call *call, int code, const char *message)
-{
-	if (call->reply->conn != NULL &&
-	    reply_error(call->reply, call->id, call->id_len, code, message, strlen(message)) != 0) {
-		call->reply->conn->refused = true;
-	}
-}
-
-static void
-call_response(struct call *call, const struct cal_response *response)
-{
-	struct codec_span message;
-	int code, rc = 0;
-
-	if (response->status != 0) {
-		call_error(
-			call, RPC_INTERNAL_ERROR,
-			response->status == -ECONNRESET
-				? "The primary process has ended; the outcome of this request is "
-				  "unknown"
-				: "The RPC service is stopping; the outcome of this request is "
-				  "unknown");
-	} else if (response->error_len > 0) {
-		if (codec_parse_error(response->error, response->error_len, &code, &message) != 0) {
-			call_error(call, RPC_INTERNAL_ERROR,
-			           "The primary's error could not be read");
-		} else {
-			rc = reply_error(call->reply, call->id, call->id_len, code,
-			                 (const char *)message.data, message.len);
-		}
-	} else if (!call->notification) {
-		rc = reply_result(call->reply, call->id, call->id_len, response->result,
-		                  response->result_len);
-	}
-	if (rc != 0) {
-		call->reply->conn->refused = true;
-	}
-}
-
-static void
-call_free(struct call *call)
-{
-	if (call->reply->conn != NULL) {
-		call->reply->conn->num_calls--;
-	}
-	reply_part_done(call->reply);
-	free(call);
-}
-
-static void
-call_done(void *ctx, const struct cal_response *response)
-{
-	struct call *call = ctx;
-
-	call->reply->server->in_flight--;
-	if (call->reply->conn != NULL) {
-		call_response(call, response);
-	}
-	call_free(call);
-}
-
-static struct call *
-call_new(struct reply *reply, const char *id, size_t id_len, bool notification)
-{
-	struct call *call = malloc(sizeof(*call) + id_len);
-
-	if (call != NULL) {
-		call->reply = reply;
-		call->notification = notification;
-		call->id_len = id_len;
-		memcpy(call->id, id, id_len);
-		reply->open++;
-		reply->conn->num_calls++;
-	}
-	return call;
-}
-
-static void
-call_send(struct call *call, const char *method, const void *params, size_t params_len)
-{
-	struct server *server = call->reply->server;
-	int rc;
-
-	rc = cal_client_send(server->client, method, params, params_len, call_done, call);
-	if (rc == 0) {
-		server->in_flight++;
-		server->spin_until = uv_hrtime() + RPCD_SPIN_NS;
-		return;
-	}
-	call_error(call, RPC_INTERNAL_ERROR,
-	           rc == -ENOTCONN   ? "The primary process has ended"
-	           : rc == -ENOBUFS  ? "Too many requests wait for the primary"
-	           : rc == -EMSGSIZE ? "The request is too long for the primary"
-	                             : "The request could not be sent to the primary");
-	call_free(call);
 }
 
 /* --- requests --------------------------------------------------------------------------------- */
@@ -416,16 +164,20 @@ pack_spoilt(struct codec_buf *buf, struct json_object *params)
 }
 
 static int
-request_send(struct call *call, const struct request *req, bool spoilt)
+request_send(struct reply *reply, const struct request *req, const char *id, size_t id_len,
+             bool spoilt)
 {
+	static const char no_method[] = "Method not found", no_memory[] = "Out of memory";
 	const char *method = json_object_get_string(req->method);
 	struct codec_buf buf;
 	int rc = 0;
 
 	if (strlen(method) != (size_t)json_object_get_string_len(req->method)) {
-		call_error(call, RPC_METHOD_NOT_FOUND, "Method not found");
-		call_free(call);
-		return 0;
+		return reply_error(reply, id, id_len, RPC_METHOD_NOT_FOUND, no_method,
+		                   sizeof(no_method) - 1);
+	}
+	if (!reply->batch && strcmp(method, HANDOVER_METHOD) == 0 && !reply->conn->is_tcp) {
+		return handover_request(reply, id, id_len, req->params);
 	}
 	codec_buf_init(&buf);
 	if (spoilt && json_object_is_type(req->params, json_type_object)) {
@@ -435,13 +187,14 @@ request_send(struct call *call, const struct request *req, bool spoilt)
 		rc = cal_json_pack(&buf, req->params);
 	}
 	if (rc == 0) {
-		call_send(call, method, buf.len > 0 ? buf.data : NULL, buf.len);
+		rc = call_start(reply, id, id_len, req->id == NULL, method,
+		                buf.len > 0 ? buf.data : NULL, buf.len);
 	} else {
-		call_error(call, RPC_INTERNAL_ERROR, "Out of memory");
-		call_free(call);
+		rc = reply_error(reply, id, id_len, RPC_INTERNAL_ERROR, no_memory,
+		                 sizeof(no_memory) - 1);
 	}
 	codec_buf_free(&buf);
-	return 0;
+	return rc;
 }
 
 static int
@@ -450,7 +203,6 @@ request_handle(struct reply *reply, struct json_object *object, const struct req
 {
 	static const char invalid[] = "Invalid request";
 	struct request req;
-	struct call *call;
 	const char *id = "null";
 	size_t id_len = 4;
 
@@ -474,8 +226,7 @@ request_handle(struct reply *reply, struct json_object *object, const struct req
 		return reply_error(reply, id, id_len, RPC_INVALID_REQUEST, invalid,
 		                   sizeof(invalid) - 1);
 	}
-	call = call_new(reply, id, id_len, req.id == NULL);
-	return call == NULL ? -ENOMEM : request_send(call, &req, note->spoilt);
+	return request_send(reply, &req, id, id_len, note->spoilt);
 }
 
 static int

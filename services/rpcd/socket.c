@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -14,15 +15,18 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "core/util/listen_addr.h"
 #include "core/util/lock_file.h"
 
 int
-rpc_socket_claim(struct rpc_socket *sock, const char *path, char *err, size_t err_size)
+rpc_socket_claim(struct rpc_socket *sock, const char *path, unsigned mode, char *err,
+                 size_t err_size)
 {
 	int fd, rc;
 
 	memset(sock, 0, sizeof(*sock));
 	sock->lock_fd = -1;
+	sock->mode = mode;
 	if (path[0] == '\0' || strlen(path) >= sizeof(sock->path)) {
 		snprintf(err, err_size, "the socket's path must have 1 to %zu bytes: '%s'",
 		         sizeof(sock->path) - 1, path);
@@ -74,7 +78,7 @@ bind_and_listen(int fd, const struct rpc_socket *sock)
 
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", name);
 	unlink(name);
-	mask = umask(0177);
+	mask = umask(~sock->mode & 0777);
 	rc = bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 ? 0 : -errno;
 	umask(mask);
 	if (rc == 0 && (listen(fd, RPCD_BACKLOG) != 0 ||
@@ -117,6 +121,23 @@ rpc_socket_bind(struct rpc_socket *sock, char *err, size_t err_size)
 }
 
 void
+rpc_socket_adopt(struct rpc_socket *sock, int lock_fd, int listen_fd)
+{
+	sock->lock_fd = lock_fd;
+	sock->bound = true;
+	if (chmod(sock->path, sock->mode) != 0) {
+		fprintf(stderr, "cal-rpcd: cannot change the mode of %s: %s\n", sock->path,
+		        strerror(errno));
+	}
+}
+
+bool
+rpc_socket_is_current(const struct rpc_socket *sock)
+{
+	return lock_file_is_current(sock->lock_fd, sock->lock_path);
+}
+
+void
 rpc_socket_unlink(struct rpc_socket *sock)
 {
 	if (sock->bound) {
@@ -137,4 +158,64 @@ rpc_socket_release(struct rpc_socket *sock)
 		close(sock->lock_fd);
 		sock->lock_fd = -1;
 	}
+}
+
+void
+rpc_socket_leave(struct rpc_socket *sock)
+{
+	if (sock->lock_fd >= 0) {
+		close(sock->lock_fd);
+	}
+	sock->lock_fd = -1;
+	sock->bound = false;
+}
+
+/* --- TCP -------------------------------------------------------------------------------------- */
+
+int
+rpc_tcp_bind(const char *text, char *err, size_t err_size)
+{
+	struct sockaddr_storage addr;
+	socklen_t len;
+	char why[128];
+	int fd, rc, on = 1;
+
+	if (listen_addr_parse(text, &addr, &len, why, sizeof(why)) != 0) {
+		snprintf(err, err_size, "--rpc-tcp %s: %s", text, why);
+		return -EINVAL;
+	}
+	fd = socket(addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	rc = fd < 0 ? -errno : 0;
+	if (rc == 0) {
+		/* Not kept from its port by connections of a killed one that the kernel still
+		 * waits for; and [::] leaves IPv4 to others. */
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+		if (addr.ss_family == AF_INET6) {
+			setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+		}
+		rc = bind(fd, (struct sockaddr *)&addr, len) == 0 ? 0 : -errno;
+	}
+	if (rc != 0) {
+		snprintf(err, err_size,
+		         "cannot listen on TCP %s: %s; choose another address with --rpc-tcp", text,
+		         strerror(-rc));
+		if (fd >= 0) {
+			close(fd);
+		}
+		return rc;
+	}
+	return fd;
+}
+
+bool
+rpc_tcp_is(int fd, const char *text)
+{
+	struct sockaddr_storage wanted, bound;
+	socklen_t len, bound_len = sizeof(bound);
+	char why[128];
+
+	memset(&bound, 0, sizeof(bound));
+	return listen_addr_parse(text, &wanted, &len, why, sizeof(why)) == 0 &&
+	       getsockname(fd, (struct sockaddr *)&bound, &bound_len) == 0 && bound_len == len &&
+	       memcmp(&wanted, &bound, len) == 0;
 }

@@ -376,28 +376,97 @@ def test_stop(primary):
 
 
 def test_primary_killed():
-    """kill -9 of the primary: requests under way are answered, cal-rpcd ends, another may start."""
+    """kill -9 of the primary: what is under way is answered, clients stay and are told its state
+    until the next primary's cal-rpcd takes them over."""
     with Primary(INSTANCE) as primary:
         primary.wait_state("running")
-        client = primary.connect()
+        client, idle = primary.connect(), primary.connect()
         client.result("spdk_get_version")
         pid = primary.service_pid("rpcd")
-        os.kill(primary.proc.pid, signal.SIGSTOP)
+        first = primary.proc.pid
+        os.kill(first, signal.SIGSTOP)
         client.send(VERSION % "1")
         time.sleep(0.1)
-        os.kill(primary.proc.pid, signal.SIGKILL)
+        os.kill(first, signal.SIGKILL)
         line = client.line()
         check(b'"error":{"code":-32603' in line and b"The primary process has ended" in line,
               "a request under way when the primary dies is answered", line)
-        check(client.at_end(), "… and the connection closed")
         primary.proc.wait()
-        check(wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 5), "cal-rpcd ends with it")
+        answer = client.call("spdk_get_version")
+        message = answer.get("error", {}).get("message", "")
+        check(answer.get("error", {}).get("code") == -32603 and
+              f"The primary of instance {INSTANCE} (pid {first}) crashed or was killed while "
+              "running (since 20" in message and "start it again" in message,
+              "… and the next one is told in which state it died", answer)
+        client.send('[{"method":"a","id":1},{"method":"b"},7]')
+        codes = sorted(entry["error"]["code"] for entry in json.loads(client.line()))
+        check(codes == [-32603, -32603, -32600], "… in a batch, too", codes)
+        check(os.path.exists(f"/proc/{pid}"), "cal-rpcd stays")
+        with open(f"/proc/{pid}/maps") as file:
+            maps = file.read()
+        # (What its own EAL had of files, private copies in its link's folder, is nobody else's.)
+        mapped = [line for line in maps.splitlines() if "/link/" not in line and
+                  ("huge" in line or "memfd" in line or "/run/" in line or "/dev/" in line)]
+        check(not mapped, "… and maps nothing of the dead primary's", mapped)
+        with open(f"/proc/{pid}/status") as file:
+            huge = next(line.split()[1] for line in file if line.startswith("HugetlbPages"))
+        check(huge == "0", "… no hugepage above all", huge)
+        fds = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+        check(not [fd for fd in fds if "memfd" in fd or "stats" in fd or "huge" in fd],
+              "… nor holds a file of it", fds)
         primary.start()
         check(primary.wait_state("running") == "running", "the next primary comes up at once")
-        with primary.connect() as client:
-            check(client.result("spdk_get_version"), "… and is served on the same socket")
+        check(wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 5),
+              "… its cal-rpcd takes over, and the old one ends")
+        for one in (client, idle):
+            check(one.result("spdk_get_version"), "… and the clients from before are served")
+        with primary.connect() as late:
+            check(late.result("spdk_get_version"), "… as new ones are")
+        # A start that fails leaves its reason.
+        second = primary.proc.pid
+        primary.proc.kill()
+        primary.proc.wait()
+        primary.argv += ["-c", "/nowhere/at/all"]
+        primary.start()
+        check(primary.proc.wait(20 * SLOW) != 0, "a third one fails to start")
+        message = client.call("spdk_get_version").get("error", {}).get("message", "")
+        check("failed to start" in message and "/nowhere/at/all" in message,
+              "… which the clients are told with its reason", message)
+        primary.argv = primary.argv[:-2]
+        primary.start()
+        primary.wait_state("running")
+        check(wait_until(lambda: "result" in client.call("spdk_get_version"), 5),
+              "… and a fourth serves them", second)
         primary.proc.terminate()
         check(primary.proc.wait(10 * SLOW) == 0, "… and stops in order", primary.proc.returncode)
+        check(client.at_end() and not os.path.exists(primary.socket) and
+              not os.path.exists(primary.socket + ".lock"), "… with its socket gone")
+
+
+def test_orphan_and_another():
+    """Another instance takes a dead primary's socket over; SIGTERM ends an orphan."""
+    with Primary(INSTANCE) as primary:
+        primary.wait_state("running")
+        client = primary.connect()
+        pid = primary.service_pid("rpcd")
+        primary.proc.kill()
+        primary.proc.wait()
+        env, argv = primary.env, primary.argv
+        primary.argv = [str(INSTANCE + 1) if a == str(INSTANCE) else a for a in argv]
+        primary.instance = INSTANCE + 1
+        primary.start()
+        check(primary.wait_state("running") == "running", "another instance with its socket starts")
+        check(wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 5) and
+              "result" in client.call("spdk_get_version"), "… and serves the dead one's clients")
+        pid = primary.service_pid("rpcd")
+        primary.proc.kill()
+        primary.proc.wait()
+        check("error" in client.call("spdk_get_version"), "killed as well, its cal-rpcd stays")
+        os.kill(pid, signal.SIGTERM)
+        check(client.at_end() and wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 5),
+              "… until SIGTERM")
+        check(not os.path.exists(primary.socket) and not os.path.exists(primary.socket + ".lock"),
+              "… and takes socket and lock along")
 
 
 def main():
@@ -409,6 +478,7 @@ def main():
                      test_socket_taken, test_kill, test_stop):
             test(primary)
     test_primary_killed()
+    test_orphan_and_another()
     finish()
 
 

@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 
+import rpc_common
+
 BIN = os.path.join(os.environ.get("CAL_BUILD", "build"), "bin")
 STATES = ["none", "env", "startup_rpc", "subsystem_init", "config", "running", "stopping",
           "stopped", "failed"]
@@ -108,6 +110,7 @@ class Root:
     def close(self):
         for primary in self.primaries:
             primary.kill()
+        rpc_common.end_services(self.run)  # of killed ones: cal-rpcd outlives its primary
         shutil.rmtree(self.path, ignore_errors=True)
 
     def __enter__(self):

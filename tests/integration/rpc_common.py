@@ -34,6 +34,21 @@ def finish():
     sys.exit(1 if failures else 0)
 
 
+def end_services(run_root):
+    """End the services of killed primaries of this run root: cal-rpcd outlives its primary."""
+    root = f"CALANDRIA_RUN_ROOT={run_root}".encode()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/comm") as file:
+                if not file.read().startswith("cal-"):
+                    continue
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                if root in file.read().split(b"\0"):
+                    os.kill(int(pid), signal.SIGKILL)
+        except OSError:  # it has ended meanwhile
+            pass
+
+
 def wait_until(fn, seconds, step=0.005):
     end = time.monotonic() + seconds * SLOW
     while time.monotonic() < end:
@@ -51,7 +66,8 @@ class Primary:
         self.instance = instance
         self.dir = tempfile.mkdtemp(prefix="cal-test.")
         self.socket = os.path.join(self.dir, "rpc.sock")
-        self.env = dict(os.environ, CALANDRIA_RUN_ROOT=os.path.join(self.dir, "run"))
+        self.env = dict(os.environ, CALANDRIA_RUN_ROOT=os.path.join(self.dir, "run"),
+                        CALANDRIA_CPU_LOCK_DIR=self.dir)
         mask = mask or hex(1 << (max(os.sched_getaffinity(0))))
         argv = [CALANDRIA, "-m", mask, "-s", str(megabytes), "-i", str(instance), "-r", self.socket]
         if config is not None:
@@ -82,6 +98,7 @@ class Primary:
                 self.proc.kill()
                 self.proc.wait()
         self.log.close()
+        end_services(self.env["CALANDRIA_RUN_ROOT"])
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def logs(self):

@@ -35,6 +35,8 @@ static struct {
 	_Atomic int status;  /* what cal_client_process() says: 0, -ESHUTDOWN, -ECONNRESET */
 	_Atomic int release; /* answer what was held */
 	_Atomic unsigned sent, answered, held_count;
+	_Atomic int closed;      /* the client was given up */
+	unsigned window, queued; /* so many calls fit into the link; 0: any number */
 } g_fake;
 
 static void
@@ -97,6 +99,7 @@ cal_client_send(struct cal_client *client, const char *method, const void *param
 	req->ctx = ctx;
 	*g_fake.last = req;
 	g_fake.last = &req->next;
+	g_fake.queued++;
 	atomic_fetch_add(&g_fake.sent, 1);
 	return 0;
 }
@@ -183,6 +186,7 @@ cal_client_process(struct cal_client *client)
 		fake_answer_held(-ECONNRESET);
 	}
 	while ((req = g_fake.first) != NULL) {
+		g_fake.queued--;
 		g_fake.first = req->next;
 		if (g_fake.first == NULL) {
 			g_fake.last = &g_fake.first;
@@ -202,6 +206,12 @@ cal_client_process(struct cal_client *client)
 	return g_fake.status != 0 ? g_fake.status : answered;
 }
 
+bool
+cal_client_is_backlogged(const struct cal_client *client)
+{
+	return g_fake.window != 0 && g_fake.queued >= g_fake.window;
+}
+
 int
 cal_client_fd(const struct cal_client *client)
 {
@@ -219,6 +229,8 @@ cal_client_close(struct cal_client *client)
 {
 	fake_answer_held(-ECANCELED);
 	fake_answer_all(g_fake.first, -ECANCELED);
+	g_fake.first = NULL;
+	atomic_store(&g_fake.closed, 1);
 }
 
 #endif

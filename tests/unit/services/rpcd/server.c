@@ -11,10 +11,7 @@
 #include "ipc/client/json.c"
 #include "ipc/client/json_print.c"
 #include "ipc/client/json_scan.c"
-#include "services/rpcd/conn.c"
-#include "services/rpcd/request.c"
-#include "services/rpcd/socket.c"
-#include "services/rpcd/server.c"
+#include "tests/unit/services/rpcd/serve.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -31,78 +28,6 @@
 #define PARSE       ERR("null", "-32700", "Parse error")
 
 #define SILENCE_MS 10000
-
-static char g_dir[] = "/tmp/cal-rpcd-test.XXXXXX";
-static char g_path[64];
-static struct rpc_socket g_socket;
-static pthread_t g_thread;
-static int g_exit;
-static _Atomic int g_ready;
-
-static void
-on_ready(void *ctx)
-{
-	atomic_store(&g_ready, 1);
-}
-
-static void
-on_gone(void *ctx)
-{
-	rpc_socket_unlink(&g_socket);
-}
-
-static void *
-serve(void *arg)
-{
-	char err[256];
-	struct server_opts opts = { .ready = on_ready, .gone = on_gone };
-
-	opts.listen_fd = rpc_socket_bind(&g_socket, err, sizeof(err));
-	g_exit = server_run(&opts);
-	return NULL;
-}
-
-static void
-start(void)
-{
-	char err[256];
-
-	fake_init();
-	atomic_store(&g_ready, 0);
-	REQUIRE(rpc_socket_claim(&g_socket, g_path, err, sizeof(err)) == 0);
-	REQUIRE(pthread_create(&g_thread, NULL, serve, NULL) == 0);
-	while (!atomic_load(&g_ready)) {
-		usleep(100);
-	}
-}
-
-/* Wait for the server's end; its exit status. */
-static int
-joined(void)
-{
-	pthread_join(g_thread, NULL);
-	fake_fini();
-	rpc_socket_release(&g_socket);
-	return g_exit;
-}
-
-static void
-stop(void)
-{
-	fake_set_status(-ESHUTDOWN);
-	CHECK_EQ(joined(), 0);
-}
-
-static int
-dial(void)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	memcpy(addr.sun_path, g_path, sizeof(g_path));
-	REQUIRE(connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0);
-	return fd;
-}
 
 static void
 put(int fd, const char *text, size_t len)
@@ -557,6 +482,8 @@ connection_limit(void)
 static void
 primary_gone(void)
 {
+	static const char none[] = "The primary of instance 7 (pid 0) is gone since ";
+	char *got;
 	int fd, idle;
 
 	start();
@@ -565,15 +492,69 @@ primary_gone(void)
 	say(fd, "{\"method\":\"hold\",\"id\":1}");
 	wait_for(&g_fake.held_count, 1);
 	fake_set_status(-ECONNRESET);
-	expect(fd,
-	       ERR("1", "-32603",
-	           "The primary process has ended; the outcome of this request is unknown") "<EOF"
-	                                                                                    ">");
+	expect(fd, ERR("1", "-32603",
+	               "The primary process has ended; the outcome of this request is unknown"));
+	/* Its memory was given back; the clients stay and are told why nothing works. */
+	CHECK_EQ(atomic_load(&g_fake.closed), 1);
+	CHECK_EQ(atomic_load(&g_lost), 1);
+	say(idle, "{\"method\":\"echo\",\"id\":2}");
+	got = get(idle, 170, false);
+	CHECK(strstr(got, "{\"jsonrpc\":\"2.0\",\"id\":2,\"error\":{\"code\":-32603,") == got);
+	CHECK(strstr(got, none) != NULL);
+	free(got);
+	/* A batch, a notification, what is no request, new clients: as ever. */
+	say(fd, "[{\"method\":\"echo\"},{\"method\":\"echo\",\"id\":3},4]");
+	got = get(fd, 500, false);
+	CHECK(got[0] == '[' && strstr(got, "\"id\":null,\"error\":{\"code\":-32603") != NULL);
+	CHECK(strstr(got, "\"id\":3,\"error\":{\"code\":-32603") != NULL);
+	CHECK(strstr(got, "Invalid request") != NULL);
+	free(got);
+	say(fd, "{\"id\":5}");
+	expect(fd, INVALID("null"));
+	close(fd);
+	fd = dial();
+	say(fd, "{\"method\":\"echo\",\"id\":\"new\"}");
+	got = get(fd, 170, false);
+	CHECK(strstr(got, "\"id\":\"new\"") != NULL && strstr(got, none) != NULL);
+	free(got);
+	kill(getpid(), SIGTERM);
 	expect(idle, "<EOF>");
-	CHECK_EQ(joined(), 1);
+	CHECK_EQ(joined(), 0);
 	CHECK(access(g_path, F_OK) != 0);
 	close(fd);
 	close(idle);
+}
+
+/* One whose lock was removed has nothing that anybody could find or take over. */
+static void
+orphan_without_its_lock_ends(void)
+{
+	int fd;
+
+	start();
+	fd = dial();
+	fake_set_status(-ECONNRESET);
+	unlink(g_socket.lock_path);
+	expect(fd, "<EOF>");
+	CHECK_EQ(joined(), 0);
+	close(fd);
+}
+
+/* The link is gone and the primary is not: it has cut us off, and another cal-rpcd is needed. */
+static void
+cut_off_by_a_living_primary(void)
+{
+	int fd;
+
+	test_needs_pidfd();
+	g_primary_pid = getpid();
+	start();
+	fd = dial();
+	fake_set_status(-ECONNRESET);
+	expect(fd, "<EOF>");
+	CHECK_EQ(joined(), 1);
+	g_primary_pid = 0;
+	close(fd);
 }
 
 static void
@@ -636,12 +617,12 @@ socket_and_lock(void)
 	start();
 	CHECK(stat(g_path, &st) == 0 && S_ISSOCK(st.st_mode) && (st.st_mode & 0777) == 0600);
 	CHECK(stat(g_socket.lock_path, &st) == 0 && (st.st_mode & 0777) == 0600);
-	CHECK_EQ(rpc_socket_claim(&other, g_path, err, sizeof(err)), -EBUSY);
+	CHECK_EQ(rpc_socket_claim(&other, g_path, 0600, err, sizeof(err)), -EBUSY);
 	CHECK(strstr(err, "another process serves") != NULL);
 	stop();
 
 	/* A stale socket gives way, a file does not. */
-	CHECK(rpc_socket_claim(&other, g_path, err, sizeof(err)) == 0);
+	CHECK(rpc_socket_claim(&other, g_path, 0600, err, sizeof(err)) == 0);
 	fd = rpc_socket_bind(&other, err, sizeof(err));
 	CHECK(fd >= 0);
 	close(fd);
@@ -659,8 +640,8 @@ socket_and_lock(void)
 
 	memset(long_path, 'x', sizeof(long_path) - 1);
 	long_path[sizeof(long_path) - 1] = '\0';
-	CHECK_EQ(rpc_socket_claim(&other, long_path, err, sizeof(err)), -ENAMETOOLONG);
-	CHECK_EQ(rpc_socket_claim(&other, "/nowhere/at/all", err, sizeof(err)), -ENOENT);
+	CHECK_EQ(rpc_socket_claim(&other, long_path, 0600, err, sizeof(err)), -ENAMETOOLONG);
+	CHECK_EQ(rpc_socket_claim(&other, "/nowhere/at/all", 0600, err, sizeof(err)), -ENOENT);
 }
 
 static int
@@ -670,6 +651,7 @@ make_dir(void)
 		return 1;
 	}
 	snprintf(g_path, sizeof(g_path), "%s/rpc.sock", g_dir);
+	setenv("CALANDRIA_RUN_ROOT", g_dir, 1);
 	return 0;
 }
 
@@ -690,6 +672,8 @@ static const struct test_case cases[] = {
 	TEST(many_in_one_piece),
 	TEST(connection_limit),
 	TEST(primary_gone),
+	TEST(orphan_without_its_lock_ends),
+	TEST(cut_off_by_a_living_primary),
 	TEST(primary_stops),
 	TEST(signal_finishes_what_is_under_way),
 	TEST(socket_and_lock),
