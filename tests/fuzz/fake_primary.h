@@ -212,6 +212,12 @@ cal_client_process(struct cal_client *client)
 	return 0;
 }
 
+bool
+cal_client_is_backlogged(const struct cal_client *client)
+{
+	return false;
+}
+
 int
 cal_client_fd(const struct cal_client *client)
 {

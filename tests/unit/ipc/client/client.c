@@ -58,6 +58,11 @@ __wrap_rte_service_finalize(void)
 
 static int g_env_rc;
 
+void
+env_secondary_fini(void)
+{
+}
+
 int
 env_secondary_init(const char *template_dir, const char *private_dir, char *err, size_t err_size)
 {
