@@ -19,7 +19,7 @@ PUBLIC = {
     "env": ["spdk/env.h", "spdk/env_dpdk.h", "spdk/memory.h", "spdk/barrier.h", "spdk_internal/usdt.h"],
     "rpc": ["spdk/rpc.h", "spdk/json.h", "spdk/jsonrpc.h"],
     "app": ["spdk/init.h", "spdk_internal/init.h"],
-    "bdev": ["spdk/bdev.h", "spdk/bdev_module.h", "spdk/bdev_zone.h", "spdk/notify.h"],
+    "bdev": ["spdk/bdev.h", "spdk/bdev_module.h", "spdk/bdev_zone.h"],
     "stats": ["calandria/stats.h"],
 }
 # spdk/event.h declares both the events of reactors and the application framework.

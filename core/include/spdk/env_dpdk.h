@@ -30,7 +30,8 @@ void spdk_env_dpdk_post_fini(void);
 /** Whether EAL was started by the program, not by spdk_env_init(). */
 bool spdk_env_dpdk_external_init(void);
 
-/** Print EAL's heap to `file`. Walks it under its lock: not on a reactor. */
+/** Print EAL's memory, memzones, mempools and heaps to `file`, each under its lock: not on a
+ *  reactor. */
 void spdk_env_dpdk_dump_mem_stats(FILE *file);
 /** The same in figures, of NUMA node `numa_id`. Returns 0 or a negative errno. */
 int spdk_env_dpdk_get_mem_stats(struct spdk_env_dpdk_mem_stats *stats, uint32_t numa_id);

@@ -70,6 +70,23 @@ spdk_notify_foreach_type(spdk_notify_foreach_type_cb cb_fn, void *ctx)
 	pthread_mutex_unlock(&g_notify.lock);
 }
 
+/* What does not fit is cut between two characters of UTF-8: a part of one could not be told in
+ * JSON. */
+static void
+copy_cut(char *out, size_t size, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (len >= size) {
+		len = size - 1;
+		while (len > 0 && (text[len] & 0xc0) == 0x80) {
+			len--;
+		}
+	}
+	memcpy(out, text, len);
+	out[len] = '\0';
+}
+
 uint64_t
 spdk_notify_send(const char *type, const char *ctx)
 {
@@ -79,8 +96,8 @@ spdk_notify_send(const char *type, const char *ctx)
 	pthread_mutex_lock(&g_notify.lock);
 	index = g_notify.next++;
 	event = &g_notify.events[index % NUM_EVENTS];
-	snprintf(event->type, sizeof(event->type), "%s", type);
-	snprintf(event->ctx, sizeof(event->ctx), "%s", ctx);
+	copy_cut(event->type, sizeof(event->type), type);
+	copy_cut(event->ctx, sizeof(event->ctx), ctx);
 	pthread_mutex_unlock(&g_notify.lock);
 	return index;
 }
