@@ -80,10 +80,24 @@ note_mistake(struct places *places, size_t offset, const char *mistake)
 static bool
 name_is(const struct places *places, const struct cal_json_event *event, const char *name)
 {
-	size_t len = strlen(name);
+	const char *text = places->text + event->start;
+	size_t len = event->end - event->start;
+	struct json_tokener *tokener;
+	struct json_object *spelt;
+	bool same;
 
-	return event->end - event->start == len + 2 &&
-	       memcmp(places->text + event->start + 1, name, len) == 0;
+	if (memchr(text, '\\', len) == NULL) {
+		return len == strlen(name) + 2 && memcmp(text + 1, name, len - 2) == 0;
+	}
+	/* With escapes in it: the tree that is built later has it without. */
+	tokener = json_tokener_new();
+	spelt = tokener == NULL ? NULL : json_tokener_parse_ex(tokener, text, (int)len);
+	same = spelt != NULL && strcmp(json_object_get_string(spelt), name) == 0;
+	json_object_put(spelt);
+	if (tokener != NULL) {
+		json_tokener_free(tokener);
+	}
+	return same;
 }
 
 /* { "subsystems": [ { "subsystem": …, "config": [ ENTRY or [ ENTRY … ] … ] } … ] } */

@@ -3,8 +3,9 @@
  */
 
 /* Drives a fuzz target without libFuzzer: the files that are named, or else its regressions, its
- * seeds, and $CAL_FUZZ_RUNS mutations of these (20,000) from a fixed seed ($CAL_FUZZ_SEED), so that
- * each run of `make check` is the same. An input that is found wanting is written to a file. */
+ * seeds, and $CAL_FUZZ_RUNS mutations of these (20,000; fewer when they take more than
+ * $CAL_FUZZ_SECONDS, 6, of the CPU) from a fixed seed ($CAL_FUZZ_SEED), so that each run of
+ * `make check` is the same. An input that is found wanting is written to a file. */
 
 #include "tests/fuzz/fuzz.h"
 
@@ -13,6 +14,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define LONGEST (64u << 10)
 #define HANG_S  20
@@ -276,14 +278,14 @@ LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size)
 }
 
 static void
-mutations_run(uint64_t runs)
+mutations_run(uint64_t *runs, unsigned seconds)
 {
 	uint8_t *data = malloc(LONGEST);
 	const struct file *file;
 	size_t size;
 	uint64_t i;
 
-	for (i = 0; i < runs && data != NULL; i++) {
+	for (i = 0; i < *runs && data != NULL && clock() / CLOCKS_PER_SEC < seconds; i++) {
 		size = 0;
 		if (g_num_files > 0) {
 			file = &g_files[pick((uint32_t)g_num_files)];
@@ -297,6 +299,7 @@ mutations_run(uint64_t runs)
 		}
 		run(data, size);
 	}
+	*runs = i;
 	free(data);
 }
 
@@ -343,6 +346,7 @@ int
 main(int argc, char **argv)
 {
 	const char *runs = getenv("CAL_FUZZ_RUNS"), *seed = getenv("CAL_FUZZ_SEED");
+	const char *limit = getenv("CAL_FUZZ_SECONDS");
 	uint64_t num_runs = runs != NULL ? strtoull(runs, NULL, 0) : 20000;
 	struct file file;
 	size_t i;
@@ -368,7 +372,7 @@ main(int argc, char **argv)
 	for (i = 0; i < g_num_files; i++) {
 		run(g_files[i].data, g_files[i].size);
 	}
-	mutations_run(num_runs);
+	mutations_run(&num_runs, limit != NULL ? (unsigned)atoi(limit) : 6);
 	printf("%s: %zu files, %llu mutations, nothing found\n", g_name, g_num_files,
 	       (unsigned long long)num_runs);
 	files_free(g_files, g_num_files);
