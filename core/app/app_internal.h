@@ -46,8 +46,9 @@ void app_state_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)))
  *  blocks. */
 uint32_t app_service_list(struct cal_state_service *out, uint32_t max);
 
-/** End the service `name` ("rpcd", "confd", "mond", or "all" for those that run) and start it
- * again: SIGTERM, SIGKILL after a second. Asynchronous. Returns 0, -ENOENT (no such service),
+/** Replace the process of service `name` ("rpcd", "confd", "mond", or "all" for those that run).
+ * rpcd's successor takes over from it, so that no client notices; the others end (SIGTERM, SIGKILL
+ * after a second) and are started again. Asynchronous. Returns 0, -ENOENT (no such service),
  * -ENOTSUP (services are not ours to start: --no-services, or the instance has none), -ENOMEM. */
 int app_service_restart(const char *name);
 

@@ -22,38 +22,51 @@
 #include "ipc/gate/control.h"
 #include "ipc/gate/gate.h"
 #include "spdk/log.h"
+#include "spdk/queue.h"
 
 enum { RPCD, CONFD, MOND, NUM_SERVICES };
+
+/* One process of a service. */
+struct service_proc {
+	TAILQ_ENTRY(service_proc) link; /* of those that were replaced and are still there */
+	struct service *svc;
+	pid_t pid;
+	int pidfd;
+	struct control_fd *watch;    /* of pidfd */
+	struct control_timer *timer; /* the end of our patience */
+	uint64_t spawned_ms;
+	bool ready;   /* it got as far as that */
+	bool gave_up; /* it said so itself */
+};
 
 struct service {
 	const char *name;
 	const char *binary;
-	bool optional; /* started when its program is there; no word when it is not */
-	bool wanted;   /* written before the control pthread starts it, read by any thread */
+	bool optional;   /* started when its program is there; no word when it is not */
+	bool hands_over; /* a successor takes over what it serves */
+	bool wanted;     /* written before the control pthread starts it, read by any thread */
 
-	pid_t pid;
-	struct control_fd *watch; /* of pidfd */
-	int pidfd;
-	struct control_timer *timer; /* the next start, or the end of our patience */
-	uint64_t spawned_ms;
+	struct service_proc *proc;   /* the one that serves, and is shown */
+	struct service_proc *next;   /* its successor, until that serves */
+	pid_t hand_pid;              /* --no-services: who connected */
+	struct control_timer *timer; /* the next start */
+	bool was_started;
 	uint32_t ends_in_row;
-	bool served; /* it got as far as being ready */
+	bool served; /* the last one got as far as being ready */
 	bool restart_asked;
-	bool gave_up; /* it said so itself */
 	struct cal_state_service shown;
 };
 
 static struct service g_services[NUM_SERVICES] = {
-	[RPCD] = { .name = "rpcd", .binary = "cal-rpcd" },
+	[RPCD] = { .name = "rpcd", .binary = "cal-rpcd", .hands_over = true },
 	[CONFD] = { .name = "confd", .binary = "cal-confd" },
 	[MOND] = { .name = "mond", .binary = "cal-mond", .optional = true },
 };
 
 static struct {
-	struct service_opts opts;
-	char *rpc_socket;
-	char *config_file;
+	struct service_opts opts; /* with its own copies of the strings */
 	bool stopping;
+	TAILQ_HEAD(, service_proc) replaced;
 	void (*stop_done)(void *ctx);
 	void *stop_ctx;
 } g_sup;
@@ -85,7 +98,7 @@ static void
 show(struct service *svc, enum cal_service_state state)
 {
 	svc->shown.state = state;
-	svc->shown.pid = svc->pid;
+	svc->shown.pid = svc->proc != NULL ? svc->proc->pid : svc->hand_pid;
 	svc->shown.since_ns = clock_ms(CLOCK_REALTIME) * 1000000;
 	publish();
 }
@@ -111,27 +124,38 @@ find(const char *name)
 	return NULL;
 }
 
+/* Start a timer in the place of the one there. */
 static void
-timer_set(struct service *svc, uint64_t ms, void (*fn)(void *arg))
+timer_set(struct control_timer **timer, uint64_t ms, void (*fn)(void *arg), void *arg)
 {
-	control_timer_cancel(svc->timer);
-	svc->timer = control_timer_start(ms, fn, svc);
-	if (svc->timer == NULL) {
+	control_timer_cancel(*timer);
+	*timer = control_timer_start(ms, fn, arg);
+	if (*timer == NULL) {
 		/* Out of memory: now is better than never. */
-		fn(svc);
+		fn(arg);
 	}
 }
 
 static void
-timer_clear(struct service *svc)
+timer_clear(struct control_timer **timer)
 {
-	control_timer_cancel(svc->timer);
-	svc->timer = NULL;
+	control_timer_cancel(*timer);
+	*timer = NULL;
 }
 
 /* --- start ------------------------------------------------------------------------------------ */
 
-#define MAX_ARGS 12
+#define MAX_ARGS 16
+
+static int
+add_option(const char *argv[MAX_ARGS], int n, const char *option, const char *value)
+{
+	if (value != NULL) {
+		argv[n++] = option;
+		argv[n++] = value;
+	}
+	return n;
+}
 
 static void
 args_build(const struct service *svc, const char *id, const char *argv[MAX_ARGS])
@@ -139,14 +163,13 @@ args_build(const struct service *svc, const char *id, const char *argv[MAX_ARGS]
 	int n = 0;
 
 	argv[n++] = svc->binary;
-	argv[n++] = "-i";
-	argv[n++] = id;
+	n = add_option(argv, n, "-i", id);
 	if (svc == &g_services[RPCD]) {
-		argv[n++] = "-r";
-		argv[n++] = g_sup.rpc_socket;
+		n = add_option(argv, n, "-r", g_sup.opts.rpc_socket);
+		n = add_option(argv, n, "--rpc-socket-mode", g_sup.opts.rpc_socket_mode);
+		n = add_option(argv, n, "--rpc-tcp", g_sup.opts.rpc_tcp);
 	} else if (svc == &g_services[CONFD]) {
-		argv[n++] = "-c";
-		argv[n++] = g_sup.config_file;
+		n = add_option(argv, n, "-c", g_sup.opts.config_file);
 		if (g_sup.opts.wait_for_rpc) {
 			argv[n++] = "--wait-for-rpc";
 		}
@@ -189,9 +212,12 @@ stop_check(void)
 		return;
 	}
 	for (i = 0; i < NUM_SERVICES; i++) {
-		if (g_services[i].watch != NULL) {
+		if (g_services[i].proc != NULL || g_services[i].next != NULL) {
 			return;
 		}
+	}
+	if (!TAILQ_EMPTY(&g_sup.replaced)) {
+		return;
 	}
 	g_sup.stop_done = NULL;
 	done(g_sup.stop_ctx);
@@ -228,48 +254,89 @@ schedule_restart(struct service *svc, const char *how)
 		service_start(svc);
 	} else {
 		show(svc, CAL_SERVICE_BACKOFF);
-		timer_set(svc, delay, backoff_over);
+		timer_set(&svc->timer, delay, backoff_over, svc);
 	}
+}
+
+/* The successor is the one that serves, now. */
+static void
+promote(struct service *svc)
+{
+	svc->proc = svc->next;
+	svc->next = NULL;
+	svc->restart_asked = false;
+	svc->ends_in_row = 0;
+	svc->shown.restarts++;
+	timer_clear(&svc->proc->timer);
+	show(svc, svc->proc->ready ? CAL_SERVICE_RUNNING : CAL_SERVICE_STARTING);
+}
+
+/* The one that served has ended. */
+static void
+on_end_of_serving(struct service *svc, const struct service_proc *proc, int status)
+{
+	char how[64];
+
+	svc->served = proc->ready;
+	if (g_sup.stopping) {
+		show(svc, CAL_SERVICE_OFF);
+		return;
+	}
+	if (svc->next != NULL) {
+		promote(svc);
+		return;
+	}
+	if (svc->restart_asked) {
+		svc->restart_asked = false;
+		svc->ends_in_row = 0;
+		service_start(svc);
+		return;
+	}
+	if (proc->gave_up) {
+		show(svc, CAL_SERVICE_OFF);
+		return;
+	}
+	if (clock_ms(CLOCK_MONOTONIC) - proc->spawned_ms >= SERVICE_HEALTHY) {
+		svc->ends_in_row = 0;
+	}
+	describe_status(status, how, sizeof(how));
+	schedule_restart(svc, how);
 }
 
 static void
 on_end(void *arg, uint32_t events)
 {
-	struct service *svc = arg;
-	bool was_asked = svc->restart_asked;
+	struct service_proc *proc = arg;
+	struct service *svc = proc->svc;
 	char how[64];
 	int status;
 
-	if (service_end_status(svc->pidfd, &status) != 0) {
+	if (service_end_status(proc->pidfd, &status) != 0) {
 		return;
 	}
-	control_fd_del(svc->watch);
-	svc->watch = NULL;
-	service_reap_later(svc->pidfd);
-	svc->pidfd = -1;
-	timer_clear(svc);
-	svc->shown.last_status = status;
-	svc->pid = 0;
-	svc->restart_asked = false;
-	if (g_sup.stopping) {
-		show(svc, CAL_SERVICE_OFF);
-		stop_check();
-		return;
+	control_fd_del(proc->watch);
+	service_reap_later(proc->pidfd);
+	timer_clear(&proc->timer);
+	if (proc == svc->proc) {
+		svc->proc = NULL;
+		svc->shown.last_status = status;
+		on_end_of_serving(svc, proc, status);
+	} else if (proc == svc->next) {
+		svc->next = NULL;
+		if (!g_sup.stopping) {
+			describe_status(status, how, sizeof(how));
+			SPDK_WARNLOG("%s (pid %d) ended before it had taken over (%s): pid %d "
+			             "goes on\n",
+			             svc->binary, (int)proc->pid, how,
+			             svc->proc != NULL ? (int)svc->proc->pid : 0);
+		}
+	} else {
+		TAILQ_REMOVE(&g_sup.replaced, proc, link);
+		svc->shown.last_status = status;
+		publish();
 	}
-	if (was_asked) {
-		svc->ends_in_row = 0;
-		service_start(svc);
-		return;
-	}
-	if (svc->gave_up) {
-		show(svc, CAL_SERVICE_OFF);
-		return;
-	}
-	if (clock_ms(CLOCK_MONOTONIC) - svc->spawned_ms >= SERVICE_HEALTHY) {
-		svc->ends_in_row = 0;
-	}
-	describe_status(status, how, sizeof(how));
-	schedule_restart(svc, how);
+	free(proc);
+	stop_check();
 }
 
 uint32_t
@@ -287,44 +354,56 @@ service_backoff_ms(uint32_t ends, bool served)
 	return ms < last ? ms : last;
 }
 
+/* Returns 0 or a negative errno; then there is no process. */
 static int
-spawn_and_watch(struct service *svc, const char *path)
+watch(struct service_proc *proc)
 {
-	const char *argv[MAX_ARGS];
-	char log[CAL_PATH_MAX], id[16];
-	int rc, fd;
+	int rc;
 
-	snprintf(id, sizeof(id), "%d", g_sup.opts.instance);
-	args_build(svc, id, argv);
-	log_path(svc, log, sizeof(log));
-	rc = gate_service_pair(svc->name, &fd);
-	if (rc != 0) {
-		return rc;
-	}
-	svc->pid = service_spawn(path, (char *const *)argv, fd, log);
-	close(fd);
-	if (svc->pid < 0) {
-		rc = svc->pid;
-		svc->pid = 0;
-		return rc;
-	}
-	svc->spawned_ms = clock_ms(CLOCK_MONOTONIC);
-	svc->served = false;
-	svc->pidfd = pidfd_open(svc->pid, 0);
-	rc = svc->pidfd < 0 ? -errno : 0;
+	proc->pidfd = pidfd_open(proc->pid, 0);
+	rc = proc->pidfd < 0 ? -errno : 0;
 	if (rc == 0) {
-		rc = control_fd_add(svc->pidfd, EPOLLIN, on_end, svc, &svc->watch);
+		rc = control_fd_add(proc->pidfd, EPOLLIN, on_end, proc, &proc->watch);
 		if (rc != 0) {
-			close(svc->pidfd);
+			close(proc->pidfd);
 		}
 	}
 	if (rc != 0) {
 		/* One that cannot be watched is not kept. */
-		kill(svc->pid, SIGKILL);
-		waitpid(svc->pid, NULL, 0);
-		svc->pid = 0;
+		kill(proc->pid, SIGKILL);
+		waitpid(proc->pid, NULL, 0);
 	}
 	return rc;
+}
+
+static int
+spawn_and_watch(struct service *svc, const char *path, struct service_proc **out)
+{
+	struct service_proc *proc = calloc(1, sizeof(*proc));
+	const char *argv[MAX_ARGS];
+	char log[CAL_PATH_MAX], id[16];
+	int rc, fd;
+
+	if (proc == NULL) {
+		return -ENOMEM;
+	}
+	snprintf(id, sizeof(id), "%d", g_sup.opts.instance);
+	args_build(svc, id, argv);
+	log_path(svc, log, sizeof(log));
+	proc->svc = svc;
+	rc = gate_service_pair(svc->name, &fd);
+	if (rc == 0) {
+		proc->pid = service_spawn(path, (char *const *)argv, fd, log);
+		close(fd);
+		rc = proc->pid < 0 ? proc->pid : watch(proc);
+	}
+	if (rc != 0) {
+		free(proc);
+		return rc;
+	}
+	proc->spawned_ms = clock_ms(CLOCK_MONOTONIC);
+	*out = proc;
+	return 0;
 }
 
 static void
@@ -336,10 +415,8 @@ service_start(struct service *svc)
 	if (g_sup.stopping) {
 		return;
 	}
-	if (svc->spawned_ms != 0) {
-		svc->shown.restarts++;
-	}
-	svc->gave_up = false;
+	svc->shown.restarts += svc->was_started;
+	svc->was_started = true;
 	if (service_find(svc->binary, path, sizeof(path)) != 0) {
 		show(svc, CAL_SERVICE_OFF);
 		if (!svc->optional) {
@@ -350,8 +427,9 @@ service_start(struct service *svc)
 		}
 		return;
 	}
-	rc = spawn_and_watch(svc, path);
+	rc = spawn_and_watch(svc, path, &svc->proc);
 	if (rc != 0) {
+		svc->served = false;
 		schedule_restart(svc, strerror(-rc));
 		return;
 	}
@@ -375,17 +453,35 @@ service_start_all(void)
 	publish();
 }
 
+/* The options that are strings. */
+#define NUM_STRINGS 4
+static const char **
+string_at(int i)
+{
+	const char **all[NUM_STRINGS] = { &g_sup.opts.rpc_socket, &g_sup.opts.rpc_socket_mode,
+		                          &g_sup.opts.rpc_tcp, &g_sup.opts.config_file };
+
+	return all[i];
+}
+
 int
 service_init(const struct service_opts *opts)
 {
+	bool failed = false;
 	int i, rc;
 
 	memset(&g_sup, 0, sizeof(g_sup));
+	TAILQ_INIT(&g_sup.replaced);
 	g_sup.opts = *opts;
-	g_sup.rpc_socket = opts->rpc_socket != NULL ? strdup(opts->rpc_socket) : NULL;
-	g_sup.config_file = opts->config_file != NULL ? strdup(opts->config_file) : NULL;
-	if ((opts->rpc_socket != NULL && g_sup.rpc_socket == NULL) ||
-	    (opts->config_file != NULL && g_sup.config_file == NULL)) {
+	for (i = 0; i < NUM_STRINGS; i++) {
+		const char **text = string_at(i);
+
+		if (*text != NULL) {
+			*text = strdup(*text);
+			failed |= *text == NULL;
+		}
+	}
+	if (failed) {
 		service_fini();
 		return -ENOMEM;
 	}
@@ -399,9 +495,10 @@ service_init(const struct service_opts *opts)
 
 		memset(&svc->shown, 0, sizeof(svc->shown));
 		snprintf(svc->shown.name, sizeof(svc->shown.name), "%s", svc->name);
-		svc->spawned_ms = 0;
+		svc->proc = svc->next = NULL;
+		svc->hand_pid = 0;
+		svc->was_started = svc->restart_asked = false;
 		svc->ends_in_row = 0;
-		svc->gave_up = false;
 	}
 	g_services[RPCD].wanted = opts->rpc_socket != NULL;
 	g_services[CONFD].wanted = opts->config_file != NULL;
@@ -412,9 +509,12 @@ service_init(const struct service_opts *opts)
 void
 service_fini(void)
 {
-	free(g_sup.rpc_socket);
-	free(g_sup.config_file);
-	g_sup.rpc_socket = g_sup.config_file = NULL;
+	int i;
+
+	for (i = 0; i < NUM_STRINGS; i++) {
+		free((char *)*string_at(i));
+		*string_at(i) = NULL;
+	}
 	service_reap_all();
 	service_env_fini();
 }
@@ -424,35 +524,44 @@ service_fini(void)
 static void
 patience_over(void *arg)
 {
-	struct service *svc = arg;
+	struct service_proc *proc = arg;
 
-	svc->timer = NULL;
-	if (svc->pid > 0 && svc->watch != NULL) {
-		SPDK_WARNLOG("%s (pid %d) does not end: SIGKILL\n", svc->binary, (int)svc->pid);
-		(void)pidfd_send_signal(svc->pidfd, SIGKILL, NULL, 0);
-	}
+	proc->timer = NULL;
+	SPDK_WARNLOG("%s (pid %d) does not end: SIGKILL\n", proc->svc->binary, (int)proc->pid);
+	(void)pidfd_send_signal(proc->pidfd, SIGKILL, NULL, 0);
 }
 
 static void
-ask_to_end(struct service *svc, uint64_t grace_ms)
+ask_to_end(struct service_proc *proc, uint64_t grace_ms)
 {
-	(void)pidfd_send_signal(svc->pidfd, SIGTERM, NULL, 0);
-	show(svc, CAL_SERVICE_STOPPING);
-	timer_set(svc, grace_ms, patience_over);
+	(void)pidfd_send_signal(proc->pidfd, SIGTERM, NULL, 0);
+	if (proc == proc->svc->proc) {
+		show(proc->svc, CAL_SERVICE_STOPPING);
+	}
+	timer_set(&proc->timer, grace_ms, patience_over, proc);
 }
 
 static void
 stop_unheard(void *arg)
 {
-	struct service *svc = arg;
+	struct service_proc *proc = arg;
 
-	svc->timer = NULL;
-	ask_to_end(svc, SERVICE_STOP_GRACE - SERVICE_STOP_SIGNAL);
+	proc->timer = NULL;
+	ask_to_end(proc, SERVICE_STOP_GRACE - SERVICE_STOP_SIGNAL);
+}
+
+static void
+stop_soon(struct service_proc *proc)
+{
+	if (proc != NULL) {
+		timer_set(&proc->timer, SERVICE_STOP_SIGNAL, stop_unheard, proc);
+	}
 }
 
 void
 service_stop_all(void (*done)(void *ctx), void *ctx)
 {
+	struct service_proc *proc;
 	int i;
 
 	g_sup.stopping = true;
@@ -461,15 +570,49 @@ service_stop_all(void (*done)(void *ctx), void *ctx)
 	for (i = 0; i < NUM_SERVICES; i++) {
 		struct service *svc = &g_services[i];
 
-		timer_clear(svc);
-		if (svc->watch != NULL) {
-			show(svc, CAL_SERVICE_STOPPING);
-			timer_set(svc, SERVICE_STOP_SIGNAL, stop_unheard);
-		} else {
-			show(svc, CAL_SERVICE_OFF);
-		}
+		timer_clear(&svc->timer);
+		show(svc, svc->proc != NULL ? CAL_SERVICE_STOPPING : CAL_SERVICE_OFF);
+		stop_soon(svc->proc);
+		stop_soon(svc->next);
+	}
+	TAILQ_FOREACH (proc, &g_sup.replaced, link) {
+		stop_soon(proc);
 	}
 	stop_check();
+}
+
+/* The successor has not taken over: then as it is with any other service. */
+static void
+handover_over(void *arg)
+{
+	struct service_proc *next = arg;
+	struct service *svc = next->svc;
+
+	next->timer = NULL;
+	SPDK_WARNLOG("%s (pid %d) has not handed over to pid %d within %d ms: it is ended\n",
+	             svc->binary, svc->proc != NULL ? (int)svc->proc->pid : 0, (int)next->pid,
+	             SERVICE_HANDOVER_LIMIT);
+	if (svc->proc != NULL) {
+		svc->restart_asked = true;
+		ask_to_end(svc->proc, SERVICE_RESTART_GRACE);
+	}
+}
+
+/* Start the one that is to take over. The present one serves until then. */
+static int
+successor_start(struct service *svc)
+{
+	char path[CAL_PATH_MAX * 2];
+	int rc;
+
+	rc = service_find(svc->binary, path, sizeof(path));
+	if (rc == 0) {
+		rc = spawn_and_watch(svc, path, &svc->next);
+	}
+	if (rc == 0) {
+		timer_set(&svc->next->timer, SERVICE_HANDOVER_LIMIT, handover_over, svc->next);
+	}
+	return rc;
 }
 
 static void
@@ -477,14 +620,18 @@ restart_one(void *arg)
 {
 	struct service *svc = arg;
 
-	if (g_sup.stopping) {
+	if (g_sup.stopping || svc->next != NULL) {
+		return; /* it is being replaced */
+	}
+	if (svc->proc != NULL && svc->hands_over && svc->proc->ready && !svc->restart_asked &&
+	    successor_start(svc) == 0) {
 		return;
 	}
-	if (svc->watch != NULL) {
+	if (svc->proc != NULL) {
 		svc->restart_asked = true;
-		ask_to_end(svc, SERVICE_RESTART_GRACE);
+		ask_to_end(svc->proc, SERVICE_RESTART_GRACE);
 	} else {
-		timer_clear(svc);
+		timer_clear(&svc->timer);
 		svc->ends_in_row = 0;
 		service_start(svc);
 	}
@@ -526,29 +673,66 @@ app_service_list(struct cal_state_service *out, uint32_t max)
 
 /* --- what the gate hears ---------------------------------------------------------------------- */
 
+/* Its process of that pid, if it is one that we wait for. */
+static struct service_proc *
+proc_of(const struct service *svc, pid_t pid)
+{
+	if (svc->proc != NULL && svc->proc->pid == pid) {
+		return svc->proc;
+	}
+	return svc->next != NULL && svc->next->pid == pid ? svc->next : NULL;
+}
+
+static void
+on_ready(struct service *svc, struct service_proc *proc)
+{
+	struct service_proc *before = svc->proc;
+
+	svc->served = true;
+	if (proc != NULL) {
+		proc->ready = true;
+	}
+	if (proc != NULL && proc == svc->next) {
+		promote(svc);
+		if (before != NULL) {
+			/* It is on its way out. */
+			TAILQ_INSERT_TAIL(&g_sup.replaced, before, link);
+			timer_set(&before->timer, SERVICE_RESTART_GRACE, patience_over, before);
+		}
+	} else {
+		show(svc, CAL_SERVICE_RUNNING);
+	}
+}
+
 void
 service_report(const char *name, pid_t pid, enum gate_report_code code, const char *text)
 {
 	struct service *svc = find(name);
+	struct service_proc *proc = svc != NULL ? proc_of(svc, pid) : NULL;
 
 	/* Also one of a name that we know, started by somebody else, is not ours to list. */
-	if (svc == NULL || svc->pid != pid) {
+	if (svc == NULL || (proc == NULL && svc->hand_pid != pid)) {
 		return;
 	}
 	switch (code) {
 	case GATE_REPORT_READY:
-		svc->served = true;
-		show(svc, CAL_SERVICE_RUNNING);
+		on_ready(svc, proc);
 		tell(SERVICE_EVENT_READY, svc, "");
 		break;
 	case GATE_REPORT_CHECKED:
-		svc->served = true;
-		show(svc, CAL_SERVICE_RUNNING);
+		on_ready(svc, proc);
 		tell(SERVICE_EVENT_CHECKED, svc, "");
 		break;
 	case GATE_REPORT_FAILED:
-		svc->gave_up = true;
-		tell(SERVICE_EVENT_FAILED, svc, text);
+		if (proc != NULL) {
+			proc->gave_up = true;
+		}
+		if (proc != NULL && proc == svc->next) {
+			SPDK_WARNLOG("%s (pid %d) cannot take over: %s\n", svc->binary,
+			             (int)proc->pid, text);
+		} else {
+			tell(SERVICE_EVENT_FAILED, svc, text);
+		}
 		break;
 	case GATE_REPORT_METRICS:
 		snprintf(svc->shown.metrics, sizeof(svc->shown.metrics), "%s", text);
@@ -561,14 +745,16 @@ void
 service_peer(const char *name, pid_t pid, bool connected)
 {
 	struct service *svc = find(name);
+	struct service_proc *proc;
 
 	if (svc == NULL) {
 		return;
 	}
-	if (svc->watch != NULL) {
+	proc = proc_of(svc, pid);
+	if (proc != NULL) {
 		/* Ours. Without its connection it can do nothing but end. */
-		if (!connected && svc->pid == pid && svc->timer == NULL) {
-			timer_set(svc, SERVICE_RESTART_GRACE, patience_over);
+		if (!connected && (proc->timer == NULL || proc == svc->next)) {
+			timer_set(&proc->timer, SERVICE_RESTART_GRACE, patience_over, proc);
 		}
 		return;
 	}
@@ -576,12 +762,12 @@ service_peer(const char *name, pid_t pid, bool connected)
 		return;
 	}
 	if (connected) {
-		svc->pid = pid;
-		svc->shown.restarts += svc->spawned_ms != 0;
-		svc->spawned_ms = clock_ms(CLOCK_MONOTONIC);
+		svc->hand_pid = pid;
+		svc->shown.restarts += svc->was_started;
+		svc->was_started = true;
 		show(svc, CAL_SERVICE_STARTING);
-	} else if (svc->pid == pid) {
-		svc->pid = 0;
+	} else if (svc->hand_pid == pid) {
+		svc->hand_pid = 0;
 		svc->shown.metrics[0] = '\0';
 		show(svc, CAL_SERVICE_OFF);
 	}

@@ -26,7 +26,10 @@
 #define SERVICE_HEALTHY        10000
 /* How long one may take to end: at a restart, at the stop of the whole instance. */
 #define SERVICE_RESTART_GRACE 1000
-#define SERVICE_STOP_GRACE    500
+/* How long a successor may take until it serves. A call that takes long keeps cal-rpcd for 800 ms;
+ * attaching takes some 10. */
+#define SERVICE_HANDOVER_LIMIT 3000
+#define SERVICE_STOP_GRACE     500
 /* At that stop the gate has told them to end; who has not by then gets a signal. */
 #define SERVICE_STOP_SIGNAL 40
 /* So many ends in a row, none of them healthy, are a crash loop and worth a line in the log. */
@@ -43,9 +46,11 @@ typedef void (*service_event_fn)(enum service_event event, const char *name, con
 
 struct service_opts {
 	int instance;
-	bool by_hand;            /* --no-services: list who connects, start nobody */
-	const char *rpc_socket;  /* NULL: no rpcd */
-	const char *config_file; /* NULL: no confd */
+	bool by_hand;                /* --no-services: list who connects, start nobody */
+	const char *rpc_socket;      /* NULL: no rpcd */
+	const char *rpc_socket_mode; /* octal; NULL: cal-rpcd's default */
+	const char *rpc_tcp;         /* [ADDR:]PORT; NULL: none */
+	const char *config_file;     /* NULL: no confd */
 	bool wait_for_rpc;
 	bool ignore_init_errors;
 	service_event_fn event;

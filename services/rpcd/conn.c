@@ -352,10 +352,10 @@ conn_service(struct conn *conn)
 	calls_pump(conn);
 	if (server->handover != NULL && !server->stopping) {
 		conn_read_stop(conn);
-		if (conn->num_replies == 0) {
-			handover_conn(conn);
-		} else if (conn_flush(conn) != 0) {
+		if (conn_flush(conn) != 0) {
 			conn_close(conn);
+		} else if (conn->num_replies == 0) {
+			handover_conn(conn);
 		}
 		return;
 	}

@@ -140,12 +140,17 @@ class Primary:
                              capture_output=True, text=True)
         return json.loads(out.stdout) if out.returncode == 0 else None
 
-    def service_pid(self, name):
+    def service(self, name):
+        """What `calctl status` says about it, or None."""
         status = self.status()
         for service in status["services"] if status else ():
             if service["name"] == name:
-                return service["pid"]
-        return 0
+                return service
+        return None
+
+    def service_pid(self, name):
+        service = self.service(name)
+        return service["pid"] if service else 0
 
     def kill_service(self, name, sig=signal.SIGKILL):
         pid = self.service_pid(name)
