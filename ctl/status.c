@@ -20,6 +20,7 @@
 #include "ctl/latency.h"
 #include "ctl/table.h"
 #include "ctl/units.h"
+#include "ctl/wait_state.h"
 
 /* A reactor that has not begun an iteration for so long does not run, unless it sleeps. */
 #define STALE_S   1.0
@@ -203,6 +204,61 @@ describe_death(const struct cal_state_main *m, char *text, size_t size)
 	         m->doing[0] != '\0' ? ", in " : "", m->doing);
 }
 
+/* States that it was in before the present one, in their order. Returns the next after `state`. */
+static uint32_t
+next_passed(const struct cal_state_main *m, uint32_t state)
+{
+	do {
+		state++;
+	} while (state < CAL_RUN_NUM_STATES &&
+	         (m->entered_mono_ns[state] == 0 || state == m->state));
+	return state;
+}
+
+static struct json_object *
+passed_json(const struct cal_state_main *m)
+{
+	struct json_object *array = json_object_new_array(), *item;
+	uint32_t i;
+
+	for (i = next_passed(m, CAL_RUN_NONE); i < CAL_RUN_NUM_STATES; i = next_passed(m, i)) {
+		item = json_object_new_object();
+		ctl_json_put_str(item, "state", cal_run_state_name(i));
+		ctl_json_put_str(item, "since", ctl_units_time(m->entered_ns[i], true).s);
+		ctl_json_put(item, "spent_s",
+		             ctl_json_new_double((double)cal_state_spent_ns(m, i) / 1e9, 6));
+		json_object_array_add(array, item);
+	}
+	return array;
+}
+
+static void
+print_passed(const struct cal_state_main *m)
+{
+	const char *lead = "  passed    ";
+	size_t column = 0, len;
+	char text[64];
+	uint32_t i;
+
+	for (i = next_passed(m, CAL_RUN_NONE); i < CAL_RUN_NUM_STATES; i = next_passed(m, i)) {
+		uint64_t ns = cal_state_spent_ns(m, i);
+
+		snprintf(text, sizeof(text), "%s %s%s", cal_run_state_name(i),
+		         ns < 1000000000u ? ctl_units_latency((double)ns / 1e3).s
+		                          : ctl_units_duration((double)ns / 1e9).s,
+		         next_passed(m, i) < CAL_RUN_NUM_STATES ? "," : "");
+		len = strlen(text) + 1;
+		if (column == 0 || column + len > 80) {
+			printf("%s%s", column == 0 ? "" : "\n",
+			       column == 0 ? lead : "            ");
+			column = strlen(lead);
+		}
+		printf("%s%s", column > strlen(lead) ? " " : "", text);
+		column += len;
+	}
+	printf("%s", column > 0 ? "\n" : "");
+}
+
 static void
 print_json(const struct picture *p)
 {
@@ -227,9 +283,18 @@ print_json(const struct picture *p)
 	} else if (m->reason[0] != '\0') {
 		ctl_json_put_str(root, "reason", m->reason);
 	}
+	if (p->alive) {
+		ctl_json_put(root, "state_s",
+		             ctl_json_new_double((double)cal_state_spent_ns(m, m->state) / 1e9, 3));
+	}
 	if (m->doing[0] != '\0') {
 		ctl_json_put_str(root, "doing", m->doing);
 	}
+	if (m->doing[0] != '\0' && p->alive) {
+		ctl_json_put(root, "doing_s",
+		             ctl_json_new_double((double)cal_state_doing_ns(m) / 1e9, 3));
+	}
+	ctl_json_put(root, "passed", passed_json(m));
 	ctl_json_put(root, "pid", json_object_new_int(m->pid));
 	ctl_json_put(root, "alive", json_object_new_boolean(p->alive));
 	ctl_json_put(root, "stopped_by_signal", json_object_new_boolean(p->stopped_by_signal));
@@ -269,14 +334,18 @@ print_head(const struct picture *p, const struct ctl_term *term)
 {
 	const struct cal_state_main *m = &p->state.main;
 	enum ctl_colour colour = p->alive ? state_colour(m->state) : CTL_RED;
-	double in_state = seconds_since(m->since_ns);
+	bool failed_start = !p->alive && m->state == CAL_RUN_FAILED;
 	char death[256];
 
 	printf("Instance %d: %s%s%s", p->instance, ctl_term_begin(term, colour),
-	       p->alive ? cal_run_state_name(m->state) : "dead", ctl_term_end(term, colour));
+	       p->alive || failed_start ? cal_run_state_name(m->state) : "dead",
+	       ctl_term_end(term, colour));
 	if (p->alive) {
-		printf(" for %s (since %s)\n", ctl_units_duration(in_state).s,
+		printf(" for %s (since %s)\n",
+		       ctl_units_duration((double)cal_state_spent_ns(m, m->state) / 1e9).s,
 		       ctl_units_time(m->since_ns, false).s);
+	} else if (failed_start) {
+		printf(", at %s\n", ctl_units_time(m->since_ns, false).s);
 	} else {
 		describe_death(m, death, sizeof(death));
 		printf(", %s\n", death);
@@ -292,8 +361,10 @@ print_head(const struct picture *p, const struct ctl_term *term)
 		printf("  JSON-RPC  %s\n", m->rpc_socket);
 	}
 	if (m->doing[0] != '\0' && p->alive) {
-		printf("  doing     %s\n", m->doing);
+		printf("  doing     %s, for %s\n", m->doing,
+		       ctl_units_duration((double)cal_state_doing_ns(m) / 1e9).s);
 	}
+	print_passed(m);
 	if (m->reason[0] != '\0') {
 		printf("  %s  %s\n", m->state == CAL_RUN_FAILED ? "reason  " : "error   ",
 		       m->reason);
@@ -375,116 +446,29 @@ print_human(const struct picture *p)
 }
 
 static int
-find_state(const char *name)
-{
-	int i;
-
-	for (i = CAL_RUN_ENV; i < CAL_RUN_NUM_STATES; i++) {
-		if (strcmp(cal_run_state_name((uint32_t)i), name) == 0) {
-			return i;
-		}
-	}
-	ctl_error("--wait: there is no state '%s'; there are env, startup_rpc, subsystem_init, "
-	          "config, running, stopping, stopped, failed",
-	          name);
-	return -1;
-}
-
-/* One look of `--wait`. */
-struct look {
-	int rc; /* of reading the state file */
-	bool alive;
-	struct cal_state_file state;
-	char err[256];
-};
-
-static bool
-is_reached(const struct look *look, uint32_t wanted)
-{
-	switch (wanted) {
-	case CAL_RUN_STOPPED:
-		/* An orderly stop leaves no file behind; a dead one has stopped, too. */
-		return look->rc == -ENOENT || (look->rc == 0 && !look->alive);
-	case CAL_RUN_FAILED:
-		return look->rc == 0 && look->state.main.state == wanted;
-	default:
-		return look->rc == 0 && look->alive && look->state.main.state == wanted;
-	}
-}
-
-static int
-wait_over(const struct ctl *ctl, const struct look *look)
-{
-	const struct cal_state_main *m = &look->state.main;
-
-	ctl_progress_end();
-	if (look->rc != 0) {
-		ctl_error("%s", look->err);
-		return CTL_NO_PRIMARY;
-	}
-	ctl_error("instance %d is not %s after %.3g s: it is %s%s%s", ctl->instance, opts.wait,
-	          (double)opts.timeout_ms / 1000,
-	          look->alive ? cal_run_state_name(m->state) : "dead",
-	          m->doing[0] != '\0' ? ", in " : "", m->doing);
-	return look->alive ? CTL_FAILED : CTL_NO_PRIMARY;
-}
-
-/* Read the state file until it says `wanted`. Returns an exit status. */
-static int
-wait_for(const struct ctl *ctl, uint32_t wanted)
-{
-	uint64_t begin = ctl_now_ns(), passed_ms;
-	struct look look;
-
-	for (;;) {
-		look.alive = false;
-		look.rc = ctl_instance_read(ctl, &look.state, &look.alive, look.err,
-		                            sizeof(look.err));
-		if (is_reached(&look, wanted)) {
-			ctl_progress_end();
-			return CTL_OK;
-		}
-		if (look.rc == 0 && look.alive && look.state.main.state == CAL_RUN_FAILED) {
-			ctl_progress_end();
-			ctl_error("instance %d failed to start: %s", ctl->instance,
-			          look.state.main.reason);
-			return CTL_FAILED;
-		}
-		passed_ms = (ctl_now_ns() - begin) / 1000000u;
-		if (passed_ms >= opts.timeout_ms) {
-			return wait_over(ctl, &look);
-		}
-		if (passed_ms >= 1000 && !ctl->json) {
-			ctl_progress("waiting for %s: %s, %.1f s", opts.wait,
-			             look.rc == 0 ? cal_run_state_name(look.state.main.state)
-			                          : "not there",
-			             (double)passed_ms / 1000);
-		}
-		ctl_sleep_ms(5);
-	}
-}
-
-static int
 run(struct ctl *ctl, int argc, char **argv)
 {
 	struct picture p;
-	int rc, wanted = -1;
+	int rc, wanted = -1, waited = CTL_OK;
 	char err[256];
 
 	if (opts.wait != NULL) {
-		wanted = find_state(opts.wait);
+		wanted = ctl_wait_state_find(opts.wait);
 		if (wanted < 0) {
 			return CTL_USAGE;
 		}
-		rc = wait_for(ctl, (uint32_t)wanted);
-		if (rc != CTL_OK) {
-			return rc;
+		waited = ctl_wait_state(ctl, (uint32_t)wanted, opts.timeout_ms);
+		if (waited != CTL_OK && !ctl->json) {
+			return waited;
 		}
 	}
 	rc = picture_take(ctl, &p, err, sizeof(err));
 	if (rc != 0) {
 		if (ctl->json) {
 			print_json_none(ctl, err);
+		}
+		if (waited != CTL_OK) {
+			return waited;
 		}
 		if (rc == -ENOENT && wanted == CAL_RUN_STOPPED) {
 			if (!ctl->json) {
@@ -501,7 +485,10 @@ run(struct ctl *ctl, int argc, char **argv)
 	} else {
 		rc = print_human(&p);
 	}
-	if (rc == CTL_OK && !p.alive && wanted != CAL_RUN_STOPPED && wanted != CAL_RUN_FAILED) {
+	if (waited != CTL_OK) {
+		rc = waited;
+	} else if (rc == CTL_OK && !p.alive && wanted != CAL_RUN_STOPPED &&
+	           wanted != CAL_RUN_FAILED) {
 		rc = CTL_NO_PRIMARY;
 	}
 	picture_drop(&p);
@@ -510,7 +497,7 @@ run(struct ctl *ctl, int argc, char **argv)
 
 static const struct ctl_option options[] = {
 	{ "wait", 0, CTL_OPT_STRING, &opts.wait, "STATE",
-	  "first wait until it is in this state: env,\nstartup_rpc, subsystem_init, config, "
+	  "first wait until it has reached this state: env,\nstartup_rpc, subsystem_init, config, "
 	  "running,\n"
 	  "stopping, stopped, failed" },
 	{ "timeout", 0, CTL_OPT_SECONDS, &opts.timeout_ms, "S",
@@ -524,7 +511,12 @@ static struct ctl_command command = {
 	.details =
 		"Reads the state file and the stats segment and asks nobody. A reactor that has\n"
 		"not begun an iteration for a second and does not sleep is STALE. Of a primary\n"
-		"that died it shows what it was doing; the exit status is then 3.",
+		"that died it shows what it was doing; the exit status is then 3.\n"
+		"\n"
+		"--wait ends with 0 when the state is reached, or was on the way to a later one;\n"
+		"with 1 when it cannot be reached any more or was not in time, and says why or\n"
+		"what was going on; with 3 when no primary came. The instance need not be there\n"
+		"yet, and one that is gone has stopped.",
 	.group = CTL_GROUP_INSTANCE,
 	.options = options,
 	.run = run,

@@ -14,8 +14,10 @@ from ctl_fixture import keys, run
 
 def check_status(cal, primary):
     status = cal.ask("status")
-    keys(status, "state since pid alive stopped_by_signal instance app version rpc_socket uptime_s "
-         "memory reactors services", "reason doing")
+    keys(status, "state since state_s passed pid alive stopped_by_signal instance app version rpc_socket "
+         "uptime_s memory reactors services", "reason doing doing_s")
+    for passed in status["passed"]:
+        keys(passed, "state since spent_s")
     assert status["state"] == "running" and status["pid"] == primary.pid, status
     assert status["alive"] is True and status["uptime_s"] > 0
     keys(status["memory"], "heap_bytes heap_free_bytes heap_allocs")

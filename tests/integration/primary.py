@@ -81,6 +81,11 @@ class Root:
         os.mkdir(self.run)
         os.mkdir(self.locks)
         self.primaries = []
+        self.ends = []
+
+    def at_end(self, fn):
+        """What else is to be undone."""
+        self.ends.append(fn)
 
     def env(self, **more):
         return dict(os.environ, CALANDRIA_RUN_ROOT=self.run, CALANDRIA_CPU_LOCK_DIR=self.locks,
@@ -111,6 +116,8 @@ class Root:
         for primary in self.primaries:
             primary.kill()
         rpc_common.end_services(self.run)  # of killed ones: cal-rpcd outlives its primary
+        for fn in self.ends:
+            fn()
         shutil.rmtree(self.path, ignore_errors=True)
 
     def __enter__(self):
