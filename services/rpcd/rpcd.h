@@ -177,6 +177,18 @@ struct server_opts {
 	void *ctx;
 };
 
+/* nap.c: a timer of the loop. */
+struct nap {
+	uv_poll_t poll;
+	int fd;
+};
+/** Returns 0 or a negative errno. */
+int nap_init(struct nap *nap, uv_loop_t *loop);
+void nap_close(struct nap *nap);
+/** Have the loop wake up soon, for a call that has been waited for so long. Returns false when it
+ * is better to be woken by the primary. */
+bool nap_begin(struct nap *nap, uint64_t waited_ns);
+
 struct server {
 	const struct server_opts *opts;
 	uv_loop_t loop;
@@ -186,6 +198,7 @@ struct server {
 	uv_timer_t deadline;
 	uv_timer_t orphan; /* the primary is gone: is it really, and is the socket still ours? */
 	uv_signal_t sigterm, sigint;
+	struct nap nap;
 
 	struct listener listeners[RPCD_MAX_LISTENERS];
 	unsigned num_listeners;

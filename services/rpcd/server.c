@@ -4,7 +4,8 @@
 
 /* The loop. Sockets are read in libuv's poll phase, which sends calls to the primary; before the
  * next sleep the link is processed, for a few microseconds again and again while calls are young,
- * then every connection that has something due is serviced, and the link is armed. */
+ * then every connection that has something due is serviced, and the link is armed, or while calls
+ * are not old a timer is (nap.c). */
 
 #include "services/rpcd/rpcd.h"
 
@@ -194,6 +195,7 @@ server_end(struct server *server)
 	uv_close((uv_handle_t *)&server->deadline, NULL);
 	uv_close((uv_handle_t *)&server->orphan, NULL);
 	uv_close((uv_handle_t *)&server->accept_pause, NULL);
+	nap_close(&server->nap);
 	uv_close((uv_handle_t *)&server->sigterm, NULL);
 	uv_close((uv_handle_t *)&server->sigint, NULL);
 }
@@ -201,14 +203,22 @@ server_end(struct server *server)
 static bool
 must_look_again(struct server *server)
 {
+	uint64_t now;
+
 	if (!TAILQ_EMPTY(&server->dirty)) {
 		return true;
 	}
 	if (server->client == NULL) {
 		return false;
 	}
-	if (server->in_flight > 0 && uv_hrtime() < server->spin_until) {
-		return true;
+	if (server->in_flight > 0) {
+		now = uv_hrtime();
+		if (now < server->spin_until) {
+			return true;
+		}
+		if (nap_begin(&server->nap, now - server->spin_until)) {
+			return false;
+		}
 	}
 	return cal_client_arm(server->client) != 0;
 }
@@ -314,7 +324,10 @@ handles_init(struct server *server)
 	uv_signal_init(&server->loop, &server->sigint);
 	server->prepare.data = server->deadline.data = server->orphan.data = server;
 	server->accept_pause.data = server->sigterm.data = server->sigint.data = server;
-	rc = uv_poll_init(&server->loop, &server->link, cal_client_fd(server->client));
+	rc = nap_init(&server->nap, &server->loop);
+	if (rc == 0) {
+		rc = uv_poll_init(&server->loop, &server->link, cal_client_fd(server->client));
+	}
 	if (rc == 0) {
 		rc = uv_poll_start(&server->link, UV_READABLE, on_link_readable);
 	}

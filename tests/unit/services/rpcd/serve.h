@@ -11,6 +11,7 @@
 #include "services/rpcd/call.c"
 #include "services/rpcd/conn.c"
 #include "services/rpcd/handover.c"
+#include "services/rpcd/nap.c"
 #include "services/rpcd/primary.c"
 #include "services/rpcd/request.c"
 #include "services/rpcd/server.c"
