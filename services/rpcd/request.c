@@ -14,7 +14,8 @@ void
 frame_notes_reset(struct frame_notes *notes)
 {
 	notes->count = 0;
-	notes->failed = notes->is_array = notes->is_object = notes->in_id = false;
+	notes->failed = notes->is_array = notes->is_object = false;
+	notes->in_id = notes->in_params = false;
 }
 
 static struct request_note *
@@ -37,44 +38,53 @@ note_add(struct frame_notes *notes)
 	return &notes->notes[notes->count++];
 }
 
+static bool
+is_named(const struct frame_notes *notes, const struct cal_json_event *event, const char *quoted)
+{
+	size_t len = strlen(quoted);
+
+	return event->end - event->start == len &&
+	       memcmp(notes->text + event->start, quoted, len) == 0;
+}
+
+/* A name or a value directly in a request object. */
+static void
+note_member(struct frame_notes *notes, struct request_note *note,
+            const struct cal_json_event *event)
+{
+	if (event->kind == CAL_JSON_NAME) {
+		notes->in_id = is_named(notes, event, "\"id\"");
+		notes->in_params = is_named(notes, event, "\"params\"");
+		note->repeated |= event->repeated;
+	} else if (notes->in_id && event->kind == CAL_JSON_SCALAR) {
+		note->id_start = event->start;
+		note->id_end = event->end;
+	} else if (notes->in_params && event->kind == CAL_JSON_END) {
+		note->params_end = event->end;
+	} else if (notes->in_params) {
+		note->params_start = event->start;
+	}
+}
+
 void
 frame_note(void *ctx, const struct cal_json_event *event)
 {
 	struct frame_notes *notes = ctx;
-	struct request_note *note;
 	unsigned level;
 
-	if (event->kind == CAL_JSON_END || notes->failed) {
+	if (notes->failed) {
 		return;
 	}
-	if (event->depth == 0) {
+	if (event->depth == 0 && event->kind != CAL_JSON_END) {
 		notes->is_array = event->kind == CAL_JSON_ARRAY;
 		notes->is_object = event->kind == CAL_JSON_OBJECT;
 	}
 	/* The depth of a request: 0, or 1 in a batch. */
 	level = notes->is_array ? 1 : 0;
-	if (event->depth < level) {
-		return;
-	}
-	if (event->depth == level) {
+	if (event->depth == level && event->kind != CAL_JSON_END) {
 		note_add(notes);
-		return;
-	}
-	note = &notes->notes[notes->count - 1];
-	if (event->kind == CAL_JSON_NAME) {
-		notes->in_id = event->depth == level + 1 && event->end - event->start == 4 &&
-		               memcmp(notes->text + event->start, "\"id\"", 4) == 0;
-		if (event->repeated) {
-			note->repeated |= event->depth == level + 1;
-			note->spoilt = true;
-		}
-	} else if (event->kind == CAL_JSON_SCALAR) {
-		if (notes->in_id && event->depth == level + 1) {
-			note->id_start = event->start;
-			note->id_end = event->end;
-		} else {
-			note->spoilt |= event->out_of_range;
-		}
+	} else if (event->depth == level + 1) {
+		note_member(notes, &notes->notes[notes->count - 1], event);
 	}
 }
 
@@ -142,35 +152,30 @@ request_is_valid(const struct request *req)
 	        params == json_type_array);
 }
 
-/* The method decides what it says to params that it cannot take, and its decoder refuses a name
- * that stands there twice. json-c has dropped such names and clamped integers that do not fit:
- * where it did, the decoder is given a repeated name in their stead. */
-static void
-pack_spoilt(struct codec_buf *buf, struct json_object *params)
+/* Out of the text, because json-c has dropped names that stand twice and rounded or clamped
+ * numbers: the method's decoder shall see what the client wrote. */
+static int
+pack_params(struct codec_buf *buf, const struct request *req, const struct request_note *note,
+            const char *text)
 {
-	bool first = true;
-
-	codec_put_map(buf, (uint32_t)json_object_object_length(params) + 1);
-	json_object_object_foreach(params, key, value)
-	{
-		codec_put_cstr(buf, key);
-		buf->failed |= cal_json_pack(buf, value) != 0;
-		if (first) {
-			codec_put_cstr(buf, key);
-			codec_put_nil(buf);
-			first = false;
-		}
+	if (req->params == NULL) {
+		return 0;
 	}
+	if (note->params_end <= note->params_start) { /* its name is spelt with escapes */
+		return cal_json_pack(buf, req->params);
+	}
+	return cal_json_pack_text(buf, text + note->params_start,
+	                          note->params_end - note->params_start);
 }
 
 static int
 request_send(struct reply *reply, const struct request *req, const char *id, size_t id_len,
-             bool spoilt)
+             const struct request_note *note, const char *text)
 {
 	static const char no_method[] = "Method not found", no_memory[] = "Out of memory";
 	const char *method = json_object_get_string(req->method);
 	struct codec_buf buf;
-	int rc = 0;
+	int rc;
 
 	if (strlen(method) != (size_t)json_object_get_string_len(req->method)) {
 		return reply_error(reply, id, id_len, RPC_METHOD_NOT_FOUND, no_method,
@@ -180,12 +185,7 @@ request_send(struct reply *reply, const struct request *req, const char *id, siz
 		return handover_request(reply, id, id_len, req->params);
 	}
 	codec_buf_init(&buf);
-	if (spoilt && json_object_is_type(req->params, json_type_object)) {
-		pack_spoilt(&buf, req->params);
-		rc = buf.failed ? -ENOMEM : 0;
-	} else if (req->params != NULL) {
-		rc = cal_json_pack(&buf, req->params);
-	}
+	rc = pack_params(&buf, req, note, text);
 	if (rc == 0) {
 		rc = call_start(reply, id, id_len, req->id == NULL, method,
 		                buf.len > 0 ? buf.data : NULL, buf.len);
@@ -226,7 +226,7 @@ request_handle(struct reply *reply, struct json_object *object, const struct req
 		return reply_error(reply, id, id_len, RPC_INVALID_REQUEST, invalid,
 		                   sizeof(invalid) - 1);
 	}
-	return request_send(reply, &req, id, id_len, note->spoilt);
+	return request_send(reply, &req, id, id_len, note, text);
 }
 
 static int

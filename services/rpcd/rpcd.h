@@ -72,16 +72,16 @@ struct server;
 
 /* What is known of one request of a JSON value from its text: json-c does not tell. */
 struct request_note {
-	size_t id_start, id_end; /* the text of its id, both 0 when there is none */
-	bool repeated;           /* a member of the request object stands there twice */
-	bool spoilt; /* in its params a name stands twice, or an integer is beyond 64 bits */
+	size_t id_start, id_end;         /* the text of its id, both 0 when there is none */
+	size_t params_start, params_end; /* of an object or array that its params are */
+	bool repeated;                   /* a member of the request object stands there twice */
 };
 struct frame_notes {
 	struct request_note *notes;
 	size_t count, cap;
 	bool failed; /* out of memory */
 	bool is_array, is_object;
-	bool in_id; /* the last name seen was "id" of a request object */
+	bool in_id, in_params; /* the last name of a member of a request */
 	const char *text;
 };
 

@@ -11,6 +11,7 @@
 #include "ipc/client/json.c"
 #include "ipc/client/json_print.c"
 #include "ipc/client/json_scan.c"
+#include "ipc/client/json_text.c"
 #include "tests/unit/services/rpcd/serve.h"
 
 #include <poll.h>
@@ -135,11 +136,11 @@ static const struct exchange rows[] = {
 	{ "{\"method\":\"echo\",\"id\":1,\"params\":3}", INVALID("1") },
 	/* what json-c would hide reaches the method as a name that stands there twice */
 	{ "{\"method\":\"echo\",\"id\":1,\"params\":{\"a\":1,\"b\":2,\"a\":3}}",
-	  OK("1", "{\"a\":3,\"a\":null,\"b\":2}") },
+	  OK("1", "{\"a\":1,\"b\":2,\"a\":3}") },
 	{ "{\"method\":\"echo\",\"id\":1,\"params\":{\"o\":{\"a\":1,\"a\":2}}}",
-	  OK("1", "{\"o\":{\"a\":2},\"o\":null}") },
+	  OK("1", "{\"o\":{\"a\":1,\"a\":2}}") },
 	{ "{\"method\":\"echo\",\"id\":1,\"params\":{\"n\":18446744073709551616}}",
-	  OK("1", "{\"n\":18446744073709551615,\"n\":null}") },
+	  OK("1", "{\"n\":1.8446744073709552e+19}") },
 	/* batches */
 	{ "[]", INVALID("null") },
 	{ "[{\"method\":\"echo\",\"id\":1},{\"method\":\"echo\",\"id\":\"b\",\"params\":[2]}]",
@@ -155,7 +156,15 @@ static const struct exchange rows[] = {
 	  "\"a\":1,\"a\":2}}]",
 	  "[{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"Invalid "
 	  "request\"}},"
-	  "{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"a\":2,\"a\":null}}]\n" },
+	  "{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"a\":1,\"a\":2}}]\n" },
+	{ "{\"params\":[1e3,2.0,-0,9007199254740993.0,1.00000000000000000000001],\"method\":"
+	  "\"echo\","
+	  "\"id\":1}",
+	  OK("1", "[1000,2,0,9007199254740993,1.0000000000000002]") },
+	{ "{\"id\":1,\"method\":\"echo\",\"params\":{\"params\":{\"id\":[{}]},\"id\":7}}",
+	  OK("1", "{\"params\":{\"id\":[{}]},\"id\":7}") },
+	{ "{\"id\":1,\"method\":\"echo\",\"p\\u0061rams\":{\"a\":5}}", OK("1", "{\"a\":5}") },
+	{ "{\"id\":1,\"params\": [ ] ,\"method\":\"echo\"}", OK("1", "[]") },
 	{ "[[{\"method\":\"echo\",\"id\":1}]]",
 	  "[{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"Invalid "
 	  "request\"}}]\n" },
