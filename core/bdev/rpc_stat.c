@@ -3,11 +3,11 @@
  */
 
 /* bdev_get_iostat, bdev_reset_iostat. Parameters, results and error codes are SPDK's, as observed
- * on v26.05. The devices are asked one after another, so a hundred of them never make one long turn
- * of the app thread. */
+ * on v26.05. The devices are asked one after another, each on the threads that have channels of it;
+ * what they answered is written in steps of a walk. */
 
 #include "bdev_internal.h"
-#include "core/rpc/rpc_server.h"
+#include "core/rpc/rpc_walk.h"
 #include "spdk/rpc.h"
 #include "spdk/string.h"
 
@@ -112,19 +112,23 @@ struct channel_stat {
 	STAILQ_ENTRY(channel_stat) link;
 };
 
-/* One request: the devices to be asked, and the answer so far. */
+/* One request: the devices to be asked, and what the present one has answered. */
 struct iostat_req {
-	struct name_list list;
+	struct name_list list; /* none: all devices */
 	bool per_channel;
+	bool reset_only;
 	enum spdk_bdev_reset_stat_mode mode;
 	struct spdk_jsonrpc_request *request;
-	struct spdk_json_write_ctx *w;
-	struct spdk_bdev_desc **descs;
-	size_t num_descs;
-	size_t next;
+	struct rpc_walk walk;
+	struct bdev_cursor cursor; /* over all devices */
+	bool has_cursor;
+	size_t checked;              /* names that are known to be there */
+	size_t next;                 /* name */
+	struct spdk_bdev_desc *desc; /* of the device that is asked, or written about */
+	bool answered;
+	int rc; /* of its answer */
 	struct spdk_bdev_io_stat *stat;
 	STAILQ_HEAD(channel_stat_list, channel_stat) channels;
-	bool reset_only;
 };
 
 static const struct spdk_json_object_decoder iostat_decoders[] = {
@@ -139,6 +143,22 @@ ignore_event(enum spdk_bdev_event_type type, struct spdk_bdev *bdev, void *ctx)
 }
 
 static void
+req_close(struct iostat_req *req)
+{
+	if (req->desc != NULL) {
+		spdk_bdev_close(req->desc);
+		req->desc = NULL;
+	}
+}
+
+static void
+channel_stat_free(struct channel_stat *cs)
+{
+	bdev_stat_free(cs->stat);
+	free(cs);
+}
+
+static void
 req_free(struct iostat_req *req)
 {
 	struct channel_stat *cs;
@@ -146,133 +166,175 @@ req_free(struct iostat_req *req)
 
 	while ((cs = STAILQ_FIRST(&req->channels)) != NULL) {
 		STAILQ_REMOVE_HEAD(&req->channels, link);
-		bdev_stat_free(cs->stat);
-		free(cs);
+		channel_stat_free(cs);
 	}
-
-	for (i = 0; i < req->num_descs; i++) {
-		spdk_bdev_close(req->descs[i]);
+	req_close(req);
+	if (req->has_cursor) {
+		bdev_cursor_end(&req->cursor);
 	}
 	for (i = 0; i < MAX_NAMES; i++) {
 		free(req->list.names[i]);
 	}
-	free(req->descs);
 	bdev_stat_free(req->stat);
 	free(req);
 }
 
-static int
-req_open_one(struct iostat_req *req, const char *name)
+static struct iostat_req *
+req_of(struct rpc_walk *walk)
 {
-	int rc = spdk_bdev_open_ext(name, false, ignore_event, NULL, &req->descs[req->num_descs]);
-
-	if (rc == 0) {
-		req->num_descs++;
-	}
-	return rc;
+	return SPDK_CONTAINEROF(walk, struct iostat_req, walk);
 }
 
-/* Hold every device open until it has answered. */
-static int
-req_open(struct iostat_req *req)
+static void
+req_end(struct rpc_walk *walk)
 {
-	struct spdk_bdev *bdev;
-	size_t i, count = req->list.count;
-	int rc;
+	req_free(req_of(walk));
+}
 
-	if (count == 0) {
-		for (bdev = spdk_bdev_first(); bdev != NULL; bdev = spdk_bdev_next(bdev)) {
-			count++;
-		}
-	}
-	req->descs = calloc(count + 1, sizeof(struct spdk_bdev_desc *));
-	req->stat = bdev_stat_alloc();
-	if (req->descs == NULL || req->stat == NULL) {
-		return -ENOMEM;
-	}
-	for (i = 0; i < req->list.count; i++) {
-		rc = req_open_one(req, req->list.names[i]);
-		if (rc != 0) {
-			return rc;
-		}
-	}
-	if (req->list.count == 0) {
-		for (bdev = spdk_bdev_first(); bdev != NULL; bdev = spdk_bdev_next(bdev)) {
-			rc = req_open_one(req, bdev->name);
-			if (rc != 0 && rc != -ENODEV) {
-				return rc;
-			}
-		}
-	}
-	return 0;
+static int
+req_open(struct iostat_req *req, const char *name)
+{
+	return spdk_bdev_open_ext(name, false, ignore_event, NULL, &req->desc);
+}
+
+static void
+result_begin(struct rpc_walk *walk)
+{
+	walk->w = spdk_jsonrpc_begin_result(walk->request);
+	spdk_json_write_object_begin(walk->w);
+	spdk_json_write_named_uint64(walk->w, "tick_rate", spdk_get_ticks_hz());
+	spdk_json_write_named_uint64(walk->w, "ticks", spdk_get_ticks());
+}
+
+static void
+result_end(struct rpc_walk *walk)
+{
+	spdk_json_write_array_end(walk->w);
+	spdk_json_write_object_end(walk->w);
+	spdk_jsonrpc_end_result(walk->request, walk->w);
 }
 
 /* --- whole devices ---------------------------------------------------------------------------- */
 
-static void req_next(struct iostat_req *req);
-
 static void
-result_begin(struct iostat_req *req)
+devices_begin(struct rpc_walk *walk)
 {
-	req->w = spdk_jsonrpc_begin_result(req->request);
-	spdk_json_write_object_begin(req->w);
-	spdk_json_write_named_uint64(req->w, "tick_rate", spdk_get_ticks_hz());
-	spdk_json_write_named_uint64(req->w, "ticks", spdk_get_ticks());
+	struct iostat_req *req = req_of(walk);
+
+	if (req->list.count == 0) {
+		bdev_cursor_begin(&req->cursor);
+		req->has_cursor = true;
+	}
+	if (!req->reset_only) {
+		result_begin(walk);
+		spdk_json_write_named_array_begin(walk->w, "bdevs");
+	}
 }
 
 static void
-result_end(struct iostat_req *req)
-{
-	spdk_json_write_array_end(req->w);
-	spdk_json_write_object_end(req->w);
-	spdk_jsonrpc_end_result(req->request, req->w);
-	req_free(req);
-}
-
-static void
-device_done(struct spdk_bdev *bdev, struct spdk_bdev_io_stat *stat, void *arg, int rc)
+device_answered(struct spdk_bdev *bdev, struct spdk_bdev_io_stat *stat, void *arg, int rc)
 {
 	struct iostat_req *req = arg;
 
-	if (rc == 0 && !req->reset_only) {
-		spdk_json_write_object_begin(req->w);
-		spdk_json_write_named_string(req->w, "name", bdev->name);
-		spdk_bdev_dump_io_stat_json(stat, req->w);
+	req->answered = true;
+	req->rc = rc;
+	rpc_walk_go_on(&req->walk);
+}
+
+static void
+device_write(struct iostat_req *req, struct spdk_json_write_ctx *w)
+{
+	struct spdk_bdev *bdev = spdk_bdev_desc_get_bdev(req->desc);
+
+	if (req->rc == 0 && !req->reset_only) {
+		spdk_json_write_object_begin(w);
+		spdk_json_write_named_string(w, "name", bdev->name);
+		spdk_bdev_dump_io_stat_json(req->stat, w);
 		if (bdev->fn_table->dump_device_stat_json != NULL) {
-			spdk_json_write_named_object_begin(req->w, "driver_specific");
-			bdev->fn_table->dump_device_stat_json(bdev->ctxt, req->w);
-			spdk_json_write_object_end(req->w);
+			spdk_json_write_named_object_begin(w, "driver_specific");
+			bdev->fn_table->dump_device_stat_json(bdev->ctxt, w);
+			spdk_json_write_object_end(w);
 		}
-		spdk_json_write_object_end(req->w);
+		spdk_json_write_object_end(w);
 	}
 	if (req->mode != SPDK_BDEV_RESET_STAT_NONE && bdev->fn_table->reset_device_stat != NULL) {
 		bdev->fn_table->reset_device_stat(bdev->ctxt);
 	}
-	req_next(req);
+}
+
+/* Open the next device. Returns 1 when there is none. */
+static int
+device_next(struct iostat_req *req)
+{
+	struct spdk_bdev *bdev;
+	char *name;
+	int rc;
+
+	if (req->has_cursor) {
+		bdev = bdev_cursor_next(&req->cursor);
+		return bdev != NULL ? req_open(req, bdev->name) : 1;
+	}
+	if (req->next == req->list.count) {
+		return 1;
+	}
+	name = req->list.names[req->next];
+	req->list.names[req->next++] = NULL;
+	rc = req_open(req, name);
+	free(name);
+	return rc;
+}
+
+static int
+devices_step(struct rpc_walk *walk)
+{
+	struct iostat_req *req = req_of(walk);
+	int rc;
+
+	if (req->answered) {
+		req->answered = false;
+		device_write(req, walk->w);
+		req_close(req);
+		return RPC_WALK_MORE;
+	}
+	/* Nobody is asked, and nothing is reset, before all names are known to be there. */
+	if (req->checked < req->list.count) {
+		rc = req_open(req, req->list.names[req->checked++]);
+		req_close(req);
+		return rc != 0 ? rc : RPC_WALK_MORE;
+	}
+	rc = device_next(req);
+	if (rc > 0) {
+		return RPC_WALK_DONE;
+	}
+	if (rc < 0) {
+		return rc == -ENODEV && req->has_cursor ? RPC_WALK_MORE : rc;
+	}
+	spdk_bdev_get_device_stat(spdk_bdev_desc_get_bdev(req->desc), req->stat, req->mode,
+	                          device_answered, req);
+	return RPC_WALK_WAIT;
 }
 
 static void
-req_next(struct iostat_req *req)
+devices_answer(struct rpc_walk *walk)
 {
-	struct spdk_bdev *bdev;
-
-	if (req->next < req->num_descs) {
-		bdev = spdk_bdev_desc_get_bdev(req->descs[req->next++]);
-		spdk_bdev_get_device_stat(bdev, req->stat, req->mode, device_done, req);
-		return;
-	}
-	if (req->reset_only) {
-		spdk_jsonrpc_send_bool_response(req->request, true);
-		req_free(req);
+	if (req_of(walk)->reset_only) {
+		spdk_jsonrpc_send_bool_response(walk->request, true);
 	} else {
-		result_end(req);
+		result_end(walk);
 	}
 }
 
+static const struct rpc_walk_ops devices_ops = {
+	.begin = devices_begin,
+	.step = devices_step,
+	.answer = devices_answer,
+	.end = req_end,
+};
+
 /* --- channel by channel ----------------------------------------------------------------------- */
 
-/* The answer is written by the app thread only, when the walk has ended. It is on one thread at a
- * time, so the list needs no lock. */
+/* The answer is written by the app thread only, when the walk over the channels has ended. It is on
+ * one thread at a time, so the list needs no lock. */
 static void
 channel_visit(struct spdk_bdev_channel_iter *i, struct spdk_bdev *bdev, struct spdk_io_channel *ch,
               void *ctx)
@@ -292,42 +354,54 @@ channel_visit(struct spdk_bdev_channel_iter *i, struct spdk_bdev *bdev, struct s
 }
 
 static void
-channels_done(struct spdk_bdev *bdev, void *ctx, int rc)
+channels_visited(struct spdk_bdev *bdev, void *ctx, int rc)
 {
 	struct iostat_req *req = ctx;
+
+	req->answered = true;
+	req->rc = rc;
+	rpc_walk_go_on(&req->walk);
+}
+
+static int
+channels_step(struct rpc_walk *walk)
+{
+	struct iostat_req *req = req_of(walk);
+	struct spdk_bdev *bdev = spdk_bdev_desc_get_bdev(req->desc);
 	struct channel_stat *cs;
 
-	if (rc != 0) {
-		spdk_jsonrpc_send_error_response(req->request, rc, spdk_strerror(-rc));
-		req_free(req);
-		return;
+	if (!req->answered) {
+		spdk_bdev_for_each_channel(bdev, channel_visit, req, channels_visited);
+		return RPC_WALK_WAIT;
 	}
-	result_begin(req);
-	spdk_json_write_named_string(req->w, "name", bdev->name);
-	spdk_json_write_named_array_begin(req->w, "channels");
-	STAILQ_FOREACH (cs, &req->channels, link) {
-		spdk_json_write_object_begin(req->w);
-		spdk_json_write_named_uint64(req->w, "thread_id", cs->thread_id);
-		spdk_bdev_dump_io_stat_json(cs->stat, req->w);
-		spdk_json_write_object_end(req->w);
+	if (req->rc != 0) {
+		return req->rc;
 	}
-	result_end(req);
+	if (walk->w == NULL) {
+		result_begin(walk);
+		spdk_json_write_named_string(walk->w, "name", bdev->name);
+		spdk_json_write_named_array_begin(walk->w, "channels");
+	}
+	cs = STAILQ_FIRST(&req->channels);
+	if (cs == NULL) {
+		return RPC_WALK_DONE;
+	}
+	STAILQ_REMOVE_HEAD(&req->channels, link);
+	spdk_json_write_object_begin(walk->w);
+	spdk_json_write_named_uint64(walk->w, "thread_id", cs->thread_id);
+	spdk_bdev_dump_io_stat_json(cs->stat, walk->w);
+	spdk_json_write_object_end(walk->w);
+	channel_stat_free(cs);
+	return RPC_WALK_MORE;
 }
+
+static const struct rpc_walk_ops channels_ops = {
+	.step = channels_step,
+	.answer = result_end,
+	.end = req_end,
+};
 
 /* --- the methods ------------------------------------------------------------------------------ */
-
-static void
-iostat_begin(struct iostat_req *req)
-{
-	if (req->per_channel) {
-		spdk_bdev_for_each_channel(spdk_bdev_desc_get_bdev(req->descs[0]), channel_visit,
-		                           req, channels_done);
-	} else {
-		result_begin(req);
-		spdk_json_write_named_array_begin(req->w, "bdevs");
-		req_next(req);
-	}
-}
 
 static struct iostat_req *
 req_alloc(struct spdk_jsonrpc_request *request)
@@ -340,6 +414,12 @@ req_alloc(struct spdk_jsonrpc_request *request)
 	}
 	req->request = request;
 	STAILQ_INIT(&req->channels);
+	req->stat = bdev_stat_alloc();
+	if (req->stat == NULL) {
+		free(req);
+		spdk_jsonrpc_send_error_response(request, -ENOMEM, spdk_strerror(ENOMEM));
+		return NULL;
+	}
 	return req;
 }
 
@@ -360,13 +440,17 @@ rpc_bdev_get_iostat(struct spdk_jsonrpc_request *request, const struct spdk_json
 		req_free(req);
 		return;
 	}
-	rc = req->per_channel && req->list.count != 1 ? -EINVAL : req_open(req);
+	if (!req->per_channel) {
+		rpc_walk_start(&req->walk, &devices_ops, request);
+		return;
+	}
+	rc = req->list.count != 1 ? -EINVAL : req_open(req, req->list.names[0]);
 	if (rc != 0) {
 		spdk_jsonrpc_send_error_response(request, rc, spdk_strerror(-rc));
 		req_free(req);
 		return;
 	}
-	iostat_begin(req);
+	rpc_walk_start(&req->walk, &channels_ops, request);
 }
 SPDK_RPC_REGISTER("bdev_get_iostat", rpc_bdev_get_iostat, SPDK_RPC_RUNTIME)
 
@@ -379,7 +463,6 @@ static void
 rpc_bdev_reset_iostat(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params)
 {
 	struct iostat_req *req = req_alloc(request);
-	int rc;
 
 	if (req == NULL) {
 		return;
@@ -394,12 +477,6 @@ rpc_bdev_reset_iostat(struct spdk_jsonrpc_request *request, const struct spdk_js
 		return;
 	}
 	req->list.count = req->list.names[0] != NULL ? 1 : 0;
-	rc = req_open(req);
-	if (rc != 0) {
-		spdk_jsonrpc_send_error_response(request, rc, spdk_strerror(-rc));
-		req_free(req);
-		return;
-	}
-	req_next(req);
+	rpc_walk_start(&req->walk, &devices_ops, request);
 }
 SPDK_RPC_REGISTER("bdev_reset_iostat", rpc_bdev_reset_iostat, SPDK_RPC_RUNTIME)

@@ -45,8 +45,7 @@ make_ready(struct rpc_walk *walk)
 static bool
 client_reads(const struct spdk_jsonrpc_server_conn *conn)
 {
-	return conn->link == NULL || conn->refused ||
-	       link_backlog(conn->link) < RPC_ENOUGH_BACKLOG;
+	return conn->link == NULL || conn->refused || link_backlog(conn->link) < RPC_ENOUGH_BACKLOG;
 }
 
 void
@@ -106,7 +105,9 @@ visit(struct rpc_walk *walk, uint64_t begin)
 	walk->go_on = false;
 	if (!walk->begun) {
 		walk->begun = true;
-		ops->begin(walk);
+		if (ops->begin != NULL) {
+			ops->begin(walk);
+		}
 	}
 	do {
 		before = now;

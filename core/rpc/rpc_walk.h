@@ -27,7 +27,7 @@ enum rpc_walk_next {
 };
 
 struct rpc_walk_ops {
-	/** Before the first step: begin the result, and put the walk's `w`. */
+	/** Before the first step: begin the result, and put the walk's `w`. May be NULL. */
 	void (*begin)(struct rpc_walk *walk);
 	/** Write one object. Objects may have come and gone since the last step. Returns an enum
 	 *  rpc_walk_next, or a negative errno, which becomes the answer. */
