@@ -14,7 +14,9 @@
 #include "core/app/app_internal.h"
 #include "core/app/subsystem.h"
 #include "core/rpc/methods.h"
+#include "core/rpc/rpc_config.h"
 #include "core/rpc/rpc_server.h"
+#include "core/rpc/rpc_walk.h"
 
 /* --- start ------------------------------------------------------------------------------------ */
 
@@ -140,15 +142,90 @@ static const struct spdk_json_object_decoder get_config_decoders[] = {
 	{ "with_batches", offsetof(struct get_config, with_batches), spdk_json_decode_bool, true },
 };
 
-static void
-write_config(struct spdk_jsonrpc_request *request, const struct spdk_subsystem *subsystem,
-             bool with_batches)
+static struct spdk_json_write_ctx *
+config_begin(struct spdk_jsonrpc_request *request, bool with_batches)
 {
 	struct spdk_json_write_ctx *w = spdk_jsonrpc_begin_result(request);
 
 	if (!with_batches) {
 		spdk_json_write_add_flags(w, SPDK_JSON_WRITE_FLAG_FLATTEN_BATCHES);
 	}
+	return w;
+}
+
+/* The configuration of a subsystem that writes it in steps. */
+struct config_walk {
+	struct rpc_walk walk;
+	const struct rpc_config_writer *writer;
+	void *ctx;
+	bool with_batches;
+};
+
+static void
+config_walk_begin(struct rpc_walk *walk)
+{
+	struct config_walk *cw = SPDK_CONTAINEROF(walk, struct config_walk, walk);
+
+	walk->w = config_begin(walk->request, cw->with_batches);
+}
+
+static int
+config_walk_step(struct rpc_walk *walk)
+{
+	struct config_walk *cw = SPDK_CONTAINEROF(walk, struct config_walk, walk);
+
+	if (cw->ctx == NULL) {
+		cw->ctx = cw->writer->begin();
+		return cw->ctx != NULL ? RPC_WALK_MORE : -ENOMEM;
+	}
+	return cw->writer->step(cw->ctx, walk->w) ? RPC_WALK_MORE : RPC_WALK_DONE;
+}
+
+static void
+config_walk_answer(struct rpc_walk *walk)
+{
+	spdk_jsonrpc_end_result(walk->request, walk->w);
+}
+
+static void
+config_walk_end(struct rpc_walk *walk)
+{
+	struct config_walk *cw = SPDK_CONTAINEROF(walk, struct config_walk, walk);
+
+	if (cw->ctx != NULL) {
+		cw->writer->end(cw->ctx);
+	}
+	free(cw);
+}
+
+static const struct rpc_walk_ops config_walk_ops = {
+	.begin = config_walk_begin,
+	.step = config_walk_step,
+	.answer = config_walk_answer,
+	.end = config_walk_end,
+};
+
+static void
+write_config(struct spdk_jsonrpc_request *request, const struct spdk_subsystem *subsystem,
+             bool with_batches)
+{
+	const struct rpc_config_writer *writer;
+	struct spdk_json_write_ctx *w;
+	struct config_walk *cw;
+
+	writer = rpc_config_writer_find(subsystem->write_config_json);
+	if (writer != NULL) {
+		cw = calloc(1, sizeof(*cw));
+		if (cw == NULL) {
+			spdk_jsonrpc_send_error_response(request, -ENOMEM, spdk_strerror(ENOMEM));
+			return;
+		}
+		cw->writer = writer;
+		cw->with_batches = with_batches;
+		rpc_walk_start(&cw->walk, &config_walk_ops, request);
+		return;
+	}
+	w = config_begin(request, with_batches);
 	if (subsystem->write_config_json != NULL) {
 		subsystem->write_config_json(w);
 	} else {

@@ -97,6 +97,8 @@ struct bdev_shared {
 
 #define BDEV_CH_RESET_IN_PROGRESS 0x1u
 
+struct examine_name;
+
 struct spdk_bdev_channel {
 	struct spdk_bdev *bdev;
 	struct spdk_io_channel *module_ch;
@@ -176,8 +178,8 @@ struct bdev_cursor {
 	LIST_ENTRY(bdev_cursor) link;
 };
 void bdev_cursor_begin(struct bdev_cursor *cursor);
-/** The next device that can be opened; NULL at the end. It stays until the caller, who is on the app
- *  thread, returns to his thread. */
+/** The next device that can be opened; NULL at the end. It stays until the caller, who is on the
+ * app thread, returns to his thread. */
 struct spdk_bdev *bdev_cursor_next(struct bdev_cursor *cursor);
 void bdev_cursor_end(struct bdev_cursor *cursor);
 /** Before a device leaves the list. g_bdev_mgr.spinlock is held. */
@@ -300,9 +302,12 @@ void bdev_stat_count(struct spdk_bdev_channel *ch, const struct spdk_bdev_io *io
 /* --- module.c --------------------------------------------------------------------------------- */
 /** Show a device that has just been registered to the modules. App thread. */
 void bdev_examine_new(struct spdk_bdev *bdev);
-/** Forget the names of spdk_bdev_examine(), or write the calls that give them again. */
+/** Forget the names of spdk_bdev_examine(). */
 void bdev_examine_forget_all(void);
-void bdev_examine_config_json(struct spdk_json_write_ctx *w);
+/** Write the call that gives the name after `entry` (NULL: the first) again, and return it; NULL at
+ *  the end. Names stay until bdev_examine_forget_all(). */
+const struct examine_name *bdev_examine_config_next(const struct examine_name *entry,
+                                                    struct spdk_json_write_ctx *w);
 void bdev_module_action_begin(struct spdk_bdev_module *module);
 /** Whether some module is in the middle of an init or an examination. */
 bool bdev_modules_busy(void);

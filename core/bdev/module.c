@@ -215,12 +215,11 @@ spdk_bdev_examine(const char *name)
 	return 0;
 }
 
-void
-bdev_examine_config_json(struct spdk_json_write_ctx *w)
+const struct examine_name *
+bdev_examine_config_next(const struct examine_name *entry, struct spdk_json_write_ctx *w)
 {
-	struct examine_name *entry;
-
-	TAILQ_FOREACH (entry, &g_examine_names, link) {
+	entry = entry != NULL ? TAILQ_NEXT(entry, link) : TAILQ_FIRST(&g_examine_names);
+	if (entry != NULL) {
 		spdk_json_write_object_begin(w);
 		spdk_json_write_named_string(w, "method", "bdev_examine");
 		spdk_json_write_named_object_begin(w, "params");
@@ -228,6 +227,7 @@ bdev_examine_config_json(struct spdk_json_write_ctx *w)
 		spdk_json_write_object_end(w);
 		spdk_json_write_object_end(w);
 	}
+	return entry;
 }
 
 #define EXAMINE_POLL_US 1000
