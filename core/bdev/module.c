@@ -8,6 +8,9 @@
 
 #include "bdev_internal.h"
 
+/* As SPDK's applications know it: -L bdev, log_set_flag. */
+SPDK_LOG_REGISTER_COMPONENT(bdev)
+
 struct examine_wait {
 	spdk_bdev_wait_for_examine_cb cb;
 	void *cb_arg;

@@ -395,6 +395,7 @@ spdk_bdev_register(struct spdk_bdev *bdev)
 	bdev->internal.number = ++g_bdev_mgr.last_number;
 	TAILQ_INSERT_TAIL(&g_bdev_mgr.bdevs, bdev, internal.link);
 	spdk_spin_unlock(&g_bdev_mgr.spinlock);
+	SPDK_DEBUGLOG(bdev, "%s of module %s is registered\n", bdev->name, bdev->module->name);
 	spdk_notify_send("bdev_register", bdev->name);
 	bdev_examine_new(bdev);
 	return 0;

@@ -317,7 +317,8 @@ rpc_bdev_examine(struct spdk_jsonrpc_request *request, const struct spdk_json_va
 	int rc;
 
 	if (spdk_json_decode_object(params, decoders, SPDK_COUNTOF(decoders), &name)) {
-		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
+		/* Unlike the other methods here, as SPDK's. */
+		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
 		                                 DECODE_FAILED);
 	} else {
 		rc = spdk_bdev_examine(name);

@@ -302,7 +302,8 @@ scheduler_set_options(struct spdk_jsonrpc_request *request, const struct spdk_js
 	}
 	req->request = request;
 	req->lcore = spdk_scheduler_get_scheduling_lcore();
-	if (params != NULL &&
+	/* SPDK refuses it without parameters, too, though each is optional. */
+	if (params == NULL ||
 	    spdk_json_decode_object(params, set_options_decoders,
 	                            SPDK_COUNTOF(set_options_decoders), req) != 0) {
 		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,

@@ -35,6 +35,7 @@ struct malloc_disk {
 	struct memory data;
 	struct memory md; /* separate metadata */
 	uint32_t optimal_io_boundary;
+	int32_t numa_id;            /* that was asked for */
 	struct spdk_thread *thread; /* that waits for the memory to be given back */
 };
 
@@ -308,8 +309,8 @@ malloc_write_config_json(struct spdk_bdev *bdev, struct spdk_json_write_ctx *w)
 	spdk_json_write_named_uint32(w, "dif_type", bdev->dif_type);
 	spdk_json_write_named_bool(w, "dif_is_head_of_md", bdev->dif_is_head_of_md);
 	spdk_json_write_named_uint32(w, "dif_pi_format", bdev->dif_pi_format);
-	if (bdev->numa.id_valid) {
-		spdk_json_write_named_int32(w, "numa_id", bdev->numa.id);
+	if (disk->numa_id != SPDK_ENV_NUMA_ID_ANY) {
+		spdk_json_write_named_int32(w, "numa_id", disk->numa_id);
 	}
 	spdk_json_write_object_end(w);
 	spdk_json_write_object_end(w);
@@ -347,9 +348,21 @@ disk_describe(struct malloc_disk *disk, const struct malloc_params *p)
 		bdev->optimal_io_boundary = p->optimal_io_boundary;
 		bdev->split_on_optimal_io_boundary = true;
 	}
-	if (p->numa_id != SPDK_ENV_NUMA_ID_ANY) {
-		bdev->numa.id_valid = 1;
-		bdev->numa.id = p->numa_id;
+	disk->numa_id = p->numa_id;
+}
+
+/* Where its memory is: where it was asked for, or else where it happens to be. */
+static void
+disk_note_numa(struct malloc_disk *disk)
+{
+	int32_t id = disk->numa_id;
+
+	if (id == SPDK_ENV_NUMA_ID_ANY) {
+		id = spdk_mem_get_numa_id(disk->data.chunks[0], NULL);
+	}
+	if (id != SPDK_ENV_NUMA_ID_ANY) {
+		disk->bdev.numa.id_valid = 1;
+		disk->bdev.numa.id = id;
 	}
 }
 
@@ -362,7 +375,9 @@ disk_get_memory(struct malloc_disk *disk, const struct malloc_params *p)
 	if (rc == 0 && md != 0) {
 		rc = memory_get(&disk->md, md, p->numa_id);
 	}
-	if (rc != 0) {
+	if (rc == 0) {
+		disk_note_numa(disk);
+	} else {
 		SPDK_ERRLOG("bdev %s needs %" PRIu64
 		            " MB of the primary's memory, and there is not so "
 		            "much free: start it with more (-s)\n",

@@ -179,19 +179,18 @@ null_resize(const char *name, uint64_t new_size_mib)
 	bdev = spdk_bdev_desc_get_bdev(desc);
 	if (bdev->module != &null_module) {
 		spdk_bdev_close(desc);
-		return -ENODEV;
+		return -EINVAL;
 	}
 	blocks = new_size_mib <= UINT64_MAX >> 20 ? (new_size_mib << 20) / bdev->blocklen : 0;
-	if (blocks == 0) {
-		SPDK_ERRLOG("bdev %s: new_size %" PRIu64 " MiB is not from one block up\n", name,
-		            new_size_mib);
+	if (blocks < bdev->blockcnt) {
+		SPDK_ERRLOG("bdev %s: it cannot become smaller: new_size is %" PRIu64 " MiB\n",
+		            name, new_size_mib);
 		spdk_bdev_close(desc);
 		return -EINVAL;
 	}
-	/* Closed before the change, since this descriptor is no user that a smaller device would
-	 * cheat. The device stays: it is destroyed by a message to this thread. */
+	rc = spdk_bdev_notify_blockcnt_change(bdev, blocks);
 	spdk_bdev_close(desc);
-	return spdk_bdev_notify_blockcnt_change(bdev, blocks);
+	return rc;
 }
 
 /* --- module ----------------------------------------------------------------------------------- */

@@ -296,6 +296,17 @@ uring_file_open(const char *filename, uint32_t block_size, struct uring_file *fi
 	return rc;
 }
 
+int
+uring_file_size_now(const struct uring_file *file, uint64_t *size)
+{
+	struct uring_probe probe = { 0 };
+	struct stat st;
+	int rc = fstat(file->fd, &st) == 0 ? probe_size(file->fd, &st, &probe) : -errno;
+
+	*size = probe.size;
+	return rc;
+}
+
 void
 uring_file_close(struct uring_file *file)
 {

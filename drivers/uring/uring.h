@@ -9,6 +9,7 @@
  *   io.c        one I/O: what goes into the ring, what a result means        pure
  *   channel.c   one thread's ring at work: submit, poll, drain               the channel's thread
  *   disk.c      devices: made, destroyed, described                          app thread
+ *   rescan.c    devices: as large as their files again                       app thread
  *   uring_rpc.c the RPC methods                                              app thread */
 
 #ifndef CAL_DRIVERS_URING_H
@@ -54,6 +55,8 @@ int uring_file_choose(const struct uring_probe *probe, uint32_t block_size, stru
  *  with a sentence in `why` (URING_WHY_SIZE bytes), which does not name the file. */
 int uring_file_open(const char *filename, uint32_t block_size, struct uring_file *file, char *why);
 void uring_file_close(struct uring_file *file);
+/** How large the open file is now. Control pthread. Returns 0 or a negative errno. */
+int uring_file_size_now(const struct uring_file *file, uint64_t *size);
 
 /* --- ring.c ----------------------------------------------------------------------------------- */
 
@@ -171,5 +174,11 @@ typedef void (*uring_create_cb)(void *arg, int rc, const char *why);
 
 /** Make a device; `cb` is called on the app thread, possibly before this returns. App thread. */
 void uring_disk_create(const struct uring_options *options, uring_create_cb cb, void *arg);
+
+typedef void (*uring_rescan_cb)(void *arg, int rc);
+/** Give a device the size that its file has now. `cb` is called on the app thread, possibly before
+ *  this returns, with 0, -ENODEV (none of ours), -EINVAL (empty, or not whole blocks), -EBUSY (it
+ *  would shrink while it is open) or why the file could not be looked at. App thread. */
+void uring_disk_rescan(const char *name, uring_rescan_cb cb, void *arg);
 
 #endif

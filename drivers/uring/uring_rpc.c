@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* bdev_uring_create, bdev_uring_delete: parameters, results and codes are SPDK's, as observed on
- * v26.05; after its text for a device that cannot be made we say why. */
+/* bdev_uring_create, bdev_uring_delete, bdev_uring_rescan: parameters, results and codes are
+ * SPDK's, as observed on v26.05; after its text for a device that cannot be made we say why. */
 
 #include "core/bdev/module_rpc.h"
 #include "drivers/uring/uring.h"
@@ -71,3 +71,29 @@ rpc_bdev_uring_delete(struct spdk_jsonrpc_request *request, const struct spdk_js
 	bdev_rpc_delete(request, params, &uring_module);
 }
 SPDK_RPC_REGISTER("bdev_uring_delete", rpc_bdev_uring_delete, SPDK_RPC_RUNTIME)
+
+static void
+rescanned(void *arg, int rc)
+{
+	if (rc != 0) {
+		bdev_rpc_failed(arg, rc);
+	} else {
+		spdk_jsonrpc_send_bool_response(arg, true);
+	}
+}
+
+static void
+rpc_bdev_uring_rescan(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params)
+{
+	static const struct spdk_json_object_decoder decoders[] = { { "name", 0,
+		                                                      spdk_json_decode_string } };
+	char *name = NULL;
+
+	if (spdk_json_decode_object(params, decoders, SPDK_COUNTOF(decoders), &name) != 0) {
+		bdev_rpc_decode_failed(request);
+	} else {
+		uring_disk_rescan(name, rescanned, request);
+	}
+	free(name);
+}
+SPDK_RPC_REGISTER("bdev_uring_rescan", rpc_bdev_uring_rescan, SPDK_RPC_RUNTIME)

@@ -438,6 +438,47 @@ file_shrinks(void)
 	}
 }
 
+static int
+rescan(void)
+{
+	return call(rpc_bdev_uring_rescan, "{'name':'U'}");
+}
+
+static void
+file_grows(void)
+{
+	static uint8_t buf[BLOCK];
+	struct spdk_bdev *bdev = make_device("/var/tmp");
+
+	CHECK_EQ(rescan(), 0);
+	CHECK_EQ(spdk_bdev_get_num_blocks(bdev), BLOCKS);
+	REQUIRE(ftruncate(g_fd, (off_t)(2 * BLOCKS * BLOCK)) == 0);
+	CHECK_EQ(spdk_bdev_read_blocks(g_desc, g_ch, buf, BLOCKS, 1, io_done, NULL), -EINVAL);
+	CHECK_EQ(rescan(), 0);
+	CHECK_STR(g_answer.text, "true");
+	CHECK_EQ(spdk_bdev_get_num_blocks(bdev), 2 * BLOCKS);
+	CHECK(ends_well(
+		spdk_bdev_read_blocks(g_desc, g_ch, buf, 2 * BLOCKS - 1, 1, io_done, NULL)));
+	/* Not while somebody uses what would go, nor to half a block, nor to nothing. */
+	REQUIRE(ftruncate(g_fd, (off_t)(BLOCKS * BLOCK)) == 0);
+	g_said[0] = '\0';
+	CHECK_EQ(rescan(), -EBUSY);
+	CHECK(said_once("cannot take on", "U"));
+	REQUIRE(ftruncate(g_fd, (off_t)(BLOCKS * BLOCK + 1)) == 0);
+	CHECK_EQ(rescan(), -EINVAL);
+	CHECK(said_once("no whole blocks", "U"));
+	REQUIRE(ftruncate(g_fd, 0) == 0);
+	CHECK_EQ(rescan(), -EINVAL);
+	CHECK_EQ(spdk_bdev_get_num_blocks(bdev), 2 * BLOCKS);
+	g_post_rc = -ESHUTDOWN;
+	CHECK_EQ(rescan(), -ESHUTDOWN);
+	g_post_rc = 0;
+	g_said[0] = '\0';
+	end_device();
+	CHECK_EQ(rescan(), -ENODEV);
+	CHECK_EQ(call(rpc_bdev_uring_rescan, "{}"), SPDK_JSONRPC_ERROR_INTERNAL_ERROR);
+}
+
 /* --- a thread that moves ---------------------------------------------------------------------- */
 
 static uint8_t g_moved[64 * BLOCK];
@@ -577,10 +618,19 @@ asleep_without_eventfd(void)
 }
 
 static const struct test_case cases[] = {
-	TEST(create_and_delete),      TEST(create_refused), TEST(nobody_closes_for_us),
-	TEST(data_on_disk),           TEST(data_in_memory), TEST(holes_on_disk),
-	TEST(holes_in_memory),        TEST(more_than_fits), TEST(reset_waits),
-	TEST(file_shrinks),           TEST(thread_moves),   TEST(asleep),
+	TEST(create_and_delete),
+	TEST(create_refused),
+	TEST(nobody_closes_for_us),
+	TEST(data_on_disk),
+	TEST(data_in_memory),
+	TEST(holes_on_disk),
+	TEST(holes_in_memory),
+	TEST(more_than_fits),
+	TEST(reset_waits),
+	TEST(file_shrinks),
+	TEST(file_grows),
+	TEST(thread_moves),
+	TEST(asleep),
 	TEST(asleep_without_eventfd),
 };
 TEST_MAIN_WITH("drivers/uring_disk", cases, host_start, host_stop)
