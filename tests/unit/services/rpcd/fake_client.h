@@ -35,6 +35,7 @@ static struct {
 	_Atomic int status;  /* what cal_client_process() says: 0, -ESHUTDOWN, -ECONNRESET */
 	_Atomic int release; /* answer what was held */
 	_Atomic unsigned sent, answered, held_count;
+	_Atomic unsigned armed;  /* how often a bell was asked for */
 	_Atomic int closed;      /* the client was given up */
 	unsigned window, queued; /* so many calls fit into the link; 0: any number */
 } g_fake;
@@ -221,6 +222,7 @@ cal_client_fd(const struct cal_client *client)
 int
 cal_client_arm(struct cal_client *client)
 {
+	atomic_fetch_add(&g_fake.armed, 1);
 	return g_fake.first != NULL;
 }
 
