@@ -239,6 +239,17 @@ config_write(void)
 	return rc;
 }
 
+static void
+config_down(void)
+{
+	free(g_app.config_path);
+	g_app.config_path = NULL;
+	free(g_app.state_dir);
+	g_app.state_dir = NULL;
+	state_dir_close();
+	g_app.has_config = false;
+}
+
 static int
 config_up(void)
 {
@@ -271,16 +282,16 @@ config_up(void)
 	if (rc != 0) {
 		return fail(rc, "cannot hand the configuration on: %s", strerror(-rc));
 	}
-	g_app.has_config = g_app.config_path != NULL;
+	if (app_args()->state_dir != NULL) {
+		g_app.state_dir = state_dir_open(app_args()->state_dir, g_app.id, g_app.reason,
+		                                 sizeof(g_app.reason));
+		if (g_app.state_dir == NULL) {
+			config_down();
+			return -EINVAL;
+		}
+	}
+	g_app.has_config = g_app.config_path != NULL || g_app.state_dir != NULL;
 	return 0;
-}
-
-static void
-config_down(void)
-{
-	free(g_app.config_path);
-	g_app.config_path = NULL;
-	g_app.has_config = false;
 }
 
 static int
@@ -405,6 +416,12 @@ options_take(const struct spdk_app_opts *user, spdk_msg_fn start_fn)
 	}
 	if (start_fn == NULL) {
 		return fail(1, "spdk_app_start() was called without a start function: give it one");
+	}
+	if (app_args()->state_dir != NULL && g_app.opts.shm_id < 0) {
+		return fail(
+			-EINVAL,
+			"--state-dir keeps the configuration of an instance with an id: name one "
+			"with -i");
 	}
 	g_app.by_hand = app_args()->no_services;
 	if (subsystem_sort(g_app.reason, sizeof(g_app.reason)) != 0) {

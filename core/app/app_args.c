@@ -45,6 +45,7 @@ enum {
 	OPT_OURS_FIRST = 0x20000,
 	OPT_NO_SERVICES = OPT_OURS_FIRST,
 	OPT_INIT_TIMEOUT,
+	OPT_STATE_DIR,
 };
 
 static const struct flag {
@@ -66,6 +67,8 @@ static const struct flag {
 	{ OPT_JSON, "json", "FILE", "the same as --config" },
 	{ OPT_IGNORE_INIT_ERRORS, "json-ignore-init-errors", NULL,
 	  "go on when a method of the configuration fails" },
+	{ OPT_STATE_DIR, "state-dir", "DIR",
+	  "keep changes of the configuration there, and start with them" },
 	{ 'r', "rpc-socket", "PATH", "JSON-RPC socket (default " SPDK_DEFAULT_RPC_ADDR ")" },
 	{ OPT_NO_RPC_SERVER, "no-rpc-server", NULL, "serve no JSON-RPC socket" },
 	{ OPT_WAIT_FOR_RPC, "wait-for-rpc", NULL,
@@ -388,6 +391,9 @@ parse_plain(int ch, char *arg, struct parse_state *state)
 		break;
 	case OPT_IGNORE_INIT_ERRORS:
 		opts->json_config_ignore_errors = true;
+		break;
+	case OPT_STATE_DIR:
+		app_args()->state_dir = arg;
 		break;
 	case OPT_NO_SERVICES:
 		app_args()->no_services = true;

@@ -167,7 +167,8 @@ app_boot_wait_checked(void)
 	} else if (timeout != 0) {
 		snprintf(g_app.reason, sizeof(g_app.reason),
 		         "cal-confd did not say within %d s whether %s can be read: see its log",
-		         CHECK_TIMEOUT_S, g_app.config_path);
+		         CHECK_TIMEOUT_S,
+		         g_app.config_path != NULL ? g_app.config_path : "what was kept");
 		rc = -ETIMEDOUT;
 	}
 	pthread_mutex_unlock(&g_boot.lock);
@@ -339,6 +340,7 @@ app_boot(const cpu_set_t *reactors)
 		.by_hand = g_app.by_hand,
 		.rpc_socket = g_app.opts.rpc_addr,
 		.config_file = g_app.config_path,
+		.state_dir = g_app.state_dir,
 		.wait_for_rpc = g_app.opts.delay_subsystem_init,
 		.ignore_init_errors = g_app.opts.json_config_ignore_errors,
 		.event = on_service_event,

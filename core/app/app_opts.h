@@ -29,6 +29,7 @@ int app_opts_take(struct spdk_app_opts *opts, const struct spdk_app_opts *user, 
 struct app_args {
 	bool no_services;         /* --no-services: systemd, or a person, starts the services */
 	uint64_t init_timeout_ms; /* --init-timeout; 0: a start may take as long as it likes */
+	const char *state_dir;    /* --state-dir; NULL: changes of the configuration are not kept */
 };
 struct app_args *app_args(void);
 

@@ -9,6 +9,7 @@
  *   app_deadline.c  control pthread: --init-timeout
  *   app_run.c     app thread: start-up states, stop
  *   config_rpc.c  app thread: the configuration service's side of the start
+ *   config_keep.c app thread: changes of the configuration, and who waits until they are kept
  *
  * A thing that happens on the control pthread (a service reports, a signal came) is a note. Until
  * the app thread exists, notes are kept for the main thread, which waits for them (app_boot.c);
@@ -41,6 +42,7 @@ struct app {
 	bool by_hand; /* --no-services */
 	bool has_config;
 	char *config_path; /* what confd reads */
+	char *state_dir;   /* where it keeps what becomes of it, NULL: nowhere */
 	spdk_msg_fn start_fn;
 	void *start_ctx;
 
@@ -135,5 +137,30 @@ void config_progress_reset(void);
 void config_step_answered(struct spdk_jsonrpc_request *request, bool ok);
 /** Answer who waits for the end of a step. App thread. */
 void config_stop(void);
+
+/* --- config_keep.c: --state-dir; app thread --------------------------------------------------- */
+
+struct spdk_json_write_ctx;
+
+/** A start begins; `on`: --state-dir was given. */
+void config_keep_begin(bool on);
+/** The configuration has been loaded: from now on changes are kept. */
+void config_keep_loaded(void);
+/** Of every answer: whether it waits until the change is kept. */
+bool config_keep_answer(struct spdk_jsonrpc_request *request, bool ok);
+/** Have everything kept once more, then call `fn`, at the latest a second later; at once without
+ *  --state-dir, or when it was done before. Afterwards nothing is kept any more. */
+void config_keep_final(spdk_msg_fn fn, void *ctx);
+/** Let go of every answer that waits. */
+void config_keep_stop(void);
+/** Write the members of cal_config_begin's answer that are about this. */
+void config_keep_write(struct spdk_json_write_ctx *w);
+
+/* --- state_dir.c: main thread ----------------------------------------------------------------- */
+
+/** Check the folder of --state-dir and claim instance `id`'s file in it. Returns its whole path (to
+ *  be freed), or NULL with a sentence in `err`. */
+char *state_dir_open(const char *dir, int id, char *err, size_t err_size);
+void state_dir_close(void);
 
 #endif

@@ -195,7 +195,7 @@ static bool
 answer_leaves(struct spdk_jsonrpc_request *request, bool ok)
 {
 	config_step_answered(request, ok);
-	return false;
+	return config_keep_answer(request, ok);
 }
 
 static void
@@ -216,6 +216,7 @@ app_run_begin(void *ctx)
 	memset(&g_run, 0, sizeof(g_run));
 	TAILQ_INIT(&g_run.waiters);
 	config_progress_reset();
+	config_keep_begin(g_app.state_dir != NULL);
 	rpc_server_set_answer_hook(answer_leaves);
 	rc = rpc_server_start();
 	if (rc != 0) {
@@ -248,6 +249,7 @@ app_run_config_done(int rc, const char *error)
 		app_run_fail(rc, "%s", error);
 		return;
 	}
+	config_keep_loaded();
 	rpc_server_resume();
 	enter_running();
 }
@@ -377,17 +379,9 @@ stop_subsystems_settled(void)
 }
 
 static void
-stop_begin(int rc)
+stop_go_on(void *ctx)
 {
-	if (g_run.stopping) {
-		SPDK_NOTICELOG("%s is stopping already\n", g_app.opts.name);
-		return;
-	}
-	g_run.stopping = true;
-	g_app.rc = rc;
-	spdk_poller_unregister(&g_run.rpc_patience);
-	app_deadline_met();
-	state_enter(CAL_RUN_STOPPING);
+	config_keep_stop();
 	waiters_tell(-ESHUTDOWN, g_app.reason[0] != '\0' ? g_app.reason : "the application stops");
 	config_stop();
 	if (g_run.subsystems_walk && g_run.late) {
@@ -407,6 +401,21 @@ stop_begin(int rc)
 }
 
 static void
+stop_begin(int rc)
+{
+	if (g_run.stopping) {
+		SPDK_NOTICELOG("%s is stopping already\n", g_app.opts.name);
+		return;
+	}
+	g_run.stopping = true;
+	g_app.rc = rc;
+	spdk_poller_unregister(&g_run.rpc_patience);
+	app_deadline_met();
+	state_enter(CAL_RUN_STOPPING);
+	config_keep_final(stop_go_on, NULL);
+}
+
+static void
 stop_message(void *ctx)
 {
 	stop_begin((int)(intptr_t)ctx);
@@ -420,6 +429,12 @@ spdk_app_stop(int rc)
 		return;
 	}
 	(void)spdk_thread_send_msg(g_app.thread, stop_message, (void *)(intptr_t)rc);
+}
+
+static void
+call_shutdown_cb(void *ctx)
+{
+	g_app.opts.shutdown_cb();
 }
 
 static void
@@ -442,7 +457,8 @@ shutdown_message(void *ctx)
 		return;
 	}
 	g_run.shutdown_asked = true;
-	g_app.opts.shutdown_cb();
+	/* The application may take down what is to be kept. */
+	config_keep_final(call_shutdown_cb, NULL);
 }
 
 /* Takes the way of a signal, since applications call it in handlers of their own: a message could

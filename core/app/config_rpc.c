@@ -146,6 +146,7 @@ begin_answer(void *ctx, int rc, const char *reason)
 	w = spdk_jsonrpc_begin_result(request);
 	spdk_json_write_object_begin(w);
 	write_progress(w);
+	config_keep_write(w);
 	write_catalogue(w);
 	spdk_json_write_object_end(w);
 	spdk_jsonrpc_end_result(request, w);

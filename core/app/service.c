@@ -170,6 +170,7 @@ args_build(const struct service *svc, const char *id, const char *argv[MAX_ARGS]
 		n = add_option(argv, n, "--rpc-tcp", g_sup.opts.rpc_tcp);
 	} else if (svc == &g_services[CONFD]) {
 		n = add_option(argv, n, "-c", g_sup.opts.config_file);
+		n = add_option(argv, n, "--state-dir", g_sup.opts.state_dir);
 		if (g_sup.opts.wait_for_rpc) {
 			argv[n++] = "--wait-for-rpc";
 		}
@@ -454,12 +455,13 @@ service_start_all(void)
 }
 
 /* The options that are strings. */
-#define NUM_STRINGS 4
+#define NUM_STRINGS 5
 static const char **
 string_at(int i)
 {
 	const char **all[NUM_STRINGS] = { &g_sup.opts.rpc_socket, &g_sup.opts.rpc_socket_mode,
-		                          &g_sup.opts.rpc_tcp, &g_sup.opts.config_file };
+		                          &g_sup.opts.rpc_tcp, &g_sup.opts.config_file,
+		                          &g_sup.opts.state_dir };
 
 	return all[i];
 }
@@ -501,7 +503,7 @@ service_init(const struct service_opts *opts)
 		svc->ends_in_row = 0;
 	}
 	g_services[RPCD].wanted = opts->rpc_socket != NULL;
-	g_services[CONFD].wanted = opts->config_file != NULL;
+	g_services[CONFD].wanted = opts->config_file != NULL || opts->state_dir != NULL;
 	g_services[MOND].wanted = true;
 	return 0;
 }

@@ -50,7 +50,8 @@ struct service_opts {
 	const char *rpc_socket;      /* NULL: no rpcd */
 	const char *rpc_socket_mode; /* octal; NULL: cal-rpcd's default */
 	const char *rpc_tcp;         /* [ADDR:]PORT; NULL: none */
-	const char *config_file;     /* NULL: no confd */
+	const char *config_file;     /* NULL: none */
+	const char *state_dir;       /* NULL: none; with neither there is no confd */
 	bool wait_for_rpc;
 	bool ignore_init_errors;
 	service_event_fn event;

@@ -6,6 +6,9 @@
  *
  *   config_file.c  the file: syntax, structure, where each entry stands
  *   load.c         the two passes over the link
+ *   keep.c         --state-dir: what changes afterwards goes to the disk
+ *   state_file.c   … to this file
+ *   call.c         one call of a method
  *   main.c         options, what is reported when
  *
  * File format and order of things are SPDK's (v26.05). */
@@ -13,8 +16,10 @@
 #ifndef CAL_CONFD_H
 #define CAL_CONFD_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "ipc/client/client.h"
 #include "ipc/client/json.h"
@@ -29,28 +34,78 @@ struct config_entry {
 
 struct config {
 	char *path;
+	const char *notice; /* to be said of it, NULL: nothing */
+	const char *advice; /* what the user can do when an entry fails; "" */
 	struct json_object *root;
 	struct config_entry *entries;
 	size_t num_entries;
 };
 
 /** Read and check a configuration file. `err` gets a sentence that says what is wrong and where
- *  (path:line:column). Returns 0 or a negative errno. */
-int config_read(struct config *config, const char *path, char *err, size_t err_size);
+ *  (path:line:column), and ends with `advice`. Returns 0 or a negative errno. */
+int config_read(struct config *config, const char *path, const char *advice, char *err,
+                size_t err_size);
 /** The same of a text in memory (`len` bytes, terminated), which is changed; `path` is what its
  *  errors are said to be in. */
 int config_parse(struct config *config, const char *path, char *text, size_t len, char *err,
                  size_t err_size);
 void config_free(struct config *config);
 
+/* --- call.c ----------------------------------------------------------------------------------- */
+
+struct confd_error {
+	int code;
+	char text[256];
+};
+/** Call `method` with `params` (taken; NULL: none) and wait. Returns 0, 1 when the method answered
+ *  with an error, or a negative errno: the link is of no use any more. */
+int confd_call(struct cal_client *client, const char *method, struct json_object *params,
+               struct cal_response *response, struct confd_error *error);
+
+/* --- state_file.c ----------------------------------------------------------------------------- */
+
+struct state_file {
+	char path[PATH_MAX];
+	char next[PATH_MAX]; /* what becomes it */
+	int dir_fd, lock_fd;
+};
+/** Claim config.`id`.json in `dir`; waits some seconds for another process that has it. Returns 0
+ *  or a negative errno with a sentence in `err`. */
+int state_file_open(struct state_file *file, const char *dir, int id, char *err, size_t err_size);
+void state_file_close(struct state_file *file);
+/** Whether it is there, and in `text` since when (strftime()'s `format`). */
+bool state_file_since(const struct state_file *file, const char *format, char *text, size_t size);
+/** Give its content a second name that no later write changes; `path` gets it. */
+int state_file_set_aside(const struct state_file *file, char *path, size_t size);
+/** Replace it; on the disk when this returns 0, as it was after a negative errno. */
+int state_file_write(const struct state_file *file, const char *text, size_t len);
+
+/* --- load.c ----------------------------------------------------------------------------------- */
+
 struct load_opts {
-	bool wait_for_rpc;       /* do not send framework_start_init, wait for it */
-	bool ignore_init_errors; /* an entry that fails is logged and passed over */
+	bool wait_for_rpc;                  /* do not send framework_start_init, wait for it */
+	bool ignore_init_errors;            /* an entry that fails is logged and passed over */
+	const struct state_file *set_aside; /* … after this file was saved from being overwritten */
+	const char *
+		broken; /* why the configuration could not be read; matters if it is to be loaded */
+};
+/* What the primary says of an earlier confd's work. */
+struct load_result {
+	uint64_t kept;
+	char digest[24]; /* "": nothing */
 };
 /** Load `config` into the primary, from wherever an earlier confd came to. Returns 0; -ECANCELED
  *  when the start fails for a reason that `err` tells and the primary was told; or the link's end:
  *  -ESHUTDOWN, -ECONNRESET. */
 int config_load(struct cal_client *client, const struct config *config,
-                const struct load_opts *opts, char *err, size_t err_size);
+                const struct load_opts *opts, struct load_result *result, char *err,
+                size_t err_size);
+
+/* --- keep.c ----------------------------------------------------------------------------------- */
+
+/** Keep what changes from now on in `file`. Returns with the link's end (as config_load()), or
+ *  -ECANCELED when the primary wants nothing kept any more. */
+int config_keep(struct cal_client *client, const struct state_file *file,
+                const struct load_result *loaded, char *err, size_t err_size);
 
 #endif

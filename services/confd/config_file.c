@@ -440,7 +440,7 @@ read_all(int fd, char **text, size_t *len)
 }
 
 int
-config_read(struct config *config, const char *path, char *err, size_t err_size)
+config_read(struct config *config, const char *path, const char *advice, char *err, size_t err_size)
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -453,16 +453,14 @@ config_read(struct config *config, const char *path, char *err, size_t err_size)
 		close(fd);
 	}
 	if (rc != 0 || text == NULL) {
-		snprintf(err, err_size,
-		         "cannot read the configuration %s: %s; name one with -c that can be read",
-		         path, strerror(-rc));
+		snprintf(err, err_size, "cannot read the configuration %s: %s; %s", path,
+		         strerror(-rc), advice);
 	} else {
 		rc = config_parse(config, path, text, len, err, err_size);
 		if (rc != 0) {
 			size_t used = strnlen(err, err_size);
 
-			snprintf(err + used, err_size - used,
-			         "; correct it, or name another file with -c");
+			snprintf(err + used, err_size - used, "; %s", advice);
 		}
 	}
 	free(text);

@@ -10,6 +10,7 @@
 #include "services/confd/confd.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -38,10 +39,11 @@ struct loader {
 	uint64_t failed_index;
 	struct json_object *startup_methods, *runtime_methods, *hidden_methods, *subsystems;
 
+	uint64_t failed; /* entries, also an earlier confd's */
+
 	/* of the last call */
 	struct json_object *result;
-	int error_code;
-	char error[256];
+	struct confd_error error;
 
 	/* What was left out and does not fail the start: the first of them, and how many. */
 	char notice[320];
@@ -53,44 +55,18 @@ struct loader {
 
 /* --- calls ------------------------------------------------------------------------------------ */
 
-/* Call with `params` (which are taken). Returns 0 with loader->result, 1 when the method answered
- * with an error (loader->error), or a negative errno: the link is of no use any more. */
+/* As confd_call(), with the answer in loader->result or loader->error. */
 static int
 call(struct loader *loader, const char *method, struct json_object *params)
 {
 	struct cal_response response;
-	struct codec_span message;
-	struct codec_buf buf;
-	int rc = 0;
+	int rc;
 
 	json_object_put(loader->result);
 	loader->result = NULL;
-	codec_buf_init(&buf);
-	if (params != NULL) {
-		rc = cal_json_pack(&buf, params);
-		json_object_put(params);
-	}
-	if (rc == 0) {
-		rc = cal_client_call(loader->client, method, buf.len > 0 ? buf.data : NULL, buf.len,
-		                     -1, &response);
-	}
-	codec_buf_free(&buf);
-	if (rc == 0 && response.status != 0) {
-		rc = response.status;
-	}
-	if (rc != 0) {
-		return rc;
-	}
-	if (response.error_len == 0) {
-		return cal_json_unpack(response.result, response.result_len, &loader->result);
-	}
-	rc = codec_parse_error(response.error, response.error_len, &loader->error_code, &message);
-	if (rc != 0) {
-		return rc;
-	}
-	snprintf(loader->error, sizeof(loader->error), "%.*s", (int)message.len,
-	         (const char *)message.data);
-	return 1;
+	rc = confd_call(loader->client, method, params, &response, &loader->error);
+	return rc == 0 ? cal_json_unpack(response.result, response.result_len, &loader->result)
+	               : rc;
 }
 
 static struct json_object *
@@ -135,20 +111,48 @@ static void __attribute__((format(printf, 2, 3))) note(struct loader *loader, co
 	}
 }
 
+/* What was not applied is not in the next state file: the old one keeps a name. */
+static void
+set_aside(struct loader *loader, char *text, size_t size)
+{
+	char path[PATH_MAX];
+	int rc = state_file_set_aside(loader->opts->set_aside, path, sizeof(path));
+
+	if (rc == 0) {
+		snprintf(text, size, "; the file stays as %s", path);
+	} else {
+		snprintf(text, size,
+		         "; the file could not be saved beside (%s), and the next "
+		         "change overwrites it",
+		         strerror(-rc));
+	}
+	fprintf(stderr, "cal-confd: something was left out%s\n", text);
+}
+
 static struct json_object *
-done_params(const struct loader *loader)
+done_params(struct loader *loader)
 {
 	struct json_object *params = session_params(loader);
-	char text[sizeof(loader->notice) + 64];
+	char text[sizeof(loader->notice) + PATH_MAX + 128], aside[PATH_MAX + 64] = "",
+									     more[64] = "";
 
-	if (loader->num_notices > 0) {
-		snprintf(text, sizeof(text), "%s", loader->notice);
-		if (loader->num_notices > 1) {
-			snprintf(text, sizeof(text), "%s (and %u more: calctl logs confd)",
-			         loader->notice, loader->num_notices - 1);
-		}
-		json_object_object_add(params, "notice", json_object_new_string(text));
+	if (loader->num_notices == 0 && loader->failed > 0) {
+		snprintf(loader->notice, sizeof(loader->notice),
+		         "%" PRIu64 " entries of %s failed (calctl logs confd)", loader->failed,
+		         loader->config->path);
 	}
+	if (loader->notice[0] == '\0') {
+		return params;
+	}
+	if (loader->num_notices > 1) {
+		snprintf(more, sizeof(more), " (and %u more: calctl logs confd)",
+		         loader->num_notices - 1);
+	}
+	if (loader->opts->set_aside != NULL) {
+		set_aside(loader, aside, sizeof(aside));
+	}
+	snprintf(text, sizeof(text), "%s%s%s", loader->notice, more, aside);
+	json_object_object_add(params, "notice", json_object_new_string(text));
 	return params;
 }
 
@@ -159,8 +163,8 @@ call_own(struct loader *loader, const char *method, struct json_object *params)
 	int rc = call(loader, method, params);
 
 	if (rc == 1) {
-		rc = fail_start(loader, -EINVAL, "%s failed: %s (code %d)", method, loader->error,
-		                loader->error_code);
+		rc = fail_start(loader, -EINVAL, "%s failed: %s (code %d)", method,
+		                loader->error.text, loader->error.code);
 	}
 	return rc;
 }
@@ -219,9 +223,9 @@ read_last_failed(struct loader *loader)
 	                              ? PASS_RUNTIME
 	                              : PASS_STARTUP;
 	loader->failed_index = get_count(last, "index");
-	loader->error_code = get_int(last, "code");
+	loader->error.code = get_int(last, "code");
 	text = get_string(last, "message");
-	snprintf(loader->error, sizeof(loader->error), "%s", text != NULL ? text : "");
+	snprintf(loader->error.text, sizeof(loader->error.text), "%s", text != NULL ? text : "");
 }
 
 static int
@@ -232,6 +236,10 @@ begin(struct loader *loader)
 	int rc;
 
 	json_object_object_add(params, "source", json_object_new_string(loader->config->path));
+	if (loader->config->notice != NULL) {
+		json_object_object_add(params, "notice",
+		                       json_object_new_string(loader->config->notice));
+	}
 	rc = call_own(loader, "cal_config_begin", params);
 	if (rc != 0) {
 		return rc;
@@ -252,6 +260,7 @@ begin(struct loader *loader)
 	loader->phase = strcmp(phase, "runtime") == 0 ? PASS_RUNTIME : PASS_STARTUP;
 	loader->applied[PASS_STARTUP] = get_count(loader->result, "startup_done");
 	loader->applied[PASS_RUNTIME] = get_count(loader->result, "runtime_done");
+	loader->failed = get_count(loader->result, "failed");
 	read_last_failed(loader);
 	return 0;
 }
@@ -269,6 +278,12 @@ has_name(struct json_object *list, const char *name)
 	return false;
 }
 
+static const char *
+advice(const struct loader *loader)
+{
+	return loader->config->advice != NULL ? loader->config->advice : "";
+}
+
 /* A method that nobody has is a mistake, unless its whole subsystem is not in this program: then
  * the file was written for a bigger one. */
 static int
@@ -283,8 +298,8 @@ judge_unknown(struct loader *loader, size_t index)
 		                  loader->config->path, entry->line, entry->method);
 	}
 	if (has_name(loader->subsystems, entry->subsystem)) {
-		return fail_start(loader, -ENOENT, "%s:%u: there is no RPC method '%s'",
-		                  loader->config->path, entry->line, entry->method);
+		return fail_start(loader, -ENOENT, "%s:%u: there is no RPC method '%s'%s",
+		                  loader->config->path, entry->line, entry->method, advice(loader));
 	}
 	if (index == 0 || loader->pass[index - 1] != PASS_SKIP ||
 	    strcmp(entry[-1].subsystem, entry->subsystem) != 0) {
@@ -366,10 +381,10 @@ error_of(const struct loader *loader, const struct config_entry *entry)
 {
 	size_t own = strlen(entry->method);
 
-	return strncmp(loader->error, entry->method, own) == 0 &&
-	                       strncmp(loader->error + own, ": ", 2) == 0
-	               ? loader->error + own + 2
-	               : loader->error;
+	return strncmp(loader->error.text, entry->method, own) == 0 &&
+	                       strncmp(loader->error.text + own, ": ", 2) == 0
+	               ? loader->error.text + own + 2
+	               : loader->error.text;
 }
 
 /* Returns 0 when the entry's error (loader->error) does not matter. */
@@ -381,11 +396,12 @@ judge_error(struct loader *loader, const struct config_entry *entry)
 	if (loader->opts->ignore_init_errors) {
 		note(loader,
 		     "%s:%u: %s failed: %s (code %d); going on, as --json-ignore-init-errors says",
-		     path, entry->line, entry->method, error_of(loader, entry), loader->error_code);
+		     path, entry->line, entry->method, error_of(loader, entry), loader->error.code);
 		return 0;
 	}
-	return fail_start(loader, -EINVAL, "%s:%u: %s failed: %s (code %d)", path, entry->line,
-	                  entry->method, error_of(loader, entry), loader->error_code);
+	return fail_start(loader, -EINVAL, "%s:%u: %s failed: %s (code %d)%s", path, entry->line,
+	                  entry->method, error_of(loader, entry), loader->error.code,
+	                  advice(loader));
 }
 
 static int
@@ -401,7 +417,11 @@ apply(struct loader *loader, const struct config_entry *entry, enum pass pass, u
 		json_object_object_add(params, "params", json_object_get(entry->params));
 	}
 	rc = call(loader, "cal_config_step", params);
-	return rc == 1 ? judge_error(loader, entry) : rc;
+	if (rc == 1) {
+		loader->failed++;
+		rc = judge_error(loader, entry);
+	}
+	return rc;
 }
 
 static int
@@ -437,22 +457,32 @@ start_init(struct loader *loader)
 			return rc;
 		}
 		/* An earlier confd, or somebody over RPC, was faster: wait for the outcome. */
-		if (loader->error_code != RPC_INVALID_STATE) {
+		if (loader->error.code != RPC_INVALID_STATE) {
 			return fail_start(loader, -EINVAL,
 			                  "framework_start_init failed: %s (code %d)",
-			                  loader->error, loader->error_code);
+			                  loader->error.text, loader->error.code);
 		}
 	}
 	return call_own(loader, "framework_wait_init", NULL);
 }
 
 static int
-load(struct loader *loader)
+load(struct loader *loader, struct load_result *result)
 {
+	const char *digest;
 	int rc = begin(loader);
 
+	if (rc == 0) {
+		digest = get_string(loader->result, "digest");
+		snprintf(result->digest, sizeof(result->digest), "%s",
+		         digest != NULL ? digest : "");
+		result->kept = get_count(loader->result, "kept");
+	}
 	if (rc != 0 || loader->done) {
 		return rc;
+	}
+	if (loader->opts->broken != NULL) {
+		return fail_start(loader, -EINVAL, "%s", loader->opts->broken);
 	}
 	rc = sort_into_passes(loader);
 	if (rc == 0 && loader->phase == PASS_STARTUP) {
@@ -469,7 +499,7 @@ load(struct loader *loader)
 
 int
 config_load(struct cal_client *client, const struct config *config, const struct load_opts *opts,
-            char *err, size_t err_size)
+            struct load_result *result, char *err, size_t err_size)
 {
 	struct loader loader = {
 		.client = client,
@@ -478,7 +508,10 @@ config_load(struct cal_client *client, const struct config *config, const struct
 		.err = err,
 		.err_size = err_size,
 	};
-	int rc = load(&loader);
+	int rc;
+
+	memset(result, 0, sizeof(*result));
+	rc = load(&loader, result);
 
 	json_object_put(loader.result);
 	json_object_put(loader.startup_methods);

@@ -7,26 +7,37 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define ADVICE "correct it, or name another file with -c"
+
 struct confd {
 	int instance;
-	const char *path; /* NULL: none */
+	const char *path;      /* NULL: none */
+	const char *state_dir; /* NULL: none */
 	struct load_opts load;
 	struct config config;
+	struct state_file state;
 	struct cal_client *client;
+	char broken[512]; /* why the configuration could not be read */
 };
 
 static void
 usage(FILE *out)
 {
 	fprintf(out,
-	        "usage: cal-confd [-i ID] [-c FILE] [--wait-for-rpc] [--json-ignore-init-errors]\n"
-	        "Load a JSON configuration into a primary that starts.\n"
+	        "usage: cal-confd [-i ID] [-c FILE] [--state-dir DIR] [--wait-for-rpc]\n"
+	        "                 [--json-ignore-init-errors]\n"
+	        "Load a JSON configuration into a primary that starts, and keep what becomes of "
+	        "it.\n"
 	        "  -i ID     instance of the primary (default 0, or $CAL_INSTANCE)\n"
 	        "  -c FILE   the configuration; without it, only wait for the primary's end\n"
+	        "  --state-dir DIR\n"
+	        "            keep every change in DIR/config.ID.json; if that is there, it is\n"
+	        "            loaded, and FILE is not\n"
 	        "  --wait-for-rpc\n"
 	        "            leave framework_start_init to a client\n"
 	        "  --json-ignore-init-errors\n"
@@ -42,6 +53,7 @@ parse_options(struct confd *confd, int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "config", required_argument, NULL, 'c' },
+		{ "state-dir", required_argument, NULL, 's' },
 		{ "wait-for-rpc", no_argument, NULL, 'w' },
 		{ "json-ignore-init-errors", no_argument, NULL, 'e' },
 		{ NULL },
@@ -58,6 +70,9 @@ parse_options(struct confd *confd, int argc, char **argv)
 			break;
 		case 'c':
 			confd->path = optarg;
+			break;
+		case 's':
+			confd->state_dir = optarg;
 			break;
 		case 'w':
 			confd->load.wait_for_rpc = true;
@@ -93,10 +108,80 @@ parse_options(struct confd *confd, int argc, char **argv)
 	return -1;
 }
 
+/* What was kept wins over what was given. */
+static int
+read_kept(struct confd *confd, char *err, size_t err_size)
+{
+	static char notice[2 * PATH_MAX + 128], advice[PATH_MAX + 160],
+		entry_advice[sizeof(advice)];
+	const char *path = confd->state.path;
+	char when[64];
+	int rc;
+
+	if (!state_file_since(&confd->state, "%F %T", when, sizeof(when))) {
+		return -ENOENT;
+	}
+	snprintf(notice, sizeof(notice), "the configuration is %s, kept at %s%s%s%s", path, when,
+	         confd->path != NULL ? "; " : "", confd->path != NULL ? confd->path : "",
+	         confd->path != NULL ? " is not loaded (remove the kept one to start from it)"
+	                             : "");
+	snprintf(advice, sizeof(advice), "correct it, or move it away to start %s%s",
+	         confd->path != NULL ? "from " : "without it",
+	         confd->path != NULL ? confd->path : "");
+	snprintf(entry_advice, sizeof(entry_advice),
+	         "; %.*s, or start with --json-ignore-init-errors, which leaves such entries out",
+	         (int)sizeof(entry_advice) - 100, advice);
+	rc = config_read(&confd->config, path, advice, err, err_size);
+	confd->config.notice = notice;
+	confd->config.advice = entry_advice;
+	confd->load.set_aside = &confd->state;
+	return rc == -ENOENT ? -EIO : rc;
+}
+
+static int
+read_config(struct confd *confd, char *err, size_t err_size)
+{
+	char nothing[] = "{\"subsystems\":[]}";
+	int rc;
+
+	if (confd->state_dir != NULL) {
+		rc = state_file_open(&confd->state, confd->state_dir, confd->instance, err,
+		                     err_size);
+		if (rc == 0) {
+			rc = read_kept(confd, err, err_size);
+		}
+		if (rc != -ENOENT) {
+			return rc;
+		}
+	}
+	if (confd->path != NULL) {
+		return config_read(&confd->config, confd->path, ADVICE, err, err_size);
+	}
+	return config_parse(&confd->config, "(none yet)", nothing, strlen(nothing), err, err_size);
+}
+
+/* A file that cannot be read ends a start. When the primary was started long ago, and it is only
+ * this process that begins anew, it is of no matter. */
+static bool
+matters_not(struct confd *confd, const char *err)
+{
+	char nothing[] = "{\"subsystems\":[]}", text[sizeof(confd->broken)];
+
+	if (confd->state_dir == NULL || confd->state.lock_fd < 0 ||
+	    cal_client_attach(confd->client, 0, text, sizeof(text)) != 0) {
+		return false;
+	}
+	snprintf(confd->broken, sizeof(confd->broken), "%s", err);
+	confd->load.broken = confd->broken;
+	return config_parse(&confd->config, confd->state.path, nothing, strlen(nothing), text,
+	                    sizeof(text)) == 0;
+}
+
 /* Ends with -ESHUTDOWN in order; any other error has a sentence in `err`. */
 static int
 run(struct confd *confd, char *err, size_t err_size)
 {
+	struct load_result loaded = { 0 };
 	struct cal_client_opts opts;
 	int rc;
 
@@ -104,20 +189,31 @@ run(struct confd *confd, char *err, size_t err_size)
 	opts.instance = confd->instance;
 	opts.name = "confd";
 	rc = cal_client_connect(&opts, &confd->client, err, err_size);
-	if (rc == 0 && confd->path != NULL) {
-		rc = config_read(&confd->config, confd->path, err, err_size);
-	}
 	if (rc != 0) {
 		return rc;
 	}
-	cal_client_report(confd->client, GATE_REPORT_CHECKED, "");
-	rc = cal_client_attach(confd->client, -1, err, err_size);
-	if (rc == 0 && confd->path != NULL) {
-		rc = config_load(confd->client, &confd->config, &confd->load, err, err_size);
+	if (confd->path != NULL || confd->state_dir != NULL) {
+		rc = read_config(confd, err, err_size);
+		if (rc != 0 && !matters_not(confd, err)) {
+			return rc;
+		}
+	}
+	if (confd->load.broken == NULL) {
+		cal_client_report(confd->client, GATE_REPORT_CHECKED, "");
+		rc = cal_client_attach(confd->client, -1, err, err_size);
+	} else {
+		rc = 0;
+	}
+	if (rc == 0 && confd->config.path != NULL) {
+		rc = config_load(confd->client, &confd->config, &confd->load, &loaded, err,
+		                 err_size);
 		config_free(&confd->config);
 	}
 	if (rc == 0) {
 		cal_client_report(confd->client, GATE_REPORT_READY, "");
+	}
+	if (rc == 0 && confd->state_dir != NULL) {
+		rc = config_keep(confd->client, &confd->state, &loaded, err, err_size);
 	}
 	/* Nothing more to do but to be there; a start that fails is ended by the primary. */
 	while (rc == 0 || rc == -ECANCELED || rc == -ETIMEDOUT) {
@@ -132,8 +228,8 @@ run(struct confd *confd, char *err, size_t err_size)
 int
 main(int argc, char **argv)
 {
-	struct confd confd = { 0 };
-	char err[512] = "";
+	static struct confd confd = { .state = { .dir_fd = -1, .lock_fd = -1 } };
+	char err[1024] = "";
 	int rc;
 
 	rc = parse_options(&confd, argc, argv);
@@ -151,5 +247,6 @@ main(int argc, char **argv)
 	}
 	config_free(&confd.config);
 	cal_client_close(confd.client);
+	state_file_close(&confd.state);
 	return rc == -ESHUTDOWN ? 0 : 1;
 }

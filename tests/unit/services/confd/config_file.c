@@ -160,18 +160,19 @@ from_the_disk(void)
 	memset(pad, ' ', 200000);
 	CHECK(write(fd, pad, 200000) == 200000);
 	CHECK(write(fd, good, sizeof(good) - 1) == sizeof(good) - 1);
-	CHECK_EQ(config_read(&config, path, g_err, sizeof(g_err)), 0);
+	CHECK_EQ(config_read(&config, path, "do something", g_err, sizeof(g_err)), 0);
 	CHECK_EQ(config.num_entries, 6);
 	config_free(&config);
 	close(fd);
 	unlink(path);
 	free(pad);
 
-	CHECK_EQ(config_read(&config, "/nowhere/x.json", g_err, sizeof(g_err)), -ENOENT);
+	CHECK_EQ(config_read(&config, "/nowhere/x.json", "do something", g_err, sizeof(g_err)),
+	         -ENOENT);
 	CHECK_STR(g_err,
 	          "cannot read the configuration /nowhere/x.json: No such file or directory; "
-	          "name one with -c that can be read");
-	CHECK_EQ(config_read(&config, "/tmp", g_err, sizeof(g_err)), -EISDIR);
+	          "do something");
+	CHECK_EQ(config_read(&config, "/tmp", "do something", g_err, sizeof(g_err)), -EISDIR);
 }
 
 static const struct test_case cases[] = { TEST(good_file), TEST(bad_files), TEST(from_the_disk) };

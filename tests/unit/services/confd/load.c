@@ -8,7 +8,9 @@
 
 #include "ipc/client/json.c"
 #include "ipc/client/json_print.c"
+#include "services/confd/call.c"
 #include "services/confd/load.c"
+#include "services/confd/state_file.c"
 
 #include "tests/unit/test.h"
 
@@ -82,6 +84,7 @@ cal_client_call(struct cal_client *client, const char *method, const void *param
 
 static char g_err[512];
 static struct load_opts g_opts;
+static struct load_result g_result;
 
 static void
 reset(const char *begin)
@@ -98,7 +101,7 @@ run(struct config_entry *entries, size_t count)
 {
 	struct config config = { .path = "c.json", .entries = entries, .num_entries = count };
 
-	return config_load(NULL, &config, &g_opts, g_err, sizeof(g_err));
+	return config_load(NULL, &config, &g_opts, &g_result, g_err, sizeof(g_err));
 }
 
 #define HAS                                                                              \
