@@ -13,6 +13,7 @@
 
 #include "calandria/version.h"
 #include "core/app/app_opts.h"
+#include "core/util/listen_addr.h"
 #include "spdk/env.h"
 #include "spdk/event.h"
 #include "spdk/log.h"
@@ -46,6 +47,8 @@ enum {
 	OPT_NO_SERVICES = OPT_OURS_FIRST,
 	OPT_INIT_TIMEOUT,
 	OPT_STATE_DIR,
+	OPT_RPC_TCP,
+	OPT_RPC_SOCKET_MODE,
 };
 
 static const struct flag {
@@ -70,6 +73,9 @@ static const struct flag {
 	{ OPT_STATE_DIR, "state-dir", "DIR",
 	  "keep changes of the configuration there, and start with them" },
 	{ 'r', "rpc-socket", "PATH", "JSON-RPC socket (default " SPDK_DEFAULT_RPC_ADDR ")" },
+	{ OPT_RPC_SOCKET_MODE, "rpc-socket-mode", "OCTAL", "its mode (default 600)" },
+	{ OPT_RPC_TCP, "rpc-tcp", "[ADDR:]PORT",
+	  "serve JSON-RPC on TCP, too, without authentication (ADDR: 127.0.0.1)" },
 	{ OPT_NO_RPC_SERVER, "no-rpc-server", NULL, "serve no JSON-RPC socket" },
 	{ OPT_WAIT_FOR_RPC, "wait-for-rpc", NULL,
 	  "initialise when framework_start_init is called" },
@@ -228,6 +234,34 @@ parse_init_timeout(const char *text)
 	return 0;
 }
 
+/* Only looked at: cal-rpcd gets it as it is. */
+static int
+parse_rpc_tcp(const char *text)
+{
+	struct sockaddr_storage addr;
+	socklen_t len;
+	char err[128];
+
+	if (listen_addr_parse(text, &addr, &len, err, sizeof(err)) != 0) {
+		return complain("--rpc-tcp %s: %s", text, err);
+	}
+	app_args()->rpc_tcp = text;
+	return 0;
+}
+
+static int
+parse_rpc_socket_mode(const char *text)
+{
+	unsigned mode;
+	char err[128];
+
+	if (socket_mode_parse(text, &mode, err, sizeof(err)) != 0) {
+		return complain("--rpc-socket-mode %s: %s", text, err);
+	}
+	app_args()->rpc_socket_mode = text;
+	return 0;
+}
+
 static int
 parse_pci(struct spdk_app_opts *opts, bool allow, const char *text)
 {
@@ -354,6 +388,10 @@ parse_value(int ch, char *arg, struct spdk_app_opts *opts)
 		return parse_logflag(arg);
 	case OPT_INIT_TIMEOUT:
 		return parse_init_timeout(arg);
+	case OPT_RPC_TCP:
+		return parse_rpc_tcp(arg);
+	case OPT_RPC_SOCKET_MODE:
+		return parse_rpc_socket_mode(arg);
 	case OPT_RPCS_ALLOWED:
 		return parse_allowlist(arg, opts);
 	default:
@@ -570,6 +608,11 @@ spdk_app_parse_args(int argc, char **argv, struct spdk_app_opts *opts, const cha
 	if (rc == 0 && opts->delay_subsystem_init && opts->rpc_addr == NULL &&
 	    opts->opts_size != 0) {
 		rc = complain("--wait-for-rpc waits for an RPC, and --no-rpc-server allows none");
+	}
+	if (rc == 0 && app_args()->rpc_tcp != NULL && opts->rpc_addr == NULL &&
+	    opts->opts_size != 0) {
+		rc = complain("--rpc-tcp serves JSON-RPC besides the Unix socket, and "
+		              "--no-rpc-server allows neither: give one of them");
 	}
 	if (rc == 0) {
 		result = SPDK_APP_PARSE_ARGS_SUCCESS;

@@ -16,9 +16,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/app/app_opts.h"
 #include "core/app/app_private.h"
 #include "core/reactor/reactor_internal.h"
 #include "core/rpc/rpc_server.h"
+#include "core/util/listen_addr.h"
 #include "ipc/gate/control.h"
 #include "ipc/gate/gate.h"
 #include "spdk/log.h"
@@ -332,6 +334,30 @@ notes_reset(void)
 	g_boot.num_kept = 0;
 }
 
+/* What anybody who can connect may do is all there is. */
+static void
+warn_of_open_sockets(void)
+{
+	const char *tcp = app_args()->rpc_tcp, *mode = app_args()->rpc_socket_mode;
+	struct sockaddr_storage addr;
+	unsigned bits;
+	socklen_t len;
+	char err[128];
+
+	if (tcp != NULL && listen_addr_parse(tcp, &addr, &len, err, sizeof(err)) == 0 &&
+	    !listen_addr_is_loopback(&addr)) {
+		SPDK_WARNLOG("JSON-RPC on TCP %s has no authentication, and is not only for this "
+		             "machine: whoever reaches it controls %s\n",
+		             tcp, g_app.opts.name);
+	}
+	if (mode != NULL && socket_mode_parse(mode, &bits, err, sizeof(err)) == 0 &&
+	    (bits & 02) != 0) {
+		SPDK_WARNLOG("the mode %s of the JSON-RPC socket lets every user of this machine "
+		             "control %s\n",
+		             mode, g_app.opts.name);
+	}
+}
+
 int
 app_boot(const cpu_set_t *reactors)
 {
@@ -339,6 +365,8 @@ app_boot(const cpu_set_t *reactors)
 		.instance = g_app.id,
 		.by_hand = g_app.by_hand,
 		.rpc_socket = g_app.opts.rpc_addr,
+		.rpc_socket_mode = app_args()->rpc_socket_mode,
+		.rpc_tcp = app_args()->rpc_tcp,
 		.config_file = g_app.config_path,
 		.state_dir = g_app.state_dir,
 		.wait_for_rpc = g_app.opts.delay_subsystem_init,
@@ -348,6 +376,7 @@ app_boot(const cpu_set_t *reactors)
 	int rc;
 
 	notes_reset();
+	warn_of_open_sockets();
 	rc = service_init(&service_opts);
 	if (rc == 0) {
 		rc = control_start();

@@ -27,9 +27,11 @@ int app_opts_take(struct spdk_app_opts *opts, const struct spdk_app_opts *user, 
 /** What SPDK's structure has no room for; set by spdk_app_parse_args(), used by the next
  *  spdk_app_start(). */
 struct app_args {
-	bool no_services;         /* --no-services: systemd, or a person, starts the services */
-	uint64_t init_timeout_ms; /* --init-timeout; 0: a start may take as long as it likes */
-	const char *state_dir;    /* --state-dir; NULL: changes of the configuration are not kept */
+	bool no_services;            /* --no-services: systemd, or a person, starts the services */
+	const char *rpc_tcp;         /* --rpc-tcp: [ADDR:]PORT, checked; NULL: none */
+	const char *rpc_socket_mode; /* --rpc-socket-mode: octal, checked; NULL: cal-rpcd's own */
+	uint64_t init_timeout_ms;    /* --init-timeout; 0: a start may take as long as it likes */
+	const char *state_dir; /* --state-dir; NULL: changes of the configuration are not kept */
 };
 struct app_args *app_args(void);
 

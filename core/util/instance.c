@@ -114,11 +114,13 @@ claim_once(int id, const char *path, pid_t *owner)
 	} else if (rc == 0 && !lock_file_is_current(fd, path)) {
 		rc = -EAGAIN;
 	}
-	if (rc == 0) {
-		rc = instance_empty(id, CAL_LOCK_NAME);
-	}
+	/* The pid before the rest: a dead predecessor's state file must not seem to be of the one
+	 * who holds the lock. */
 	if (rc == 0 && (ftruncate(fd, 0) != 0 || dprintf(fd, "%d\n", (int)getpid()) < 0)) {
 		rc = -errno;
+	}
+	if (rc == 0) {
+		rc = instance_empty(id, CAL_LOCK_NAME);
 	}
 	if (rc != 0) {
 		close(fd);

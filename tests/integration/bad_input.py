@@ -43,6 +43,11 @@ def command_line(root):
     refused(root, ["-L", "no_such_flag"], "no_such_flag", status=2)
     refused(root, ["--no-rpc-server", "--wait-for-rpc"], "--wait-for-rpc", status=2)
     refused(root, ["-r", "/" + "x" * 200], "shorter", status=CONFIG)
+    refused(root, ["--rpc-tcp", "here:99"], "--rpc-tcp here:99", "address", status=2)
+    refused(root, ["--rpc-tcp", "99999"], "--rpc-tcp 99999", "port", status=2)
+    refused(root, ["--rpc-socket-mode", "rw"], "--rpc-socket-mode rw", "octal", status=2)
+    refused(root, ["--rpc-tcp", "8090", "--no-rpc-server"], "--rpc-tcp", "--no-rpc-server",
+            status=2)
     refused(root, ["--init-timeout", "soon"], "--init-timeout soon", "seconds", status=2)
 
 

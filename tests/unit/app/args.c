@@ -158,6 +158,12 @@ fields_of(const struct spdk_app_opts *o)
 	if (app_args()->no_services) {
 		add_field("no_services ");
 	}
+	if (app_args()->rpc_tcp != NULL) {
+		add_field("rpc_tcp=%s ", app_args()->rpc_tcp);
+	}
+	if (app_args()->rpc_socket_mode != NULL) {
+		add_field("rpc_socket_mode=%s ", app_args()->rpc_socket_mode);
+	}
 	if (app_args()->init_timeout_ms != 0) {
 		add_field("init_timeout_ms=%llu ", (unsigned long long)app_args()->init_timeout_ms);
 	}
@@ -246,6 +252,10 @@ static const struct line {
 	{ "--mem-s 64", OK, "mem_size=64 " },
 	/* Ours. */
 	{ "--no-services", OK, "no_services " },
+	{ "--rpc-tcp 8090", OK, "rpc_tcp=8090 " },
+	{ "--rpc-tcp 10.1.2.3:65535", OK, "rpc_tcp=10.1.2.3:65535 " },
+	{ "--rpc-tcp [::1]:1", OK, "rpc_tcp=[::1]:1 " },
+	{ "--rpc-socket-mode 0660", OK, "rpc_socket_mode=0660 " },
 	{ "--init-timeout 30", OK, "init_timeout_ms=30000 " },
 	{ "--init-timeout 0.25", OK, "init_timeout_ms=250 " },
 	/* Refused. */
@@ -282,6 +292,15 @@ static const struct line {
 	{ "--nosuch", FAIL, NULL },
 	{ "-W x", FAIL, NULL },
 	{ "--init-timeout 0", FAIL, NULL },
+	{ "--rpc-tcp 0", FAIL, NULL },
+	{ "--rpc-tcp 65536", FAIL, NULL },
+	{ "--rpc-tcp localhost:8090", FAIL, NULL },
+	{ "--rpc-tcp 127.0.0.1", FAIL, NULL },
+	{ "--rpc-tcp ::1:8090x", FAIL, NULL },
+	{ "--rpc-tcp 8090 --no-rpc-server", FAIL, NULL },
+	{ "--rpc-socket-mode 0680", FAIL, NULL },
+	{ "--rpc-socket-mode 1777", FAIL, NULL },
+	{ "--rpc-socket-mode rw", FAIL, NULL },
 	{ "--init-timeout -1", FAIL, NULL },
 	{ "--init-timeout nan", FAIL, NULL },
 	{ "--init-timeout 3s", FAIL, NULL },
