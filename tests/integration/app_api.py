@@ -51,9 +51,74 @@ def mask():
 
 def stop_value_is_returned(root):
     app = App(root, "stop-7")
-    out, _ = app.end()
+    out, err = app.end()
     expect(out, *UP, f"started on app_thread with ctx, id {app.proc.pid}", mask(), *DOWN,
            "returned 7 after 1 start(s)")
+    # … and one that comes when spdk_app_start() has returned changes nothing.
+    p.check("spdk_app_stop() without a running application" in err[-1], f"{err}")
+
+
+def it_may_be_stopped_from_anywhere(root):
+    """From another spdk_thread, and from a thread that is none of ours."""
+    for mode, value in (("stop-thread", 9), ("stop-pthread", 11)):
+        out, _ = App(root, mode).end()
+        expect(out[4:], mask(), *DOWN, f"returned {value} after 1 start(s)")
+
+
+def nothing_to_stop(root):
+    out, err = App(root, "stop-early").end()
+    expect(out[4:], mask(), *DOWN, "returned 0 after 1 start(s)")
+    p.check("spdk_app_stop() without" in err[0] and "spdk_app_start_shutdown() without" in err[1],
+            f"{err}")
+
+
+def caught(pid, what):
+    with open(f"/proc/{pid}/status") as f:
+        for line in f:
+            if line.startswith(what + ":"):
+                return {n for n in range(1, 32) if int(line.split()[1], 16) >> (n - 1) & 1}
+    raise p.Failure(f"no {what}")
+
+
+def signals_are_spdks(root):
+    app = App(root, "wait")
+    app.until("cores")
+    p.check({signal.SIGINT, signal.SIGTERM} == caught(app.proc.pid, "SigCgt") &
+            {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1,
+             signal.SIGUSR2, signal.SIGALRM, signal.SIGCHLD}, f"{caught(app.proc.pid, 'SigCgt')}")
+    p.check(signal.SIGPIPE in caught(app.proc.pid, "SigIgn"), "SIGPIPE")
+    app.proc.send_signal(signal.SIGPIPE)
+    app.proc.send_signal(signal.SIGTERM)
+    app.end()
+
+
+def an_application_with_handlers_of_its_own(root):
+    """spdk_app_start_shutdown() may be called in a signal handler."""
+    app = App(root, "own-signals")
+    app.until("cores")
+    p.check(not {signal.SIGINT, signal.SIGTERM} & caught(app.proc.pid, "SigCgt"), "handlers")
+    for _ in range(20):
+        app.proc.send_signal(signal.SIGUSR1)
+    out, _ = app.end()
+    expect(out, *DOWN, "returned 0 after 1 start(s)")
+
+
+def a_subsystem_that_answers_twice(root):
+    app = App(root, "twice")
+    app.until("cores")
+    app.proc.send_signal(signal.SIGTERM)
+    out, err = app.end()
+    expect(out, *DOWN, "returned 0 after 1 start(s)")
+    p.check("spdk_subsystem_init_next(-5) is ignored" in err[0], f"{err}")
+
+
+def a_subsystem_that_answers_elsewhere(root):
+    """What follows is on the app thread nevertheless."""
+    app = App(root, "elsewhere")
+    app.until("started on app_thread")
+    app.proc.send_signal(signal.SIGTERM)
+    out, _ = app.end()
+    expect(out, mask(), *DOWN, "returned 0 after 1 start(s)")
 
 
 def an_id_may_be_given(root):
@@ -66,8 +131,9 @@ def signal_calls_shutdown_cb(root):
     app = App(root, "callback")
     app.until("cores")
     app.proc.send_signal(signal.SIGTERM)
-    out, _ = app.end()
+    out, err = app.end()
     expect(out, "shutdown_cb on app_thread", *DOWN, "returned 5 after 1 start(s)")
+    p.check(any("is stopping already" in line for line in err), f"{err}")
 
 
 def start_shutdown_calls_it_too(root):
@@ -191,7 +257,9 @@ def wrong_options_are_told(root):
 
 if __name__ == "__main__":
     p.needs_hugepages(64)
-    p.main([stop_value_is_returned, an_id_may_be_given, signal_calls_shutdown_cb,
+    p.main([stop_value_is_returned, it_may_be_stopped_from_anywhere, nothing_to_stop, signals_are_spdks,
+            an_application_with_handlers_of_its_own, a_subsystem_that_answers_twice,
+            a_subsystem_that_answers_elsewhere, an_id_may_be_given, signal_calls_shutdown_cb,
             start_shutdown_calls_it_too, signal_without_shutdown_cb_stops,
             failed_subsystem_is_named, a_stop_that_waits_says_for_what,
             a_signal_stops_it_though_the_app_thread_has_exited,

@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "calandria/instance.h"
@@ -195,7 +197,115 @@ readers_see_whole_writes(void)
 	cal_instance_release(4, fd);
 }
 
+/* For how long something has lasted is computed by who looks, so it goes on while the writer hangs;
+ * and the time of day has no part in it. */
+static void
+what_lasts_has_a_clock(void)
+{
+	static struct cal_state_file seen;
+	struct cal_state_main *m = &seen.main;
+	uint64_t before;
+	pid_t owner;
+	bool alive;
+	int fd;
+
+	fd = cal_instance_claim(5, &owner);
+	REQUIRE(fd >= 0);
+	REQUIRE(state_create(5, "unit") == 0);
+	state_enter(CAL_RUN_ENV);
+	usleep(20000);
+	state_enter(CAL_RUN_SUBSYSTEM_INIT);
+	app_state_doing("subsystem %s", "x");
+	usleep(10000);
+	REQUIRE(cal_state_read(5, &seen, &alive) == 0);
+	CHECK(cal_state_spent_ns(m, CAL_RUN_ENV) >= 20000000u);
+	CHECK_EQ(cal_state_spent_ns(m, CAL_RUN_ENV),
+	         m->entered_mono_ns[CAL_RUN_SUBSYSTEM_INIT] - m->entered_mono_ns[CAL_RUN_ENV]);
+	CHECK_EQ(cal_state_spent_ns(m, CAL_RUN_STARTUP_RPC), 0);
+	CHECK_EQ(cal_state_spent_ns(m, 77), 0);
+	before = cal_state_doing_ns(m);
+	CHECK(before >= 10000000u);
+	usleep(1000);
+	CHECK(cal_state_doing_ns(m) >= before + 1000000u);
+	CHECK(cal_state_spent_ns(m, CAL_RUN_SUBSYSTEM_INIT) >= cal_state_doing_ns(m));
+	/* Straight to failed from there: that ends what came before. */
+	state_enter(CAL_RUN_FAILED);
+	REQUIRE(cal_state_read(5, &seen, &alive) == 0);
+	CHECK_EQ(cal_state_doing_ns(m), 0);
+	CHECK_EQ(cal_state_spent_ns(m, CAL_RUN_SUBSYSTEM_INIT),
+	         m->entered_mono_ns[CAL_RUN_FAILED] - m->entered_mono_ns[CAL_RUN_SUBSYSTEM_INIT]);
+	state_destroy();
+	cal_instance_release(5, fd);
+}
+
+static uint64_t
+now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void *
+enter_later(void *arg)
+{
+	usleep(30000);
+	app_state_doing("this wakes nobody");
+	usleep(20000);
+	state_enter(CAL_RUN_RUNNING);
+	return NULL;
+}
+
+static void
+who_waits_is_woken(void)
+{
+	static struct cal_state_file seen, late;
+	uint64_t begin = now_ns();
+	pthread_t thread;
+	pid_t owner;
+	bool alive;
+	int fd;
+
+	/* Nothing there: a short sleep, and no busy loop. */
+	cal_state_wait(6, NULL, 1000);
+	CHECK(now_ns() - begin >= 4000000u);
+	CHECK(now_ns() - begin < 500000000u || test_under_valgrind());
+
+	fd = cal_instance_claim(6, &owner);
+	REQUIRE(fd >= 0);
+	REQUIRE(state_create(6, "unit") == 0);
+	state_enter(CAL_RUN_ENV);
+	REQUIRE(cal_state_read(6, &seen, &alive) == 0);
+	/* The time is kept when nothing happens. */
+	begin = now_ns();
+	cal_state_wait(6, &seen, 20);
+	CHECK(now_ns() - begin >= 20000000u);
+	/* A new state wakes at once, and long before the time is over. */
+	REQUIRE(pthread_create(&thread, NULL, enter_later, NULL) == 0);
+	begin = now_ns();
+	do {
+		cal_state_wait(6, &seen, 60000);
+		REQUIRE(cal_state_read(6, &seen, &alive) == 0);
+	} while (seen.main.state == CAL_RUN_ENV && now_ns() - begin < 70000000000u);
+	CHECK(now_ns() - begin < 10000000000u);
+	CHECK_EQ(seen.main.state, CAL_RUN_RUNNING);
+	pthread_join(thread, NULL);
+	/* What has changed since one looked is not waited for, nor another process's file. */
+	late = seen;
+	state_enter(CAL_RUN_STOPPING);
+	begin = now_ns();
+	cal_state_wait(6, &late, 60000);
+	late.main.pid++;
+	cal_state_wait(6, &late, 60000);
+	CHECK(now_ns() - begin < 10000000000u);
+	state_destroy();
+	cal_instance_release(6, fd);
+}
+
 static const struct test_case cases[] = {
+	TEST(what_lasts_has_a_clock),
+	TEST(who_waits_is_woken),
 	TEST(names_are_those_of_the_document),
 	TEST(what_is_written_is_read),
 	TEST(long_texts_are_cut),
