@@ -21,7 +21,8 @@ class App:
     """tests/helpers/app.c: its subsystem slow needs quick, and 0.5 s in mode linger."""
 
     def __init__(self, root, mode, *args):
-        self.root, self.sock = root, root.file("app.sock")
+        # A socket of its own: a killed one's cal-rpcd goes on answering on the other.
+        self.root, self.sock = root, root.file(f"app{len(root.ends)}.sock")
         self.proc = subprocess.Popen(
             [APP, mode, "-m", hex(1 << p.a_core()), "-s", "64", "-i", str(ID), "-r", self.sock,
              *args], env=root.env(CALANDRIA_LIBEXEC=p.BIN), stdin=subprocess.DEVNULL,
