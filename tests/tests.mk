@@ -67,9 +67,9 @@ bench-control:
 	@$(MAKE) --no-print-directory all $(B)/tests/bench/bench_jsonrpc $(B)/tests/helpers/stretch
 	$(Q)tests/bench/bench_control.py --build $(B) $(if $(SPDK_DIR),--spdk $(SPDK_DIR)) $(BENCH_ARGS)
 
-# A unit test may carry `/* links: client */` to be linked as a secondary is, or name extra
-# libraries in `/* libs: -luv */`.
-unit_libs = $(if $(shell grep -l 'links: client' $(1)),$(CLIENT_LIBS),$(B)/lib/libcalandria.a $(DPDK_PRIMARY_LIBS) -luring -lmsgpackc $(SYS_LIBS)) \
+# A unit test may carry `/* links: client */` to be linked as a secondary is, name extra libraries in
+# `/* libs: -luv */`, and folders and files of the primary that nothing refers to in `/* objs: core/rpc */`.
+unit_libs = $(call fuzz_objs,$(1)) $(if $(shell grep -l 'links: client' $(1)),$(CLIENT_LIBS),$(B)/lib/libcalandria.a $(DPDK_PRIMARY_LIBS) -luring -lmsgpackc $(SYS_LIBS)) \
             $(shell sed -n 's,^/\* libs: \(.*\) \*/$$,\1,p' $(1))
 
 $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(LIBS)

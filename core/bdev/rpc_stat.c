@@ -7,6 +7,7 @@
  * what they answered is written in steps of a walk. */
 
 #include "bdev_internal.h"
+#include "core/rpc/methods.h"
 #include "core/rpc/rpc_walk.h"
 #include "spdk/rpc.h"
 #include "spdk/string.h"
@@ -93,16 +94,13 @@ static int
 decode_reset_mode(const struct spdk_json_val *val, void *out)
 {
 	static const char *const names[] = { "all", "maxmin", "error", "none" };
-	int i;
+	int i = rpc_decode_word(val, names, SPDK_COUNTOF(names));
 
-	for (i = 0; i < (int)SPDK_COUNTOF(names); i++) {
-		if (spdk_json_strequal(val, names[i])) {
-			*(enum spdk_bdev_reset_stat_mode *)out = i;
-			return 0;
-		}
+	if (i < 0) {
+		return -EINVAL;
 	}
-	SPDK_ERRLOG("a reset mode is all, maxmin, error or none\n");
-	return -EINVAL;
+	*(enum spdk_bdev_reset_stat_mode *)out = (enum spdk_bdev_reset_stat_mode)i;
+	return 0;
 }
 
 /* What one channel has counted. */
