@@ -912,7 +912,7 @@ links_take_turns(void)
 	while (g_link.next_in < 100) { /* the pings */
 		g_poller(NULL);
 	}
-	/* 2 µs each where a poll has 3. */
+	/* 2 µs each where a poll has 4. */
 	i = g_link.next_in;
 	g_poller(NULL);
 	CHECK_EQ(g_link.next_in - i, 2);
