@@ -3,8 +3,8 @@
  */
 
 /* thread_*: what every lightweight thread reports of itself, on itself. A thread may have thousands
- * of pollers, and writing them down must not stall it: a visit writes at most VISIT_ITEMS of them,
- * and as long as something is left the threads are visited again. */
+ * of pollers, and writing them down must not stall it: a visit writes at most VISIT_ITEMS of them
+ * and looks at some more, and as long as something is left the threads are visited again. */
 
 #include "spdk/cpuset.h"
 #include "spdk/env.h"
@@ -18,16 +18,22 @@
 #include "core/rpc/methods.h"
 #include "core/rpc/rpc_server.h"
 #include "core/thread/poller_longest.h"
+#include "core/thread/thread_walk.h"
 
-/* Some 20 µs of writing: see README.md. */
-#define VISIT_ITEMS 100
+/* Some 2 µs, either of writing or of finding what is to be written: see README.md. */
+#define VISIT_ITEMS 12
+#define VISIT_LOOKS 120
 
-/* What is written of a thread: some members, then arrays of items. */
+struct thread_walk;
+
+/* What is written of a thread: some members, then arrays of items, each of which is in one of them.
+ */
 struct thread_view {
-	void (*write_thread)(struct spdk_json_write_ctx *w, struct spdk_thread *thread);
+	void (*write_thread)(struct thread_walk *walk, struct spdk_thread *thread);
 	const char *const *groups; /* names of the arrays, NULL-terminated */
-	void *(*first)(struct spdk_thread *thread, unsigned group);
-	void *(*next)(void *item, unsigned group);
+	bool counts;               /* the items are counted, and not written */
+	void *(*next)(struct spdk_thread *thread, uint64_t *position);
+	unsigned (*group_of)(void *item);
 	void (*write_item)(struct spdk_json_write_ctx *w, void *item);
 };
 
@@ -41,19 +47,22 @@ struct thread_walk {
 	bool open;
 	uint64_t open_id;
 	unsigned group;
-	uint32_t items; /* written of the present group */
+	uint64_t position; /* in the present group */
+	uint64_t counts[POLLER_NUM_KINDS];
 };
 
 static void
 close_thread(struct thread_walk *walk)
 {
 	/* It may have exited in the middle: what is missing then is empty. */
-	spdk_json_write_array_end(walk->w);
-	for (walk->group++; walk->view->groups[walk->group] != NULL; walk->group++) {
-		spdk_json_write_named_array_begin(walk->w, walk->view->groups[walk->group]);
+	if (!walk->view->counts) {
 		spdk_json_write_array_end(walk->w);
+		for (walk->group++; walk->view->groups[walk->group] != NULL; walk->group++) {
+			spdk_json_write_named_array_begin(walk->w, walk->view->groups[walk->group]);
+			spdk_json_write_array_end(walk->w);
+		}
+		spdk_json_write_object_end(walk->w);
 	}
-	spdk_json_write_object_end(walk->w);
 	walk->open = false;
 	walk->done = walk->open_id;
 }
@@ -61,12 +70,16 @@ close_thread(struct thread_walk *walk)
 static void
 open_thread(struct thread_walk *walk, struct spdk_thread *thread)
 {
-	spdk_json_write_object_begin(walk->w);
-	walk->view->write_thread(walk->w, thread);
 	walk->open = true;
 	walk->open_id = spdk_thread_get_id(thread);
-	walk->group = walk->items = 0;
-	spdk_json_write_named_array_begin(walk->w, walk->view->groups[0]);
+	walk->group = 0;
+	walk->position = 0;
+	memset(walk->counts, 0, sizeof(walk->counts));
+	if (!walk->view->counts) {
+		spdk_json_write_object_begin(walk->w);
+		walk->view->write_thread(walk, thread);
+		spdk_json_write_named_array_begin(walk->w, walk->view->groups[0]);
+	}
 }
 
 /* Write on where the last visit stopped. Returns whether the thread is done. */
@@ -74,30 +87,47 @@ static bool
 write_groups(struct thread_walk *walk, struct spdk_thread *thread)
 {
 	const struct thread_view *view = walk->view;
-	unsigned budget = VISIT_ITEMS;
-	uint32_t i;
+	unsigned looks = VISIT_LOOKS, items = VISIT_ITEMS;
 	void *item;
 
-	for (;;) {
-		item = view->first(thread, walk->group);
-		for (i = 0; item != NULL && i < walk->items; i++) {
-			item = view->next(item, walk->group);
-		}
-		for (; item != NULL; item = view->next(item, walk->group)) {
-			if (budget-- == 0) {
-				return false;
+	for (; looks > 0 && items > 0; looks--) {
+		item = view->next(thread, &walk->position);
+		if (item != NULL) {
+			if (view->group_of(item) == walk->group) {
+				view->write_item(walk->w, item);
+				items--;
 			}
-			view->write_item(walk->w, item);
-			walk->items++;
+			continue;
 		}
 		if (view->groups[walk->group + 1] == NULL) {
 			return true;
 		}
 		spdk_json_write_array_end(walk->w);
 		walk->group++;
-		walk->items = 0;
+		walk->position = 0;
 		spdk_json_write_named_array_begin(walk->w, view->groups[walk->group]);
 	}
+	return false;
+}
+
+/* Count on where the last visit stopped, and write the thread when all is counted. */
+static bool
+count_items(struct thread_walk *walk, struct spdk_thread *thread)
+{
+	unsigned looks = VISIT_LOOKS;
+	void *item;
+
+	while (looks-- > 0) {
+		item = walk->view->next(thread, &walk->position);
+		if (item == NULL) {
+			spdk_json_write_object_begin(walk->w);
+			walk->view->write_thread(walk, thread);
+			spdk_json_write_object_end(walk->w);
+			return true;
+		}
+		walk->counts[walk->view->group_of(item)]++;
+	}
+	return false;
 }
 
 static void
@@ -110,20 +140,13 @@ visit(void *ctx)
 	if (walk->unfinished || id <= walk->done) {
 		return;
 	}
-	if (walk->view->groups[0] == NULL) {
-		spdk_json_write_object_begin(walk->w);
-		walk->view->write_thread(walk->w, thread);
-		spdk_json_write_object_end(walk->w);
-		walk->done = id;
-		return;
-	}
 	if (walk->open && walk->open_id != id) {
 		close_thread(walk);
 	}
 	if (!walk->open) {
 		open_thread(walk, thread);
 	}
-	if (write_groups(walk, thread)) {
+	if (walk->view->counts ? count_items(walk, thread) : write_groups(walk, thread)) {
 		close_thread(walk);
 	} else {
 		walk->unfinished = true;
@@ -135,6 +158,13 @@ round_done(void *ctx)
 {
 	struct thread_walk *walk = ctx;
 
+	if (spdk_jsonrpc_get_conn(walk->request) == NULL) {
+		/* Nobody hears of it. */
+		spdk_jsonrpc_send_error_response(walk->request, -ECANCELED,
+		                                 spdk_strerror(ECANCELED));
+		free(walk);
+		return;
+	}
 	if (walk->unfinished) {
 		walk->unfinished = false;
 		spdk_for_each_thread(visit, walk, round_done);
@@ -170,47 +200,21 @@ walk_threads(struct spdk_jsonrpc_request *request, const struct thread_view *vie
 /* --- thread_get_stats ------------------------------------------------------------------------- */
 
 static void *
-first_poller(struct spdk_thread *thread, unsigned group)
+next_poller(struct spdk_thread *thread, uint64_t *position)
 {
-	switch (group) {
-	case 0:
-		return spdk_thread_get_first_active_poller(thread);
-	case 1:
-		return spdk_thread_get_first_timed_poller(thread);
-	default:
-		return spdk_thread_get_first_paused_poller(thread);
-	}
+	return thread_walk_poller(thread, position);
 }
 
-static void *
-next_poller(void *poller, unsigned group)
+static unsigned
+poller_group(void *poller)
 {
-	switch (group) {
-	case 0:
-		return spdk_thread_get_next_active_poller(poller);
-	case 1:
-		return spdk_thread_get_next_timed_poller(poller);
-	default:
-		return spdk_thread_get_next_paused_poller(poller);
-	}
-}
-
-static uint64_t
-count_pollers(struct spdk_thread *thread, unsigned group)
-{
-	uint64_t n = 0;
-	void *poller;
-
-	for (poller = first_poller(thread, group); poller != NULL;
-	     poller = next_poller(poller, group)) {
-		n++;
-	}
-	return n;
+	return poller_get_kind(poller);
 }
 
 static void
-write_thread_stats(struct spdk_json_write_ctx *w, struct spdk_thread *thread)
+write_thread_stats(struct thread_walk *walk, struct spdk_thread *thread)
 {
+	struct spdk_json_write_ctx *w = walk->w;
 	struct spdk_thread_stats stats = { 0, 0 };
 
 	spdk_thread_get_stats(&stats);
@@ -220,15 +224,16 @@ write_thread_stats(struct spdk_json_write_ctx *w, struct spdk_thread *thread)
 	                             spdk_cpuset_fmt(spdk_thread_get_cpumask(thread)));
 	spdk_json_write_named_uint64(w, "busy", stats.busy_tsc);
 	spdk_json_write_named_uint64(w, "idle", stats.idle_tsc);
-	spdk_json_write_named_uint64(w, "active_pollers_count", count_pollers(thread, 0));
-	spdk_json_write_named_uint64(w, "timed_pollers_count", count_pollers(thread, 1));
-	spdk_json_write_named_uint64(w, "paused_pollers_count", count_pollers(thread, 2));
+	spdk_json_write_named_uint64(w, "active_pollers_count", walk->counts[POLLER_IS_ACTIVE]);
+	spdk_json_write_named_uint64(w, "timed_pollers_count", walk->counts[POLLER_IS_TIMED]);
+	spdk_json_write_named_uint64(w, "paused_pollers_count", walk->counts[POLLER_IS_PAUSED]);
 }
 
-static const char *const g_no_groups[] = { NULL };
 static const struct thread_view stats_view = {
 	.write_thread = write_thread_stats,
-	.groups = g_no_groups,
+	.counts = true,
+	.next = next_poller,
+	.group_of = poller_group,
 };
 
 static void
@@ -244,10 +249,10 @@ RPC_OPEN_TO_MONITOR(thread_get_stats)
 /* --- thread_get_pollers ----------------------------------------------------------------------- */
 
 static void
-write_thread_id(struct spdk_json_write_ctx *w, struct spdk_thread *thread)
+write_thread_id(struct thread_walk *walk, struct spdk_thread *thread)
 {
-	spdk_json_write_named_string(w, "name", spdk_thread_get_name(thread));
-	spdk_json_write_named_uint64(w, "id", spdk_thread_get_id(thread));
+	spdk_json_write_named_string(walk->w, "name", spdk_thread_get_name(thread));
+	spdk_json_write_named_uint64(walk->w, "id", spdk_thread_get_id(thread));
 }
 
 static void
@@ -284,8 +289,8 @@ static const char *const g_poller_groups[] = {
 static const struct thread_view pollers_view = {
 	.write_thread = write_thread_id,
 	.groups = g_poller_groups,
-	.first = first_poller,
 	.next = next_poller,
+	.group_of = poller_group,
 	.write_item = write_poller,
 };
 
@@ -302,11 +307,12 @@ RPC_OPEN_TO_MONITOR(thread_get_pollers)
 /* --- cal_thread_get_pollers ------------------------------------------------------------------- */
 
 static void
-write_thread_longest(struct spdk_json_write_ctx *w, struct spdk_thread *thread)
+write_thread_longest(struct thread_walk *walk, struct spdk_thread *thread)
 {
-	write_thread_id(w, thread);
-	spdk_json_write_named_uint64(w, "longest_turn_ticks", thread_get_longest_turn(thread));
-	spdk_json_write_named_uint32(w, "timed_turns", POLLER_TIMED_TURNS);
+	write_thread_id(walk, thread);
+	spdk_json_write_named_uint64(walk->w, "longest_turn_ticks",
+	                             thread_get_longest_turn(thread));
+	spdk_json_write_named_uint32(walk->w, "timed_turns", POLLER_TIMED_TURNS);
 }
 
 static void
@@ -321,8 +327,8 @@ write_poller_longest(struct spdk_json_write_ctx *w, void *item)
 static const struct thread_view longest_view = {
 	.write_thread = write_thread_longest,
 	.groups = g_poller_groups,
-	.first = first_poller,
 	.next = next_poller,
+	.group_of = poller_group,
 	.write_item = write_poller_longest,
 };
 
@@ -340,21 +346,21 @@ RPC_OPEN_TO_MONITOR(cal_thread_get_pollers)
 /* --- thread_get_io_channels ------------------------------------------------------------------- */
 
 static void
-write_thread_name(struct spdk_json_write_ctx *w, struct spdk_thread *thread)
+write_thread_name(struct thread_walk *walk, struct spdk_thread *thread)
 {
-	spdk_json_write_named_string(w, "name", spdk_thread_get_name(thread));
+	spdk_json_write_named_string(walk->w, "name", spdk_thread_get_name(thread));
 }
 
 static void *
-first_channel(struct spdk_thread *thread, unsigned group)
+next_channel(struct spdk_thread *thread, uint64_t *position)
 {
-	return spdk_thread_get_first_io_channel(thread);
+	return thread_walk_channel(thread, position);
 }
 
-static void *
-next_channel(void *channel, unsigned group)
+static unsigned
+channel_group(void *channel)
 {
-	return spdk_thread_get_next_io_channel(channel);
+	return 0;
 }
 
 static void
@@ -370,8 +376,8 @@ static const char *const g_channel_groups[] = { "io_channels", NULL };
 static const struct thread_view channels_view = {
 	.write_thread = write_thread_name,
 	.groups = g_channel_groups,
-	.first = first_channel,
 	.next = next_channel,
+	.group_of = channel_group,
 	.write_item = write_channel,
 };
 

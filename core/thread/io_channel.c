@@ -6,6 +6,7 @@
  * under the library's lock, because walks of others look into it. */
 
 #include "core/thread/io_device.h"
+#include "core/thread/thread_walk.h"
 
 #include "spdk/log.h"
 #include "spdk_internal/thread.h"
@@ -202,6 +203,18 @@ int
 spdk_io_channel_get_ref_count(struct spdk_io_channel *ch)
 {
 	return (int)ch->ref;
+}
+
+struct spdk_io_channel *
+thread_walk_channel(struct spdk_thread *thread, uint64_t *position)
+{
+	struct spdk_io_channel wanted = { .dev = (struct io_device *)(uintptr_t)*position }, *found;
+
+	found = RB_NFIND(io_channel_tree, &thread->channels, &wanted);
+	if (found != NULL) {
+		*position = (uintptr_t)found->dev + 1;
+	}
+	return found;
 }
 
 struct spdk_io_channel *

@@ -101,6 +101,7 @@ static void
 poller_bury(struct spdk_thread *thread, struct spdk_poller *poller)
 {
 	poller->state = POLLER_UNREGISTERED;
+	poller_info_remove(thread, poller);
 	poller_interrupt_forget(thread, poller);
 	poller_leave(thread, poller);
 	TAILQ_INSERT_TAIL(&thread->unregistered, poller, link);
@@ -166,6 +167,7 @@ spdk_poller_register_named(spdk_poller_fn fn, void *arg, uint64_t period_microse
 		free(poller);
 		return NULL;
 	}
+	poller_info_add(thread, poller);
 	poller_start(thread, poller);
 	return poller;
 }

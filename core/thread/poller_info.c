@@ -6,8 +6,50 @@
 
 #include "core/thread/poller_longest.h"
 #include "core/thread/thread_internal.h"
+#include "core/thread/thread_walk.h"
 
 #include "spdk_internal/thread.h"
+
+static int
+id_compare(struct spdk_poller *a, struct spdk_poller *b)
+{
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+RB_GENERATE_STATIC(poller_tree, spdk_poller, by_id, id_compare)
+
+void
+poller_info_add(struct spdk_thread *thread, struct spdk_poller *poller)
+{
+	RB_INSERT(poller_tree, &thread->pollers, poller);
+}
+
+void
+poller_info_remove(struct spdk_thread *thread, struct spdk_poller *poller)
+{
+	RB_REMOVE(poller_tree, &thread->pollers, poller);
+}
+
+struct spdk_poller *
+thread_walk_poller(struct spdk_thread *thread, uint64_t *position)
+{
+	struct spdk_poller wanted, *found;
+
+	wanted.id = *position;
+	found = RB_NFIND(poller_tree, &thread->pollers, &wanted);
+	if (found != NULL) {
+		*position = found->id + 1;
+	}
+	return found;
+}
+
+enum poller_kind
+poller_get_kind(const struct spdk_poller *poller)
+{
+	if (poller->state == POLLER_PAUSED) {
+		return POLLER_IS_PAUSED;
+	}
+	return poller->class != NULL ? POLLER_IS_TIMED : POLLER_IS_ACTIVE;
+}
 
 const char *
 spdk_poller_get_name(struct spdk_poller *poller)

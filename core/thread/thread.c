@@ -209,6 +209,7 @@ thread_alloc(const char *name, const struct spdk_cpuset *cpumask)
 	TAILQ_INIT(&thread->quiet);
 	TAILQ_INIT(&thread->with_intr);
 	RB_INIT(&thread->channels);
+	RB_INIT(&thread->pollers);
 	TAILQ_INIT(&thread->begun);
 	TAILQ_INIT(&thread->visitors);
 	TAILQ_INIT(&thread->owed_to_it);

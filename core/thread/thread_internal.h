@@ -47,6 +47,7 @@ struct spdk_poller {
 	uint64_t period;               /* ticks, 0: active */
 	uint64_t id;
 	uint64_t longest_tsc; /* of the calls that were timed */
+	RB_ENTRY(spdk_poller) by_id;
 	/* What spdk_poller_register_interrupt() was given. */
 	TAILQ_ENTRY(spdk_poller) intr_link;
 	spdk_poller_set_interrupt_mode_cb intr_cb;
@@ -57,6 +58,7 @@ struct spdk_poller {
 } __attribute__((aligned(SPDK_CACHE_LINE_SIZE)));
 SPDK_STATIC_ASSERT(offsetof(struct spdk_poller, link) == SPDK_CACHE_LINE_SIZE, "one cache line");
 TAILQ_HEAD(poller_list, spdk_poller);
+RB_HEAD(poller_tree, spdk_poller);
 
 struct spdk_io_channel {
 	struct spdk_thread *thread;
@@ -115,6 +117,7 @@ struct spdk_thread {
 	struct thread_interrupt *intr; /* descriptors; made when first needed, and kept */
 	struct thread_post posts[THREAD_POST_MAX];
 	uint64_t next_poller_id;
+	struct poller_tree pollers; /* all that are registered, for who looks at them */
 	uint64_t exit_deadline;
 
 	/* Read by others: relaxed atomics. */
@@ -336,6 +339,9 @@ struct spdk_poller *poller_quiet_next(const struct spdk_thread *thread,
                                       const struct spdk_poller *prev, bool timed);
 /** The poller is unregistered. */
 void poller_interrupt_forget(struct spdk_thread *thread, struct spdk_poller *poller);
+/** Keep it among those that can be looked at (poller_info.c), or no longer. */
+void poller_info_add(struct spdk_thread *thread, struct spdk_poller *poller);
+void poller_info_remove(struct spdk_thread *thread, struct spdk_poller *poller);
 /** Put a poller that is nowhere to where it runs from, and take it out. */
 void poller_start(struct spdk_thread *thread, struct spdk_poller *poller);
 void poller_stop(struct spdk_thread *thread, struct spdk_poller *poller);
