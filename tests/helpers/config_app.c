@@ -2,13 +2,16 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* An application that gives its configuration from memory, for tests/integration/config_load.py:
- * config_app DATA [options of every application]. DATA stands directly before a page that cannot be
- * read: whoever looks for a NUL behind it is killed. "nul:DATA" has one, and counts it. */
+/* An application that gives its configuration from memory, for tests/integration/config_load.py and
+ * state_dir.py: config_app DATA [options of every application]. DATA stands directly before a page
+ * that cannot be read: whoever looks for a NUL behind it is killed. "nul:DATA" has one, and counts
+ * it. */
 
 #include <sys/mman.h>
 
 #include "spdk/stdinc.h"
+#include "spdk/bdev.h"
+#include "spdk/bdev_module.h"
 #include "spdk/event.h"
 #include "spdk/rpc.h"
 #include "spdk/thread.h"
@@ -44,6 +47,29 @@ rpc_count(struct spdk_jsonrpc_request *request, const struct spdk_json_val *para
 	g_poller = SPDK_POLLER_REGISTER(count_over, request, ms * 1000ull);
 }
 SPDK_RPC_REGISTER("app_count", rpc_count, SPDK_RPC_STARTUP | SPDK_RPC_RUNTIME)
+
+/* --- a device goes, and no method that changes something was called --------------------------- */
+
+static void
+rpc_get_rid_of(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params)
+{
+	static const struct spdk_json_object_decoder decoders[] = {
+		{ "name", 0, spdk_json_decode_string },
+	};
+	struct spdk_bdev *bdev;
+	char *name = NULL;
+
+	if (spdk_json_decode_object(params, decoders, SPDK_COUNTOF(decoders), &name) != 0 ||
+	    (bdev = spdk_bdev_get_by_name(name)) == NULL) {
+		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
+		                                 "name");
+	} else {
+		spdk_bdev_unregister(bdev, NULL, NULL);
+		spdk_jsonrpc_send_bool_response(request, true);
+	}
+	free(name);
+}
+SPDK_RPC_REGISTER("app_get_rid_of", rpc_get_rid_of, SPDK_RPC_RUNTIME)
 
 /* --- the application -------------------------------------------------------------------------- */
 
