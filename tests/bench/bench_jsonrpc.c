@@ -34,8 +34,8 @@
 
 #include "spdk/histogram_data.h"
 
-#define MAX_CONNS  64
-#define MAX_DEPTH  256
+#define MAX_CONNS  64u
+#define MAX_DEPTH  256u
 #define ANSWER_MAX (64u << 20)
 #define ANSWER_MS  10000 /* the longest that an answer is waited for */
 
