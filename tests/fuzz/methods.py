@@ -59,5 +59,5 @@ def params_of(rng, params, names):
     chosen = {name: value(rng, name, kind, about, names)
               for name, kind, about in params if rng.random() < 0.75}
     if rng.random() < 0.05:
-        chosen[rng.choice(["", "nam", "name\0", "x" * 500])] = rng.choice(WRONG)
+        chosen[rng.choice(["", "nam", "näme", "x" * 500])] = rng.choice(WRONG)
     return chosen
