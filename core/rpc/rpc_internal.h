@@ -68,12 +68,13 @@ struct spdk_jsonrpc_server_conn {
 	char name[32];
 	pid_t pid;
 	struct spdk_interrupt *bell; /* in interrupt mode */
-	bool stalled;                /* it has enough to read, and has not read since the last look */
-	bool refused;                /* it broke the protocol; its end is on the way */
-	unsigned refs;               /* the server's and one a request */
-	unsigned outstanding;        /* requests under way */
-	unsigned num_walks;          /* begun and not answered */
-	struct rpc_walk_list walks;  /* waiting: not begun, or until the peer reads */
+	bool stalled;         /* it has enough to read, and has not read since the last look */
+	bool local;           /* no link: rpc_call_local()'s */
+	bool refused;         /* it broke the protocol; its end is on the way */
+	unsigned refs;        /* the server's and one a request */
+	unsigned outstanding; /* requests under way */
+	unsigned num_walks;   /* begun and not answered */
+	struct rpc_walk_list walks; /* waiting: not begun, or until the peer reads */
 	spdk_jsonrpc_conn_closed_fn close_cb;
 	void *close_ctx;
 	TAILQ_ENTRY(spdk_jsonrpc_server_conn) tailq;
@@ -84,7 +85,9 @@ struct spdk_jsonrpc_request {
 	const struct rpc_method *method;
 	uint32_t id;
 	bool notification;
-	bool failed; /* its answer is an error */
+	bool failed;           /* its answer is an error */
+	rpc_local_fn local_fn; /* takes the answer of a rpc_call_local() */
+	void *local_ctx;
 	struct codec_buf buf;
 	struct json_msgpack_writer writer;
 	struct spdk_json_val values[]; /* and behind them the text they point to */

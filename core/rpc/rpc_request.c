@@ -41,6 +41,7 @@ request_create(struct spdk_jsonrpc_server_conn *conn, const struct codec_envelop
 	req->id = env->id;
 	req->notification = env->type == CODEC_NOTIFICATION;
 	req->failed = false;
+	req->local_fn = NULL;
 	codec_buf_init_chain(&req->buf);
 	conn->refs++;
 	conn->outstanding++;
@@ -166,6 +167,30 @@ rpc_request_handle(struct spdk_jsonrpc_server_conn *conn, const void *msg, size_
 	return 0;
 }
 
+static struct spdk_jsonrpc_server_conn g_local = {
+	.caller = { .role = GATE_ROLE_ADMIN },
+	.name = "the application",
+	.local = true,
+	.refs = 1,
+	.walks = TAILQ_HEAD_INITIALIZER(g_local.walks),
+};
+
+int
+rpc_call_local(const char *method, const struct spdk_json_val *params, rpc_local_fn done, void *ctx)
+{
+	const struct codec_envelope env = { .type = CODEC_REQUEST };
+	const struct json_values_size size = { 0, 0 };
+	struct spdk_jsonrpc_request *req = request_create(&g_local, &env, &size);
+
+	if (req == NULL) {
+		return -ENOMEM;
+	}
+	req->local_fn = done;
+	req->local_ctx = ctx;
+	call_method(req, method, strlen(method), params);
+	return 0;
+}
+
 /* --- answers ---------------------------------------------------------------------------------- */
 
 static const char *
@@ -179,8 +204,13 @@ rpc_request_release(struct spdk_jsonrpc_request *req)
 {
 	struct spdk_jsonrpc_server_conn *conn = req->conn;
 	struct codec_chain reply;
+	char msg[512] = "";
+	int code;
 
-	if (!req->notification) {
+	if (req->local_fn != NULL) {
+		code = req->failed ? rpc_request_error(req, msg, sizeof(msg)) : 0;
+		req->local_fn(req->local_ctx, code, msg);
+	} else if (!req->notification) {
 		if (codec_buf_take_chain(&req->buf, &reply) == 0) {
 			rpc_conn_send(conn, &reply);
 		} else {

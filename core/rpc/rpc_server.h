@@ -86,6 +86,14 @@ int rpc_request_error(const struct spdk_jsonrpc_request *request, char *msg, siz
 void rpc_request_pass_on(struct spdk_jsonrpc_request *request, const char *method,
                          const struct spdk_json_val *params);
 
+/** Call a method from inside of the process, as an admin would: states and --rpcs-allowed hold. The
+ *  `params` (NULL: none) must last until `done` is called, which may be at once: with 0, or with
+ * the code and message of the error. App thread, after rpc_server_prepare(). Returns 0 or -ENOMEM.
+ */
+typedef void (*rpc_local_fn)(void *ctx, int code, const char *message);
+int rpc_call_local(const char *method, const struct spdk_json_val *params, rpc_local_fn done,
+                   void *ctx);
+
 /** `--rpcs-allowed`: NULL-terminated list, copied; NULL for all. Main thread, before start. */
 int rpc_server_set_allowlist(const char *const *methods);
 

@@ -23,6 +23,29 @@ extern "C" {
 
 struct spdk_json_write_ctx;
 
+/* --- RPC servers ------------------------------------------------------------------------------ */
+
+struct spdk_rpc_opts {
+	size_t size; /* of this structure as the caller knows it */
+	FILE *log_file;
+	enum spdk_log_level log_level;
+};
+SPDK_STATIC_ASSERT(sizeof(struct spdk_rpc_opts) == 24, "Incorrect size");
+
+/** Serve JSON-RPC on a socket. Not here: it is a process of its own that does (cal-rpcd), and
+ *  spdk_app_start() starts it for the socket in the options' rpc_addr. \return -ENOTSUP, -EINVAL
+ *  without an address. */
+int spdk_rpc_initialize(const char *listen_addr, const struct spdk_rpc_opts *opts);
+/** End what spdk_rpc_initialize() started, which is nothing; the socket of spdk_app_start() goes
+ *  with the application. */
+void spdk_rpc_finish(void);
+void spdk_rpc_server_finish(const char *listen_addr);
+/** Let requests of the socket in rpc_addr wait, and go on. None is lost. App thread. */
+void spdk_rpc_server_pause(const char *listen_addr);
+void spdk_rpc_server_resume(const char *listen_addr);
+
+/* --- subsystems ------------------------------------------------------------------------------- */
+
 /** A part of the application with a start, an end and a configuration. Registered by constructor,
  *  lives for ever. */
 struct spdk_subsystem {
@@ -69,6 +92,16 @@ void spdk_subsystem_init(spdk_subsystem_init_fn cb_fn, void *cb_arg);
 /** Finalise the subsystems that are up, in reverse. App thread. One that failed to initialise is
  *  not finalised. */
 void spdk_subsystem_fini(spdk_subsystem_fini_fn cb_fn, void *cb_arg);
+
+/** Apply a JSON configuration in the application itself, for one that has a framework of its own;
+ *  spdk_app_start() has the configuration service do it. Only what is callable in the present RPC
+ *  state (spdk_rpc_set_state()) is called: in SPDK_RPC_STARTUP the entries of the start, in
+ *  SPDK_RPC_RUNTIME all others, in the order of the file. Comments are allowed, `json` is copied.
+ * App thread; it reads the text on it. `cb_fn` is called later, on it: with 0; -EINVAL, the text or
+ * its structure is wrong, or an entry failed and `stop_on_error`; -ENOENT, a method that nobody has
+ * in a subsystem that is linked in; -ENOMEM. */
+void spdk_subsystem_load_config(void *json, ssize_t json_size, spdk_subsystem_init_fn cb_fn,
+                                void *cb_arg, bool stop_on_error);
 
 /** Whether a subsystem of that name is linked in. */
 bool spdk_subsystem_exists(const char *name);
