@@ -7,12 +7,15 @@
 #include "ctl/ctl.h"
 #include "ctl/instance.h"
 #include "ctl/json.h"
+#include "ctl/orphans.h"
 
 static int
 run(struct ctl *ctl, int argc, char **argv)
 {
 	struct cal_state_file state;
+	struct ctl_orphan orphans[CTL_MAX_ORPHANS];
 	struct json_object *services;
+	unsigned num;
 	bool alive;
 	char err[256];
 
@@ -31,8 +34,18 @@ run(struct ctl *ctl, int argc, char **argv)
 		return CTL_FAILED;
 	}
 	if (!alive) {
-		ctl_error("the primary of instance %d (pid %d) is dead", ctl->instance,
-		          state.main.pid);
+		num = ctl_orphans_find(ctl, &state, orphans);
+		if (num > 0) {
+			ctl_error("the primary of instance %d (pid %d) is dead; cal-%s (pid %d) "
+			          "still tells its clients so, until the next primary's takes "
+			          "over or `calctl -i %d stop`",
+			          ctl->instance, state.main.pid, orphans[0].name, orphans[0].pid,
+			          ctl->instance);
+		} else {
+			ctl_error("the primary of instance %d (pid %d) is dead", ctl->instance,
+			          state.main.pid);
+		}
+		ctl_orphans_close(orphans, num);
 		return CTL_NO_PRIMARY;
 	}
 	return CTL_OK;

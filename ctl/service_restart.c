@@ -75,14 +75,35 @@ watch_look(struct watch *w, const struct cal_state_file *state, double passed_ms
 	return missing;
 }
 
+/* Is it the one from before that runs? */
+static bool
+is_running(const struct cal_state_file *state, const struct watched *one)
+{
+	unsigned k;
+
+	for (k = 0; k < ctl_instance_num_services(state); k++) {
+		const struct cal_state_service *s = &state->services[k];
+
+		if (strcmp(s->name, one->name) == 0) {
+			return s->state == CAL_SERVICE_RUNNING && s->pid == one->old_pid;
+		}
+	}
+	return false;
+}
+
 static int
-give_up(const struct ctl *ctl, const struct watch *w)
+give_up(const struct ctl *ctl, const struct watch *w, const struct cal_state_file *state)
 {
 	unsigned i;
 
 	ctl_progress_end();
 	for (i = 0; i < w->num; i++) {
-		if (w->services[i].pid == 0) {
+		if (w->services[i].pid == 0 && is_running(state, &w->services[i])) {
+			ctl_error("%s was not replaced within %.3g s, pid %d goes on; `calctl -i "
+			          "%d logs %s` may say why",
+			          w->services[i].name, (double)opts.timeout_ms / 1000,
+			          w->services[i].old_pid, ctl->instance, w->services[i].name);
+		} else if (w->services[i].pid == 0) {
 			ctl_error(
 				"%s does not run after %.3g s; `calctl -i %d logs %s` may say why",
 				w->services[i].name, (double)opts.timeout_ms / 1000, ctl->instance,
@@ -112,7 +133,7 @@ watch_wait(const struct ctl *ctl, struct watch *w, uint64_t begin)
 			return CTL_OK;
 		}
 		if (passed_ms >= (double)opts.timeout_ms) {
-			return give_up(ctl, w);
+			return give_up(ctl, w, &state);
 		}
 		if (passed_ms >= 1000 && !ctl->json) {
 			ctl_progress("waiting for the new process, %.1f s", passed_ms / 1000);
@@ -194,7 +215,8 @@ static struct ctl_command command = {
 	.name = "service restart",
 	.args = "NAME|all",
 	.summary = "replace a service's process; I/O goes on",
-	.details = "Waits until the new process runs and says how long that took.",
+	.details = "Waits until the new process runs and says how long that took. A new cal-rpcd\n"
+		   "takes clients and requests over from the old one: they notice nothing.",
 	.group = CTL_GROUP_INSTANCE,
 	.options = options,
 	.min_args = 1,

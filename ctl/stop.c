@@ -13,11 +13,13 @@
 #include <unistd.h>
 
 #include "calandria/instance.h"
+#include "calandria/state.h"
 #include "ctl/call.h"
 #include "ctl/ctl.h"
 #include "ctl/instance.h"
 #include "ctl/json.h"
 #include "ctl/latency.h"
+#include "ctl/orphans.h"
 #include "ctl/term.h"
 #include "ctl/units.h"
 
@@ -126,6 +128,67 @@ report(const struct ctl *ctl, pid_t pid, double ms)
 	json_object_put(root);
 }
 
+static void
+report_orphans(const struct ctl *ctl, pid_t pid, const struct ctl_orphan *orphans, unsigned num)
+{
+	struct json_object *root, *ended, *item;
+	unsigned i;
+
+	if (!ctl->json) {
+		printf("the primary of instance %d (pid %d) is dead; ended", ctl->instance, pid);
+		for (i = 0; i < num; i++) {
+			printf("%s cal-%s (pid %d)", i > 0 ? "," : "", orphans[i].name,
+			       orphans[i].pid);
+		}
+		printf("\n");
+		return;
+	}
+	root = json_object_new_object();
+	ctl_json_put(root, "instance", json_object_new_int(ctl->instance));
+	ctl_json_put(root, "pid", json_object_new_int(pid));
+	ended = json_object_new_array();
+	for (i = 0; i < num; i++) {
+		item = json_object_new_object();
+		ctl_json_put_str(item, "name", orphans[i].name);
+		ctl_json_put(item, "pid", json_object_new_int(orphans[i].pid));
+		json_object_array_add(ended, item);
+	}
+	ctl_json_put(root, "ended", ended);
+	ctl_json_print_line(stdout, root);
+	json_object_put(root);
+}
+
+/* What a dead primary has left running. Returns an exit status, -1 when there is nothing. */
+static int
+stop_orphans(const struct ctl *ctl)
+{
+	struct ctl_orphan orphans[CTL_MAX_ORPHANS];
+	struct cal_state_file state;
+	unsigned num;
+	bool alive;
+	int rc;
+
+	if (cal_state_read(ctl->instance, &state, &alive) != 0 || alive ||
+	    cal_instance_owner(ctl->instance) > 0) {
+		return -1;
+	}
+	num = ctl_orphans_find(ctl, &state, orphans);
+	if (num == 0) {
+		return -1;
+	}
+	rc = ctl_orphans_end(orphans, num, opts.timeout_ms);
+	if (rc == 0) {
+		report_orphans(ctl, state.main.pid, orphans, num);
+	} else {
+		ctl_error("the primary of instance %d is dead, and cal-%s (pid %d) %s",
+		          ctl->instance, orphans[0].name, orphans[0].pid,
+		          rc == -ETIMEDOUT ? "has not ended: `kill -9` ends it"
+		                           : "may not be ended by you: run as its user");
+	}
+	ctl_orphans_close(orphans, num);
+	return rc == 0 ? CTL_OK : CTL_FAILED;
+}
+
 static int
 run(struct ctl *ctl, int argc, char **argv)
 {
@@ -133,6 +196,10 @@ run(struct ctl *ctl, int argc, char **argv)
 	pid_t pid;
 	int pidfd, rc;
 
+	rc = stop_orphans(ctl);
+	if (rc >= 0) {
+		return rc;
+	}
 	rc = ctl_attach(ctl);
 	if (rc != CTL_OK) {
 		return rc;
@@ -164,6 +231,8 @@ static const struct ctl_option options[] = {
 static struct ctl_command command = {
 	.name = "stop",
 	.summary = "stop an instance in order and wait until it is gone",
+	.details = "Of one whose primary is dead it ends what is left: cal-rpcd, which tells its\n"
+		   "clients so until the next primary's takes over.",
 	.group = CTL_GROUP_INSTANCE,
 	.options = options,
 	.run = run,

@@ -134,6 +134,7 @@ def check_stop(cal, primary):
     keys(stopped, "instance pid took_ms")
     assert stopped["pid"] == primary.pid and stopped["took_ms"] < 5000, stopped
     assert primary.proc.wait(5) == 0
+    assert "ended cal-rpcd" in cal.calctl("stop").stdout
     cal.calctl("stop", rc=3)
     cal.calctl("status", rc=3)
 

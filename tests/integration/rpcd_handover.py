@@ -16,6 +16,7 @@ import subprocess
 import threading
 import time
 
+from primary import SERVICES_OFFSET
 from rpc_common import CALCTL, SLOW, Client, Primary, check, finish, wait_until
 
 SEED = int(os.environ.get("CAL_HANDOVER_SEED", str(random.randrange(1 << 32))))
@@ -101,6 +102,22 @@ def restart(primary):
     out = subprocess.run([CALCTL, "-i", str(INSTANCE), "--json", "service", "restart", "rpcd"],
                          env=primary.env, capture_output=True, text=True)
     return json.loads(out.stdout)[0]["took_ms"] if out.returncode == 0 else out.stderr
+
+
+def children(primary):
+    """The primary's cal-rpcds; looks at few files."""
+    found = []
+    for tasks in glob.glob(f"/proc/{primary.proc.pid}/task/*/children"):
+        try:
+            with open(tasks) as file:
+                for pid in file.read().split():
+                    with open(f"/proc/{pid}/stat") as stat:
+                        _, comm, state = stat.read().split()[:3]
+                    if comm == "(cal-rpcd)" and state != "Z":
+                        found.append(int(pid))
+        except OSError:
+            pass
+    return found
 
 
 def processes(primary):
@@ -228,6 +245,67 @@ def test_primary_killed(primary):
           "… and one cal-rpcd is left", processes(primary))
 
 
+def calctl(primary, *args):
+    out = subprocess.run([CALCTL, "-i", str(INSTANCE), *args], env=primary.env,
+                         capture_output=True, text=True)
+    return out.returncode, out.stdout, out.stderr
+
+
+def test_stop_orphan(primary):
+    """`calctl stop` ends what a dead primary left, and nothing else."""
+    pid, dead = primary.service_pid("rpcd"), primary.proc.pid
+    with primary.connect() as client:
+        primary.proc.kill()
+        primary.proc.wait()
+        check("error" in client.call("spdk_get_version"), "cal-rpcd outlives its primary")
+        rc, out, err = calctl(primary, "service", "list")
+        check(rc != 0 and f"cal-rpcd (pid {pid})" in err, "service list says so", (rc, out, err))
+        rc, out, err = calctl(primary, "--json", "stop")
+        check(rc == 0 and json.loads(out) == {"instance": INSTANCE, "pid": dead, "ended":
+                                              [{"name": "rpcd", "pid": pid}]},
+              "stop ends it", (rc, out, err))
+        check(client.at_end() and not processes(primary) and not glob.glob(primary.socket + "*"),
+              "… and leaves nothing of it", processes(primary))
+    rc, out, err = calctl(primary, "stop")
+    check(rc != 0 and "dead" in err, "then there is nothing more to stop", (rc, out, err))
+    # The pid in the state file may be somebody else's by now, even another cal-rpcd's.
+    fake = os.path.join(primary.dir, "cal-rpcd")
+    with open(fake, "w") as file:
+        file.write("#!/bin/sh\nread line\n")
+    os.chmod(fake, 0o755)
+    other = dict(primary.env, CALANDRIA_RUN_ROOT=primary.env["CALANDRIA_RUN_ROOT"] + "x")
+    for argv, env in ((["cat"], primary.env), ([fake], primary.env),
+                      ([fake, "-i", str(INSTANCE + 1)], primary.env),
+                      ([fake, "-i", str(INSTANCE)], other)):
+        with subprocess.Popen(argv, env=env, stdin=subprocess.PIPE) as stranger:
+            time.sleep(0.05)  # until it is what it is to be
+            with open(os.path.join(primary.env["CALANDRIA_RUN_ROOT"], str(INSTANCE), "state"),
+                      "r+b") as state:
+                state.seek(SERVICES_OFFSET + 16)
+                state.write(stranger.pid.to_bytes(4, "little"))
+            rc, out, err = calctl(primary, "stop")
+            check(rc != 0 and stranger.poll() is None,
+                  f"… and {os.path.basename(argv[0])} {argv[1:]} of the listed pid lives",
+                  (rc, out, err))
+            stranger.kill()
+    # A start that fails has another list of services than the one that was killed.
+    primary.start()
+    primary.wait_state("running")
+    pid = primary.service_pid("rpcd")
+    primary.proc.kill()
+    primary.proc.wait()
+    argv = primary.argv
+    primary.argv = argv + ["-c", "/nowhere/at/all"]
+    primary.start()
+    primary.proc.wait(20 * SLOW)
+    rc, out, err = calctl(primary, "stop")
+    check(rc == 0 and f"cal-rpcd (pid {pid})" in out and not processes(primary),
+          "one that was left before a start that failed is found as well", (rc, out, err))
+    primary.argv = argv
+    primary.start()
+    primary.wait_state("running")
+
+
 def answers(primary):
     try:
         with Client(primary.socket, timeout=0.5) as client:
@@ -244,8 +322,9 @@ def test_killed_in_between(primary):
         begin = subprocess.Popen([CALCTL, "-i", str(INSTANCE), "service", "restart", "rpcd",
                                   "--timeout", "0.001"], env=primary.env,
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(rng.random() * 0.06)
-        victims = processes(primary)
+        wait_until(lambda: len(children(primary)) > 1, 0.2, step=0.001)
+        time.sleep(rng.random() * 0.03)
+        victims = children(primary)
         reached += len(victims) > 1
         if victims:
             try:
@@ -260,7 +339,7 @@ def test_killed_in_between(primary):
             break
     print(f"        (worst of {KILLS}: {worst * 1e3:.0f} ms; {reached} with two processes)")
     check(worst < 1.0 * SLOW, "each time within a second", f"{worst:.3f} s")
-    check(reached > KILLS // 10, "… and often enough in the middle of it", reached)
+    check(reached > KILLS // 4, "… and often enough in the middle of it", reached)
     for client in clients:
         client.close()
     check(wait_until(lambda: processes(primary) == [primary.service_pid("rpcd")], 5),
@@ -272,7 +351,7 @@ def main():
     with Primary(INSTANCE) as primary:
         primary.wait_state("running")
         for test in (test_restart, test_half_a_request, test_crowd, test_stuck_call,
-                     test_killed_in_between, test_primary_killed):
+                     test_killed_in_between, test_primary_killed, test_stop_orphan):
             test(primary)
         primary.proc.terminate()
         check(primary.proc.wait(10 * SLOW) == 0, "the primary stops in order",
