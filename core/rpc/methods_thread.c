@@ -9,6 +9,7 @@
 #include "spdk/cpuset.h"
 #include "spdk/env.h"
 #include "spdk/log.h"
+#include "spdk/queue.h"
 #include "spdk/rpc.h"
 #include "spdk/string.h"
 #include "spdk/util.h"
@@ -49,7 +50,12 @@ struct thread_walk {
 	unsigned group;
 	uint64_t position; /* in the present group */
 	uint64_t counts[POLLER_NUM_KINDS];
+	TAILQ_ENTRY(thread_walk) link;
 };
+
+/* The first one is under way: two at a time would make two visits in one turn of a thread. App
+ * thread. */
+static TAILQ_HEAD(thread_walk_list, thread_walk) g_walks = TAILQ_HEAD_INITIALIZER(g_walks);
 
 static void
 close_thread(struct thread_walk *walk)
@@ -153,6 +159,18 @@ visit(void *ctx)
 	}
 }
 
+static void walk_begin(struct thread_walk *walk);
+
+static void
+walk_end(struct thread_walk *walk)
+{
+	TAILQ_REMOVE(&g_walks, walk, link);
+	free(walk);
+	if (!TAILQ_EMPTY(&g_walks)) {
+		walk_begin(TAILQ_FIRST(&g_walks));
+	}
+}
+
 static void
 round_done(void *ctx)
 {
@@ -162,7 +180,7 @@ round_done(void *ctx)
 		/* Nobody hears of it. */
 		spdk_jsonrpc_send_error_response(walk->request, -ECANCELED,
 		                                 spdk_strerror(ECANCELED));
-		free(walk);
+		walk_end(walk);
 		return;
 	}
 	if (walk->unfinished) {
@@ -176,13 +194,24 @@ round_done(void *ctx)
 	spdk_json_write_array_end(walk->w);
 	spdk_json_write_object_end(walk->w);
 	spdk_jsonrpc_end_result(walk->request, walk->w);
-	free(walk);
+	walk_end(walk);
+}
+
+static void
+walk_begin(struct thread_walk *walk)
+{
+	walk->w = spdk_jsonrpc_begin_result(walk->request);
+	spdk_json_write_object_begin(walk->w);
+	spdk_json_write_named_uint64(walk->w, "tick_rate", spdk_get_ticks_hz());
+	spdk_json_write_named_array_begin(walk->w, "threads");
+	spdk_for_each_thread(visit, walk, round_done);
 }
 
 static void
 walk_threads(struct spdk_jsonrpc_request *request, const struct thread_view *view)
 {
 	struct thread_walk *walk = calloc(1, sizeof(*walk));
+	bool alone = TAILQ_EMPTY(&g_walks);
 
 	if (walk == NULL) {
 		spdk_jsonrpc_send_error_response(request, -ENOMEM, spdk_strerror(ENOMEM));
@@ -190,11 +219,10 @@ walk_threads(struct spdk_jsonrpc_request *request, const struct thread_view *vie
 	}
 	walk->request = request;
 	walk->view = view;
-	walk->w = spdk_jsonrpc_begin_result(request);
-	spdk_json_write_object_begin(walk->w);
-	spdk_json_write_named_uint64(walk->w, "tick_rate", spdk_get_ticks_hz());
-	spdk_json_write_named_array_begin(walk->w, "threads");
-	spdk_for_each_thread(visit, walk, round_done);
+	TAILQ_INSERT_TAIL(&g_walks, walk, link);
+	if (alone) {
+		walk_begin(walk);
+	}
 }
 
 /* --- thread_get_stats ------------------------------------------------------------------------- */
