@@ -116,7 +116,7 @@ json_integer_parse(const char *text, size_t len, struct json_integer *out)
 			return -ERANGE;
 		}
 	}
-	out->negative = n.negative && value != 0;
+	out->negative = n.negative;
 	out->magnitude = value;
 	return 0;
 }
@@ -131,7 +131,9 @@ number_to(const struct spdk_json_val *val, uint64_t below, uint64_t above, struc
 		return -EINVAL;
 	}
 	rc = json_integer_parse(val->start, val->len, out);
-	if (rc == 0 && out->magnitude > (out->negative ? below : above)) {
+	/* As with SPDK -0 is no unsigned integer. */
+	if (rc == 0 &&
+	    (out->magnitude > (out->negative ? below : above) || (out->negative && below == 0))) {
 		rc = -ERANGE;
 	}
 	return rc;

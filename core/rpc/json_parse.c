@@ -293,15 +293,14 @@ number(struct parser *ps)
 static int
 literal(struct parser *ps, const char *word, enum spdk_json_val_type type)
 {
-	size_t i, len = strlen(word);
+	size_t len = strlen(word);
 
-	for (i = 0; i < len; i++) {
-		if (ps->p + i == ps->end) {
-			return SPDK_JSON_PARSE_INCOMPLETE;
-		}
-		if (ps->p[i] != (uint8_t)word[i]) {
-			return SPDK_JSON_PARSE_INVALID;
-		}
+	/* As with SPDK it is looked at when it is all there. */
+	if ((size_t)(ps->end - ps->p) < len) {
+		return SPDK_JSON_PARSE_INCOMPLETE;
+	}
+	if (memcmp(ps->p, word, len) != 0) {
+		return SPDK_JSON_PARSE_INVALID;
 	}
 	add(ps, type, ps->p, len);
 	ps->p += len;

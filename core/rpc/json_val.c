@@ -67,7 +67,7 @@ int
 spdk_json_find(struct spdk_json_val *object, const char *key_name, struct spdk_json_val **key,
                struct spdk_json_val **val, enum spdk_json_val_type type)
 {
-	struct spdk_json_val *name;
+	struct spdk_json_val *name, *found = NULL;
 
 	if (object == NULL || key_name == NULL) {
 		return -EINVAL;
@@ -82,18 +82,24 @@ spdk_json_find(struct spdk_json_val *object, const char *key_name, struct spdk_j
 		if (!spdk_json_strequal(name, key_name)) {
 			continue;
 		}
+		if (found != NULL) {
+			return -EINVAL; /* which of the two? */
+		}
 		if (type != SPDK_JSON_VAL_ANY && (name[1].type & type) == 0) {
 			return -EDOM;
 		}
-		if (key != NULL) {
-			*key = name;
-		}
-		if (val != NULL) {
-			*val = name + 1;
-		}
-		return 0;
+		found = name;
 	}
-	return -ENOENT;
+	if (found == NULL) {
+		return -ENOENT;
+	}
+	if (key != NULL) {
+		*key = found;
+	}
+	if (val != NULL) {
+		*val = found + 1;
+	}
+	return 0;
 }
 
 int

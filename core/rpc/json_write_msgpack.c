@@ -120,6 +120,9 @@ msgpack_put_number(struct spdk_json_write_ctx *w, const char *text, size_t len)
 		if (!i.negative) {
 			return msgpack_put_uint(w, i.magnitude);
 		}
+		if (i.magnitude == 0) {
+			return msgpack_put_double(w, -0.0);
+		}
 		if (i.magnitude <= (uint64_t)INT64_MAX + 1) {
 			return msgpack_put_int(w, (int64_t)(0 - i.magnitude));
 		}

@@ -263,7 +263,7 @@ static int
 text_finish(struct spdk_json_write_ctx *ctx)
 {
 	struct json_text_writer *w = writer(ctx);
-	bool failed = ctx->failed || w->indent != 0 || flush(w) != 0;
+	bool failed = ctx->failed || flush(w) != 0;
 
 	free(w);
 	return failed ? -1 : 0;

@@ -271,6 +271,10 @@ pack_number(struct text_pack *tp)
 		codec_put_uint(tp->buf, value);
 		return 0;
 	}
+	if (kind == IS_INTEGER && value == 0) {
+		codec_put_double(tp->buf, -0.0); /* no unsigned integer, SPDK says */
+		return 0;
+	}
 	if (kind == IS_INTEGER && value <= (uint64_t)INT64_MAX + 1) {
 		codec_put_int(tp->buf, (int64_t)(0 - value));
 		return 0;

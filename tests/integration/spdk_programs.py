@@ -215,6 +215,26 @@ def spdk_rpc_library(root):
     p.check(count >= 10, f"rpc: {count} assertions")
 
 
+def json_is_the_same(root):
+    """One source over spdk/json.h, with our library and with SPDK's: both print the same, line by line."""
+    source = os.path.join(HERE, "same_json.c")
+    ours = run(root, build(root, source, "ours", warn=WARN)).splitlines()
+    p.check(len(ours) > 60000, f"{len(ours)} lines")
+    libs = [os.path.join(SPDK, "build", "lib", f"libspdk_{name}.a") for name in ("json", "util", "log")]
+    if not all(os.path.exists(lib) for lib in libs):
+        print("          (not compared: $SPDK_DIR is not built)")
+        return
+    done = subprocess.run(
+        [*os.environ.get("CC", "gcc").split(), "-g", "-O1", "-D_GNU_SOURCE", "-I" + os.path.join(SPDK, "include"),
+         source, *libs, "-lm", "-luuid", "-lssl", "-lcrypto", "-o", root.file("theirs")],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    p.check(done.returncode == 0, done.stdout.decode()[:3000])
+    theirs = run(root, root.file("theirs")).splitlines()
+    p.check(len(ours) == len(theirs), f"{len(ours)} lines and {len(theirs)}")
+    for one, other in zip(ours, theirs):
+        p.check(one == other, f"ours:   {one[:1000]}\nSPDK's: {other[:1000]}")
+
+
 def figures(text):
     """For people: what a benchmark of SPDK's says."""
     for line in text.splitlines():
@@ -385,4 +405,4 @@ if __name__ == "__main__":
         print("  ($SPDK_DIR is not set: SPDK's own programs are not built)")
     p.main([names_have_their_types, a_wrong_type_is_seen, environment, threads, events_and_stops,
             *([spdk_event_programs, spdk_app_repeat, spdk_scheduler, spdk_interrupt_tgt,
-               spdk_env_programs, spdk_rpc_library] if SPDK else [])])
+               spdk_env_programs, spdk_rpc_library, json_is_the_same] if SPDK else [])])
