@@ -530,8 +530,10 @@ comment_length(const char *p, size_t len, bool last)
 		return last ? -1 : 0;
 	}
 	if (p[1] == '/') {
-		end = memchr(p, '\n', len);
-		return end != NULL ? end - p : last ? (long)len : 0;
+		/* Either character of a line's end ends it, as for spdk_json_parse(). */
+		for (end = p + 2; end < p + len && *end != '\n' && *end != '\r'; end++) {
+		}
+		return end < p + len || last ? end - p : 0;
 	}
 	if (p[1] == '*') {
 		end = len < 4 ? NULL : memmem(p + 2, len - 2, "*/", 2);
@@ -609,24 +611,24 @@ void
 cal_json_blank_comments(char *text, size_t len)
 {
 	bool in_string = false;
-	size_t i;
+	size_t i = 0;
 	long n;
 
-	for (i = 0; i < len; i++) {
-		if (in_string) {
-			if (text[i] == '\\') {
-				i++;
-			} else if (text[i] == '"') {
-				in_string = false;
-			}
-		} else if (text[i] == '"') {
-			in_string = true;
-		} else if (text[i] == '/') {
-			n = comment_length(text + i, len - i, true);
+	while (i < len) {
+		n = !in_string && text[i] == '/' ? comment_length(text + i, len - i, true) : 0;
+		if (n > 0) {
+			/* What follows is looked at: it may be a string's beginning. */
 			for (; n > 0; n--, i++) {
 				text[i] = text[i] == '\n' ? '\n' : ' ';
 			}
+			continue;
 		}
+		if (in_string && text[i] == '\\') {
+			i++;
+		} else if (text[i] == '"') {
+			in_string = !in_string;
+		}
+		i++;
 	}
 }
 

@@ -200,6 +200,23 @@ pack(const char *text, size_t len)
 	codec_buf_free(&buf);
 }
 
+/* Without its comments it is the same. */
+static void
+blank(const char *text, size_t len, const struct spdk_json_val *values, ssize_t count)
+{
+	char *blanked = malloc(len + 1);
+	struct spdk_json_val *again;
+	ssize_t n;
+
+	memcpy(blanked, text, len + 1);
+	cal_json_blank_comments(blanked, len);
+	again = parse(blanked, len, 0, &n);
+	FUZZ_CHECK(n == count, "%zd values, without comments %zd: %.300s", count, n, text);
+	same_values(values, again, (size_t)count);
+	free(again);
+	free(blanked);
+}
+
 static char *
 copy(const uint8_t *data, size_t size)
 {
@@ -241,6 +258,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (rc == 1) {
 		FUZZ_CHECK(n > 0, "scan: %d, parse: %zd", rc, n);
+		if (comments && values != NULL && !has_nul) {
+			blank(text, end, values, n);
+		}
 		if (!comments) {
 			pack(text, end);
 			FUZZ_CHECK(json_c_takes(text, end) || has_nul, "json-c refuses it: %.300s",

@@ -317,6 +317,10 @@ comments(void)
 	                                                      JSON_C_TO_STRING_NOSLASHESCAPE),
 	          "{\"a\":1,\"/*b*/\\\"//\":[2]}");
 	json_object_put(obj);
+	/* A string right behind a comment is one. */
+	snprintf(copy, sizeof(copy), "/*a*//**/\"b//c\"//d\r, 1");
+	cal_json_blank_comments(copy, strlen(copy));
+	CHECK_STR(copy, "         \"b//c\"   \r, 1");
 	cal_json_position(text, 7, &line, &column);
 	CHECK_EQ(line, 2);
 	CHECK_EQ(column, 1);
