@@ -21,7 +21,9 @@
 
 /* Linked in by name nowhere: they register themselves. */
 #include "core/app/framework_rpc.c"
+#include "core/rpc/methods_env.c"
 #include "core/rpc/methods_log.c"
+#include "core/rpc/methods_notify.c"
 #include "core/rpc/methods_rpc.c"
 #include "core/rpc/methods_thread.c"
 #include "core/rpc/rpc_internal.h"
@@ -75,6 +77,21 @@ kill(pid_t pid, int sig)
 	CHECK_EQ(pid, getpid());
 	g_signal = sig;
 	return 0;
+}
+
+void
+spdk_env_dpdk_dump_mem_stats(FILE *file)
+{
+	fprintf(file, "memory as EAL tells it\n");
+}
+
+static int g_control_rc;
+
+int
+control_post(void (*fn)(void *arg), void *arg)
+{
+	return g_control_rc != 0 ? g_control_rc
+	                         : spdk_thread_send_msg(spdk_thread_get_app_thread(), fn, arg);
 }
 
 static void
@@ -416,6 +433,108 @@ version_and_methods(void)
 	          "[-32602,\"rpc_get_methods: \\\"currant\\\": no such parameter\"]");
 }
 
+SPDK_RPC_REGISTER_ALIAS_DEPRECATED(thread_get_stats, get_thread_stats)
+
+static void
+aliases_are_listed_on_demand(void)
+{
+	call("rpc_get_methods", NULL);
+	CHECK_EQ(count(g_text, "\"get_thread_stats\""), 0);
+	call("rpc_get_methods", "{\"current\":true}");
+	CHECK_EQ(count(g_text, "\"get_thread_stats\""), 0);
+	call("rpc_get_methods", "{\"include_aliases\":true}");
+	CHECK_EQ(count(g_text, "\"get_thread_stats\""), 1);
+	spdk_rpc_set_state(SPDK_RPC_STARTUP);
+	call("rpc_get_methods", "{\"include_aliases\":true,\"current\":true}");
+	CHECK_EQ(count(g_text, "\"get_thread_stats\""), 0);
+	BEGINS(call("get_thread_stats", NULL), "[-1,\"Method may only be called after");
+	spdk_rpc_set_state(SPDK_RPC_RUNTIME);
+	BEGINS(call("get_thread_stats", NULL), "{\"tick_rate\":");
+	CHECK_STR(call("get_thread_stats", "{\"x\":1}"),
+	          "[-32602,\"get_thread_stats: \\\"x\\\": no such parameter, the method takes "
+	          "none\"]");
+}
+
+static void
+notifications(void)
+{
+	char name[16];
+	unsigned i;
+
+	CHECK_STR(call("notify_get_types", NULL), "[]");
+	spdk_notify_type_register("came");
+	spdk_notify_type_register("went");
+	CHECK_STR(call("notify_get_types", NULL), "[\"came\",\"went\"]");
+	CHECK_STR(call("notify_get_types", "{}"), "[-32602,\"No parameters required\"]");
+	CHECK_STR(call("notify_get_notifications", NULL), "[]");
+	CHECK_STR(call("notify_get_notifications", "{}"), "[]");
+	for (i = 0; i < 40; i++) {
+		snprintf(name, sizeof(name), "n%u", i);
+		spdk_notify_send(i % 2 == 0 ? "came" : "went", name);
+	}
+	CHECK_STR(call("notify_get_notifications", "{\"id\":38}"),
+	          "[{\"type\":\"came\",\"ctx\":\"n38\",\"id\":38},"
+	          "{\"type\":\"went\",\"ctx\":\"n39\",\"id\":39}]");
+	/* More than one visit writes, and exactly one's worth. */
+	CHECK_EQ(count(call("notify_get_notifications", NULL), "\"ctx\""), 40);
+	CHECK_EQ(count(call("notify_get_notifications", "{\"max\":16}"), "\"ctx\""), 16);
+	CHECK_EQ(count(call("notify_get_notifications", "{\"max\":33,\"id\":2}"), "\"ctx\""), 33);
+	CHECK(strstr(g_text, "\"id\":2}") != NULL && strstr(g_text, "\"id\":34}") != NULL);
+	CHECK_STR(call("notify_get_notifications", "{\"id\":40}"), "[]");
+	CHECK_STR(call("notify_get_notifications", "{\"max\":0}"), "[]");
+	CHECK_STR(call("notify_get_notifications", "{\"max\":-1}"),
+	          "[-32602,\"notify_get_notifications: \\\"max\\\": -1 is out of range (0 to "
+	          "18446744073709551615)\"]");
+	for (; i < 3000; i++) {
+		spdk_notify_send("came", "more");
+	}
+	CHECK_EQ(count(call("notify_get_notifications", NULL), "\"ctx\""), 1024);
+	CHECK(strstr(g_text, "\"id\":1976}") != NULL && strstr(g_text, "\"id\":2999}") != NULL);
+}
+
+/* Those who send go on while an answer is written: it ends all the same. */
+static void
+notifications_meanwhile(void)
+{
+	unsigned i;
+
+	ask("notify_get_notifications", NULL);
+	for (i = 0; i < 5000 && g_link.answers == 0; i++) {
+		spdk_notify_send("came", "meanwhile");
+		poll_threads(1);
+	}
+	REQUIRE(g_link.answers == 1);
+	answer_to_text();
+	CHECK_EQ(count(g_text, "\"ctx\""), 1024);
+}
+
+static void
+memory(void)
+{
+	char folder[] = "/tmp/cal-test.XXXXXX", path[64], text[128] = "";
+	FILE *file;
+
+	REQUIRE(mkdtemp(folder) != NULL);
+	setenv("TMPDIR", folder, 1);
+	snprintf(path, sizeof(path), "%s/spdk_mem_dump.txt", folder);
+	snprintf(text, sizeof(text), "{\"filename\":\"%s\"}", path);
+	CHECK_STR(call("env_dpdk_get_mem_stats", NULL), text);
+	file = fopen(path, "r");
+	REQUIRE(file != NULL);
+	CHECK(fgets(text, sizeof(text), file) != NULL);
+	CHECK_STR(text, "memory as EAL tells it\n");
+	fclose(file);
+	unlink(path);
+	rmdir(folder);
+	BEGINS(call("env_dpdk_get_mem_stats", NULL),
+	       "[-32603,\"The figures could not be written to /tmp/cal-test.");
+	g_control_rc = -ESHUTDOWN;
+	BEGINS(call("env_dpdk_get_mem_stats", NULL), "[-32603,\"");
+	g_control_rc = 0;
+	BEGINS(call("env_dpdk_get_mem_stats", "{}"), "[-32602,\"env_dpdk_get_mem_stats ");
+	unsetenv("TMPDIR");
+}
+
 static void
 log_methods(void)
 {
@@ -745,6 +864,10 @@ many_threads_and_pollers(void)
 
 static const struct test_case cases[] = {
 	TEST(version_and_methods),
+	TEST(aliases_are_listed_on_demand),
+	TEST(notifications),
+	TEST(notifications_meanwhile),
+	TEST(memory),
 	TEST(log_methods),
 	TEST(subsystems),
 	TEST(start_and_end),

@@ -666,15 +666,30 @@ states(void)
 	end();
 }
 
+static unsigned g_deprecated;
+
+static void
+count_deprecated(int level, const char *file, const int line, const char *func, const char *format,
+                 va_list args)
+{
+	g_deprecated += level == SPDK_LOG_WARN && strstr(format, "is deprecated") != NULL;
+}
+
 static void
 aliases(void)
 {
 	begin();
+	g_deprecated = 0;
+	spdk_log_set_level(SPDK_LOG_NOTICE);
+	spdk_log_open(count_deprecated);
 	ask(&g_link, 1, "old_ping", NULL);
 	ask(&g_link, 2, "old_ping", NULL);
 	g_poller(NULL);
 	CHECK_EQ(g_calls, 2);
 	CHECK_EQ(answer(&g_link, 1).error.len, 0);
+	spdk_log_close();
+	spdk_log_set_level(SPDK_LOG_DISABLED);
+	CHECK_EQ(g_deprecated, 1); /* in the life of the process */
 	end();
 }
 
@@ -868,6 +883,51 @@ pause_and_resume(void)
 	g_poller(NULL);
 	CHECK_EQ(g_link.num_out, 1);
 	end();
+}
+
+/* Five links ask a hundred times each while the server is paused; one of them ends meanwhile. What
+ * the others asked is answered afterwards, each link's in the order of asking. */
+static void
+nothing_is_lost_in_a_pause(void)
+{
+	enum { LINKS = 5, REQUESTS = 100, ENDED = 3 };
+	static struct link links[LINKS];
+	unsigned i, n;
+
+	begin();
+	for (i = 0; i < LINKS; i++) {
+		begin_link(&links[i], "client", GATE_ROLE_ADMIN);
+	}
+	rpc_server_pause();
+	for (n = 0; n < REQUESTS; n++) {
+		for (i = 0; i < LINKS; i++) {
+			ask(&links[i], 1000 * i + n, n % 3 == 0 ? "slow" : "runtime_only", NULL);
+		}
+		CHECK_EQ(g_poller(NULL), SPDK_POLLER_IDLE);
+	}
+	rpc_server_link_down(NULL, &links[ENDED]);
+	run_messages();
+	CHECK_EQ(links[ENDED].dones, 1);
+	/* A second pause before everything is served. */
+	rpc_server_resume();
+	g_poller(NULL);
+	rpc_server_pause();
+	CHECK_EQ(g_poller(NULL), SPDK_POLLER_IDLE);
+	rpc_server_resume();
+	while (g_poller(NULL) == SPDK_POLLER_BUSY) {
+	}
+	for (i = 0; i < LINKS; i++) {
+		CHECK_EQ(links[i].num_out, i == ENDED ? 0 : REQUESTS);
+		for (n = 0; n < links[i].num_out; n++) {
+			check_bool(&links[i], n, 1000 * i + n, true);
+		}
+		CHECK_EQ(links[i].kills, 0);
+	}
+	end();
+	for (i = 0; i < LINKS; i++) {
+		CHECK_EQ(links[i].dones, 1);
+		link_empty(&links[i]);
+	}
 }
 
 static void
@@ -1277,6 +1337,7 @@ static const struct test_case cases[] = {
 	TEST(link_ends_before_the_answer),
 	TEST(stop_with_requests_under_way),
 	TEST(pause_and_resume),
+	TEST(nothing_is_lost_in_a_pause),
 	TEST(rests_without_links),
 	TEST(links_take_turns),
 	TEST(peers_that_break_the_rules),
