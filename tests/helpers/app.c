@@ -174,6 +174,9 @@ slow_fini(void)
 	if (is_mode("fini-never")) {
 		return;
 	}
+	while (is_mode("fini-block")) {
+		sleep(1);
+	}
 	spdk_subsystem_fini_next();
 }
 

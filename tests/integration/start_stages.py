@@ -92,8 +92,9 @@ def free_hugepages():
         return int(f.read())
 
 
-def is_late(root, prim, limit, code, *words, hung=False):
-    """It ended by itself in time, with one sentence on stderr, and in state failed."""
+def is_late(root, prim, limit, code, *words, hung=False, limit_s=None):
+    """It ended by itself in time (`limit`: after so many s at least), with one sentence on stderr, and
+    in state failed."""
     status_code = prim.proc.wait(20)
     took = time.monotonic() - prim.begun
     most = (limit + (HEAR_S if hung else 0)) + 1.0 * SLACK
@@ -102,7 +103,7 @@ def is_late(root, prim, limit, code, *words, hung=False):
     p.check(status_code == code, f"exit status {status_code}, not {code}: {out}")
     sentences = [line for line in out.splitlines() if "--init-timeout" in line]
     p.check(len(sentences) == 1, f"not one sentence: {out}")
-    for word in (f"not through after {limit:g} s", *words):
+    for word in (f"not through after {limit_s or limit:g} s", *words):
         p.check(word in sentences[0], f"'{word}' is not in: {sentences[0]}")
     state = status(root, rc=3)
     p.check(state["state"] == "failed" and not state["alive"], f"{state}")
@@ -274,6 +275,13 @@ def late_and_then_the_stop_hangs(root):
     left_is(root, prim, "lock", "log", "state")
 
 
+def late_and_then_the_core_hangs(root):
+    """It has noticed, begins to stop, and hangs in that: 10 s after the time is up there is an end."""
+    prim = start_app(root, "fini-block", "-c", config(root), "--init-timeout", "0.8")
+    is_late(root, prim, 0.8 + HEAR_S + 8, p.EXIT_LATE, "app_wait", "the stop did not end either",
+            limit_s=0.8)
+
+
 def in_time_nothing_happens(root):
     prim = root.start("--init-timeout", "5", instance=ID)
     time.sleep(0.2)
@@ -367,5 +375,6 @@ if __name__ == "__main__":
             hung_in_a_subsystem, hung_in_startup_rpc,
             hung_in_config, hung_in_stop, a_stop_while_a_subsystem_hangs, late_in_a_subsystem,
             late_in_a_core_that_hangs, late_in_eal, late_in_config, late_and_then_the_stop_hangs,
+            late_and_then_the_core_hangs,
             in_time_nothing_happens, every_state_can_be_waited_for, a_wait_that_is_in_vain,
             waiting_costs_little_and_sees_soon])
