@@ -5,6 +5,7 @@
 /* What the files behind spdk_app_start() share.
  *
  *   app.c         main thread: builds everything in order, blocks in the reactors, takes it down
+ *   app_instance.c  main thread: the instance's lock and folder
  *   app_boot.c    control pthread: gate, services, signals; hands what happens to whoever is awake
  *   app_deadline.c  control pthread: --init-timeout
  *   app_run.c     app thread: start-up states, stop
@@ -83,7 +84,20 @@ void app_boot_tell_late(const char *text);
  *  pthread; `done` is called there, SERVICE_STOP_GRACE later at most. */
 void app_boot_abort(const char *reason, void (*done)(void *ctx));
 
-/* --- app.c ------------------------------------------------------------------------------------ */
+/* --- app_instance.c --------------------------------------------------------------------------- */
+
+/** Note why the start fails. Returns `rc`. */
+int app_fail(int rc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/** Say it: to the log of the application if it has one of its own, otherwise on stderr. */
+void app_say_why(const char *name);
+
+/** Stages of spdk_app_start(): the instance's lock, folder and state file; the configuration's path
+ *  (json_data becomes a file). Main thread. The first returns 0 or a negative errno with a sentence
+ *  in g_app.reason. */
+int app_instance_up(void);
+void app_instance_down(void);
+int app_config_up(void);
+void app_config_down(void);
 
 /** End the process from outside of the threads that should have done so: state failed with a
  *  reason, services ended, locks given back, files removed, exit status as of -ETIMEDOUT. Control
