@@ -97,7 +97,7 @@ $(B)/tests/fuzz/$(1): $(B)/obj/tests/fuzz/$(1).o $(FUZZ_MAIN) $(call fuzz_objs,t
 endef
 $(foreach t,$(patsubst tests/fuzz/%.c,%,$(FUZZ_SRCS)),$(eval $(call fuzz_rule,$(t))))
 
-#: make check-fuzz [T=NAME]     the fuzz targets for some seconds: regressions, seeds, fixed mutations
+#: make check-fuzz [T=NAME]    the fuzz targets for some seconds: regressions, seeds, fixed mutations
 #: make fuzz [T=NAME] [S=SECONDS]  the fuzz targets with clang's libFuzzer, 600 s each
 .PHONY: check-fuzz fuzz fuzz-bins
 check-fuzz: $(FUZZ_BINS)
@@ -105,7 +105,12 @@ check-fuzz: $(FUZZ_BINS)
 fuzz-bins: $(FUZZ_BINS)
 fuzz:
 	@scripts/deps.sh build test fuzz
+ifneq ($(T),live)
 	@$(MAKE) --no-print-directory -j$$(nproc) CC="$(if $(findstring clang,$(CC)),$(CC),clang)" SAN=fuzz fuzz-bins
+endif
+ifeq ($(filter-out live,$(T)),)
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+endif
 	$(Q)tests/fuzz/run --build build-fuzz $(if $(T),--only $(T)) $(if $(S),--seconds $(S)) $(FUZZ_ARGS)
 
 # Benchmarks and helpers are programs of either side: `/* links: client */` or the primary's.
