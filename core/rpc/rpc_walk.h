@@ -3,7 +3,7 @@
  */
 
 /* For handlers that walk many objects: the walk is made of steps of a microsecond or so, a visit
- * makes as many as fit 2 µs, and a message leads to the next visit. Whatever asks for the app
+ * makes as many as fit 4 µs, and a message leads to the next visit. Whatever asks for the app
  * thread gets its turn in between, and the answer is one all the same. All walks share the visits:
  * the more there are, the longer each takes.
  *
