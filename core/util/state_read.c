@@ -124,33 +124,32 @@ picture_take(const struct cal_state_file *file, struct cal_state_file *out, bool
 	return 0;
 }
 
-static int
-file_map(int id, const struct cal_state_file **out)
+/* NULL with an error in *rc when there is no such file, or it is no state file. */
+static const struct cal_state_file *
+file_map(int id, int *rc)
 {
+	void *map = MAP_FAILED;
 	char path[CAL_PATH_MAX];
 	struct stat st;
-	void *map;
-	int fd, rc;
+	int fd;
 
-	rc = cal_instance_path(path, sizeof(path), id, CAL_STATE_NAME);
-	if (rc != 0) {
-		return rc;
+	*rc = cal_instance_path(path, sizeof(path), id, CAL_STATE_NAME);
+	if (*rc != 0) {
+		return NULL;
 	}
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0) {
-		return errno == ENOTDIR ? -ENOENT : -errno;
+		*rc = errno == ENOTDIR ? -ENOENT : -errno;
+		return NULL;
 	}
-	if (fstat(fd, &st) != 0) {
-		rc = -errno;
-	} else if ((size_t)st.st_size < sizeof(**out)) {
-		rc = -EPROTO;
+	if (fstat(fd, &st) == 0 && (size_t)st.st_size < sizeof(struct cal_state_file)) {
+		*rc = -EPROTO;
 	} else {
-		map = mmap(NULL, sizeof(**out), PROT_READ, MAP_SHARED, fd, 0);
-		rc = map == MAP_FAILED ? -errno : 0;
-		*out = map;
+		map = mmap(NULL, sizeof(struct cal_state_file), PROT_READ, MAP_SHARED, fd, 0);
+		*rc = map == MAP_FAILED ? -errno : 0;
 	}
 	close(fd);
-	return rc;
+	return map != MAP_FAILED ? map : NULL;
 }
 
 static void
@@ -167,8 +166,8 @@ cal_state_read(int id, struct cal_state_file *out, bool *alive)
 	int rc;
 
 	*alive = false;
-	rc = file_map(id, &file);
-	if (rc != 0) {
+	file = file_map(id, &rc);
+	if (file == NULL) {
 		return rc;
 	}
 	rc = picture_take(file, out, owner > 0);
@@ -185,8 +184,10 @@ cal_state_wait(int id, const struct cal_state_file *seen, uint32_t timeout_ms)
 	const struct cal_state_file *file;
 	uint32_t ms = timeout_ms;
 	struct timespec pause;
+	int rc;
 
-	if (file_map(id, &file) != 0) {
+	file = file_map(id, &rc);
+	if (file == NULL) {
 		ms = ms < ABSENT_LOOK_MS ? ms : ABSENT_LOOK_MS;
 		pause = (struct timespec){ .tv_nsec = (long)ms * 1000000 };
 		if (seen == NULL) {

@@ -322,7 +322,8 @@ lines_give_what_spdk_gives(void)
 		rc = parse(&o, l->line);
 		fclose(stdout);
 		stdout = out;
-		if (rc != l->result || (l->fields != NULL && strcmp(fields_of(&o), l->fields))) {
+		if (rc != l->result ||
+		    (l->fields != NULL && strcmp(fields_of(&o), l->fields) != 0)) {
 			printf("\n[%s]: %d %s, wanted %d %s\n", l->line, rc, fields_of(&o),
 			       l->result, l->fields != NULL ? l->fields : "");
 			CHECK(false);

@@ -52,6 +52,7 @@ defaults_are_completed(void)
 			sizeof(((struct spdk_app_opts *)NULL)->name_)   \
 	}
 
+/* NOLINTBEGIN(bugprone-sizeof-expression): pointers are meant */
 /* Where each field is in SPDK v26.05's structure. */
 static const struct field {
 	const char *name;
@@ -101,6 +102,7 @@ static const struct field {
 	FIELD(json_data_size, 244),
 	FIELD(disable_cpumask_locks, 252),
 };
+/* NOLINTEND(bugprone-sizeof-expression) */
 #define NUM_FIELDS (sizeof(g_layout) / sizeof(g_layout[0]))
 
 static void
