@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* `config save FILE`: the file that SPDK's save_config makes. */
+/* `config save [FILE]`: the file that SPDK's save_config makes. */
 
 #include <stdio.h>
 #include <string.h>
@@ -100,18 +100,19 @@ static int
 run(struct ctl *ctl, int argc, char **argv)
 {
 	struct json_object *root = json_object_new_object(), *array = json_object_new_array();
+	const char *file = argc > 0 ? argv[0] : "-";
 	size_t entries = 0;
 	int rc;
 
 	ctl_json_put(root, "subsystems", array);
 	rc = collect(ctl, array, &entries);
-	if (rc == CTL_OK && ctl->json && strcmp(argv[0], "-") == 0) {
+	if (rc == CTL_OK && ctl->json && strcmp(file, "-") == 0) {
 		ctl_json_print_line(stdout, root);
 	} else if (rc == CTL_OK) {
-		rc = save(argv[0], root);
+		rc = save(file, root);
 	}
 	if (rc == CTL_OK) {
-		print(ctl, argv[0], ctl_json_len(array), entries);
+		print(ctl, file, ctl_json_len(array), entries);
 	}
 	json_object_put(root);
 	return rc;
@@ -119,12 +120,11 @@ run(struct ctl *ctl, int argc, char **argv)
 
 static struct ctl_command command = {
 	.name = "config save",
-	.args = "FILE",
+	.args = "[FILE]",
 	.summary = "write its configuration to a file",
 	.details = "The format is that of SPDK's save_config; `calandria -c FILE` starts with it.\n"
-		   "`-` is stdout.",
+		   "Without FILE, or with `-`, it goes to stdout. A file is replaced as a whole.",
 	.group = CTL_GROUP_ACT,
-	.min_args = 1,
 	.max_args = 1,
 	.run = run,
 };

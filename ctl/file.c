@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,8 +80,31 @@ write_all(int fd, const char *text)
 	return 0;
 }
 
+/* So that the new name survives a crash of the machine. */
 static int
-replace(const char *path, const char *text)
+sync_folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[PATH_MAX];
+	int fd, rc;
+
+	snprintf(folder, sizeof(folder), "%.*s",
+	         slash == NULL   ? 1
+	         : slash == path ? 1
+	                         : (int)(slash - path),
+	         slash == NULL ? "." : path);
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		return -errno;
+	}
+	rc = fsync(fd) == 0 ? 0 : -errno;
+	close(fd);
+	return rc;
+}
+
+/* `old`: what is there, NULL for nothing. */
+static int
+replace(const char *path, const struct stat *old, const char *text)
 {
 	char *next;
 	int fd, rc;
@@ -95,6 +119,14 @@ replace(const char *path, const char *text)
 		return rc;
 	}
 	rc = write_all(fd, text);
+	if (rc == 0 && old != NULL && fchmod(fd, old->st_mode & 07777) != 0) {
+		rc = -errno;
+	}
+	/* Somebody else's stays his, if we may give it to him. */
+	if (rc == 0 && old != NULL && (old->st_uid != geteuid() || old->st_gid != getegid()) &&
+	    fchown(fd, old->st_uid, old->st_gid) != 0 && errno != EPERM) {
+		rc = -errno;
+	}
 	if (rc == 0 && fsync(fd) != 0) {
 		rc = -errno;
 	}
@@ -106,6 +138,8 @@ replace(const char *path, const char *text)
 	}
 	if (rc != 0) {
 		unlink(next);
+	} else {
+		rc = sync_folder_of(path);
 	}
 	free(next);
 	return rc;
@@ -115,13 +149,19 @@ int
 ctl_file_write(const char *path, const char *text, char *err, size_t err_size)
 {
 	struct stat st;
+	char *whole;
 	int fd, rc;
 
 	if (strcmp(path, "-") == 0) {
 		fflush(stdout);
 		rc = write_all(STDOUT_FILENO, text);
-	} else if (stat(path, &st) != 0 || S_ISREG(st.st_mode)) {
-		rc = replace(path, text);
+	} else if (stat(path, &st) != 0) {
+		rc = replace(path, NULL, text);
+	} else if (S_ISREG(st.st_mode)) {
+		/* Of a link, what it points to. */
+		whole = realpath(path, NULL);
+		rc = replace(whole != NULL ? whole : path, &st, text);
+		free(whole);
 	} else {
 		/* A pipe or a device cannot be replaced. */
 		fd = open(path, O_WRONLY | O_CLOEXEC);

@@ -5,6 +5,7 @@
 /* The scheduler as a subsystem, "scheduler": whoever chose none by now gets the static one, and
  * what was chosen is saved. */
 
+#include "spdk/env.h"
 #include "spdk/event.h"
 #include "spdk/init.h"
 #include "spdk/json.h"
@@ -47,7 +48,8 @@ write_options(struct spdk_json_write_ctx *w)
 	struct spdk_cpuset isolated;
 
 	spdk_cpuset_copy(&isolated, scheduler_isolated());
-	if (spdk_cpuset_count(&isolated) == 0) {
+	if (spdk_cpuset_count(&isolated) == 0 &&
+	    spdk_scheduler_get_scheduling_lcore() == spdk_env_get_main_core()) {
 		return;
 	}
 	spdk_json_write_object_begin(w);

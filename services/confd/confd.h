@@ -4,7 +4,6 @@
 
 /* cal-confd: reads the JSON configuration and drives the primary's start with it.
  *
- *   config_file.c  the file: syntax, structure, where each entry stands
  *   load.c         the two passes over the link
  *   keep.c         --state-dir: what changes afterwards goes to the disk
  *   state_file.c   … to this file
@@ -22,34 +21,8 @@
 #include <stdint.h>
 
 #include "ipc/client/client.h"
+#include "ipc/client/config_file.h"
 #include "ipc/client/json.h"
-
-struct config_entry {
-	const char *subsystem; /* owned by the tree, like all of these */
-	const char *method;
-	struct json_object *params; /* NULL: none */
-	unsigned line;
-	unsigned batch; /* entries of one nested array have the same number, others 0 */
-};
-
-struct config {
-	char *path;
-	const char *notice; /* to be said of it, NULL: nothing */
-	const char *advice; /* what the user can do when an entry fails; "" */
-	struct json_object *root;
-	struct config_entry *entries;
-	size_t num_entries;
-};
-
-/** Read and check a configuration file. `err` gets a sentence that says what is wrong and where
- *  (path:line:column), and ends with `advice`. Returns 0 or a negative errno. */
-int config_read(struct config *config, const char *path, const char *advice, char *err,
-                size_t err_size);
-/** The same of a text in memory (`len` bytes, terminated), which is changed; `path` is what its
- *  errors are said to be in. */
-int config_parse(struct config *config, const char *path, char *text, size_t len, char *err,
-                 size_t err_size);
-void config_free(struct config *config);
 
 /* --- call.c ----------------------------------------------------------------------------------- */
 
@@ -88,6 +61,8 @@ struct load_opts {
 	const struct state_file *set_aside; /* … after this file was saved from being overwritten */
 	const char *
 		broken; /* why the configuration could not be read; matters if it is to be loaded */
+	const char *notice; /* to be said of the configuration; NULL: nothing */
+	const char *advice; /* what the user can do when an entry fails; NULL: he knows */
 };
 /* What the primary says of an earlier confd's work. */
 struct load_result {

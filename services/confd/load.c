@@ -236,9 +236,9 @@ begin(struct loader *loader)
 	int rc;
 
 	json_object_object_add(params, "source", json_object_new_string(loader->config->path));
-	if (loader->config->notice != NULL) {
+	if (loader->opts->notice != NULL) {
 		json_object_object_add(params, "notice",
-		                       json_object_new_string(loader->config->notice));
+		                       json_object_new_string(loader->opts->notice));
 	}
 	rc = call_own(loader, "cal_config_begin", params);
 	if (rc != 0) {
@@ -281,7 +281,7 @@ has_name(struct json_object *list, const char *name)
 static const char *
 advice(const struct loader *loader)
 {
-	return loader->config->advice != NULL ? loader->config->advice : "";
+	return loader->opts->advice != NULL ? loader->opts->advice : "";
 }
 
 /* A method that nobody has is a mistake, unless its whole subsystem is not in this program: then

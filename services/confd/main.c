@@ -132,8 +132,8 @@ read_kept(struct confd *confd, char *err, size_t err_size)
 	         "; %.*s, or start with --json-ignore-init-errors, which leaves such entries out",
 	         (int)sizeof(entry_advice) - 100, advice);
 	rc = config_read(&confd->config, path, advice, err, err_size);
-	confd->config.notice = notice;
-	confd->config.advice = entry_advice;
+	confd->load.notice = notice;
+	confd->load.advice = entry_advice;
 	confd->load.set_aside = &confd->state;
 	return rc == -ENOENT ? -EIO : rc;
 }
@@ -197,6 +197,10 @@ run(struct confd *confd, char *err, size_t err_size)
 		if (rc != 0 && !matters_not(confd, err)) {
 			return rc;
 		}
+	}
+	if (confd->config.no_subsystems) {
+		fprintf(stderr, "cal-confd: %s: it has no 'subsystems', so nothing is configured\n",
+		        confd->config.path);
 	}
 	if (confd->load.broken == NULL) {
 		cal_client_report(confd->client, GATE_REPORT_CHECKED, "");

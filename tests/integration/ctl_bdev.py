@@ -138,11 +138,16 @@ def check_config(cal):
     for subsystem in config["subsystems"]:
         keys(subsystem, "subsystem config")
     assert json.loads(cal.calctl("config", "save", "-").stdout) == config
+    assert json.loads(cal.calctl("config", "save").stdout) == config
     assert cal.ask("config", "save", "-") == config
     bdev = next(s for s in config["subsystems"] if s["subsystem"] == "bdev")
     assert "bdev_malloc_create" in [e["method"] for e in bdev["config"]], bdev
     # A file whose entries are there already: the first that fails is named.
-    assert "Malloc0" in cal.calctl("config", "load", path, rc=1).stderr
+    said = cal.calctl("config", "load", path, rc=1).stderr
+    with open(path) as file:
+        line = next(n for n, text in enumerate(file, 1) if "bdev_malloc_create" in text)
+    assert any(f"{path}:{n}: bdev_malloc_create (entry " in said for n in (line, line - 1)), said
+    assert "failed: " in said and "(code -17)" in said, said
     cal.calctl("rpc", "bdev_malloc_delete", '{"name": "Malloc0"}')
     # What is for start-up only is left out, and it says so.
     loaded = cal.ask("config", "load", path, says="skipped bdev_set_options")

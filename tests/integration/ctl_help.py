@@ -53,7 +53,7 @@ def check_usage_errors():
                  ["rpc", "--timeout", "-1", "m"], ["perf"], ["perf", "b", "-w", "frob"],
                  ["perf", "b", "-q", "0"], ["perf", "b", "-o", "4q"], ["perf", "b", "-t", "0"],
                  ["perf", "b", "-M", "101"], ["iostat", "x"], ["iostat", "1", "0"],
-                 ["logs"], ["logs", "../state"], ["config", "save"], ["help", "frob"]):
+                 ["logs"], ["logs", "../state"], ["config", "save", "a", "b"], ["help", "frob"]):
         done = calctl(*args)
         assert done.returncode == 2, (args, done)
         assert done.stdout == "", (args, done)
@@ -80,8 +80,8 @@ def check_no_primary(commands):
 
 
 def check_bad_config():
-    for text, sentence in (('{"subsystems": [}', "line 1, column 17"),
-                           ('{"a": 1}', '"subsystems"'),
+    for text, sentence in (('{"subsystems": [}', "stdin:1:17: "),
+                           ('{"a": 1}', "'subsystems'"),
                            ('{"subsystems": [{"subsystem": "b", "config": [{"id": 1}]}]}', "method")):
         done = calctl("-i", "170", "config", "load", "-", input=text)
         assert done.returncode == 1, done

@@ -7,7 +7,7 @@
 #include "ipc/client/json.c"
 #include "ipc/client/json_print.c"
 #include "ipc/client/json_scan.c"
-#include "services/confd/config_file.c"
+#include "ipc/client/config_file.c"
 
 #include "tests/unit/test.h"
 
@@ -176,4 +176,4 @@ from_the_disk(void)
 }
 
 static const struct test_case cases[] = { TEST(good_file), TEST(bad_files), TEST(from_the_disk) };
-TEST_MAIN("services/confd/config_file", cases)
+TEST_MAIN("ipc/client/config_file", cases)

@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-#include "services/confd/confd.h"
+#include "ipc/client/config_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -341,8 +341,7 @@ parse_root(struct parser *parser)
 		return bad_structure(parser, 1, "the configuration must be an object");
 	}
 	if (!json_object_object_get_ex(root, "subsystems", &list)) {
-		fprintf(stderr, "cal-confd: %s: it has no 'subsystems', so nothing is configured\n",
-		        parser->path);
+		parser->config->no_subsystems = true;
 		return 0;
 	}
 	if (!json_object_is_type(list, json_type_array)) {
