@@ -308,7 +308,6 @@ call_free(struct call *call)
 		} else {
 			TAILQ_REMOVE(&conn->waiting, call, link);
 		}
-		conn->num_calls--;
 		if (!TAILQ_EMPTY(&conn->waiting)) {
 			server_mark_dirty(conn);
 		}
@@ -360,6 +359,17 @@ call_send(struct call *call, const char *method, const void *params, size_t para
 	call_free(call);
 }
 
+/* Whether the link is full, or it is others' turn. */
+static bool
+must_queue(const struct conn *conn)
+{
+	const struct server *server = conn->server;
+
+	return server->client != NULL &&
+	       (cal_client_is_backlogged(server->client) ||
+	        (!TAILQ_EMPTY(&server->hungry) && server->turn_of != conn));
+}
+
 /* May a call that is expected to answer with so much be sent? */
 static bool
 may_owe(const struct conn *conn, size_t expected)
@@ -369,7 +379,7 @@ may_owe(const struct conn *conn, size_t expected)
 	if (conn->server->client == NULL) {
 		return true; /* it is answered at once */
 	}
-	if (cal_client_is_backlogged(conn->server->client)) {
+	if (must_queue(conn)) {
 		return false;
 	}
 	return TAILQ_EMPTY(&conn->sent) ? owed <= RPCD_MAX_OUTPUT
@@ -391,8 +401,9 @@ call_put_off(struct call *call, const char *method, const void *params, size_t p
 	}
 	call->params_len = params_len;
 	TAILQ_INSERT_TAIL(&conn->waiting, call, link);
-	/* Whatever it waits for: an answer, the client, or room in the link. */
-	server_mark_dirty(conn);
+	if (must_queue(conn)) {
+		server_mark_hungry(conn);
+	} /* … otherwise for an answer, or for the client to take one */
 	return 0;
 }
 
@@ -415,7 +426,6 @@ call_start(struct reply *reply, const char *id, size_t id_len, bool notification
 	call->id_len = id_len;
 	memcpy(call->id, id, id_len);
 	reply->open++;
-	conn->num_calls++;
 	if (TAILQ_EMPTY(&conn->waiting) && may_owe(conn, call->expected)) {
 		call_send(call, method, params, params_len);
 		return 0;
@@ -423,7 +433,6 @@ call_start(struct reply *reply, const char *id, size_t id_len, bool notification
 	rc = call_put_off(call, method, params, params_len);
 	if (rc != 0) {
 		reply->open--;
-		conn->num_calls--;
 		free(call->method);
 		free(call->params);
 		free(call);
@@ -448,8 +457,7 @@ calls_pump(struct conn *conn)
 		/* What it was thought to answer may have changed since. */
 		call->expected = method_expects(conn->server, call->method_hash);
 		if (!may_owe(conn, call->expected)) {
-			if (conn->server->client != NULL &&
-			    cal_client_is_backlogged(conn->server->client)) {
+			if (must_queue(conn)) {
 				server_mark_hungry(conn);
 			}
 			return;
@@ -467,8 +475,7 @@ bool
 calls_must_wait(const struct conn *conn)
 {
 	return conn_output_size(conn) > RPCD_MAX_OUTPUT || conn->building > RPCD_MAX_OUTPUT ||
-	       conn->num_replies >= RPCD_MAX_REPLIES || conn->num_calls >= RPCD_MAX_CALLS ||
-	       !TAILQ_EMPTY(&conn->waiting);
+	       conn->num_replies >= RPCD_MAX_REPLIES || !TAILQ_EMPTY(&conn->waiting);
 }
 
 void
@@ -485,7 +492,6 @@ calls_abandon(struct conn *conn, const char *message)
 		call_error(call, RPC_INTERNAL_ERROR, message);
 		TAILQ_REMOVE(&conn->sent, call, link);
 		conn->expected -= call->expected;
-		conn->num_calls--;
 		reply = call->reply;
 		call->reply = NULL;
 		reply_part_done(reply);

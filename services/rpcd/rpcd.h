@@ -35,11 +35,10 @@
 #define RPCD_MAX_PARKED  64           /* so many of those are accepted */
 #define RPCD_MAX_REQUEST (256u << 10) /* SPDK's: bytes of one JSON value */
 #define RPCD_MAX_VALUES  8192         /* SPDK's: JSON values in one request */
-/* Nothing more is read from a client that has this much unsent output, or as many requests or calls
- * (a batch is one request and many calls) under way: it must take its answers first. */
+/* Nothing more is read from a client that has this much unsent output, or as many requests (a batch
+ * is one) under way: it must take its answers first. */
 #define RPCD_MAX_OUTPUT  (1u << 20)
 #define RPCD_MAX_REPLIES 256
-#define RPCD_MAX_CALLS   1024
 /* How long an answer will be is not known when a call is sent: it is taken to be as long as the
  * longest one that this method ever gave, and this much when it gave none yet. What is unsent and
  * what is awaited together stay below RPCD_MAX_OUTPUT, or it is one call at a time. */
@@ -124,7 +123,7 @@ struct conn {
 	struct frame_notes notes;
 
 	TAILQ_HEAD(reply_list, reply) replies;
-	unsigned num_replies, num_calls;
+	unsigned num_replies;
 	TAILQ_HEAD(call_list, call) waiting; /* calls that were not sent to the primary yet */
 	TAILQ_HEAD(sent_list, call) sent;
 	size_t expected; /* bytes that the calls under way will answer with, as far as we know */
@@ -217,6 +216,7 @@ struct server {
 	TAILQ_HEAD(conn_list, conn) conns;
 	TAILQ_HEAD(dirty_list, conn) dirty;
 	TAILQ_HEAD(hungry_list, conn) hungry;
+	const struct conn *turn_of; /* it was hungry, and may send */
 	unsigned num_conns;
 	unsigned in_flight; /* calls sent to the primary and not answered */
 	struct method_size methods[RPCD_METHODS];

@@ -106,10 +106,27 @@ link_lost(struct server *server)
 
 /* --- the link --------------------------------------------------------------------------------- */
 
+/* Those that found the link full, in the order in which they did. Whoever has more to send queues
+ * behind the others. */
+static void
+feed_hungry(struct server *server)
+{
+	struct conn *conn;
+
+	while ((conn = TAILQ_FIRST(&server->hungry)) != NULL &&
+	       (server->client == NULL || !cal_client_is_backlogged(server->client))) {
+		TAILQ_REMOVE(&server->hungry, conn, hungry_link);
+		conn->hungry = false;
+		server->turn_of = conn;
+		calls_pump(conn);
+		server->turn_of = NULL;
+		server_mark_dirty(conn);
+	}
+}
+
 static void
 link_process(struct server *server)
 {
-	struct conn *conn;
 	int rc;
 
 	if (server->client == NULL) {
@@ -123,14 +140,7 @@ link_process(struct server *server)
 	} else if (rc < 0) {
 		link_lost(server);
 	}
-	if (server->client != NULL && cal_client_is_backlogged(server->client)) {
-		return;
-	}
-	while ((conn = TAILQ_FIRST(&server->hungry)) != NULL) {
-		TAILQ_REMOVE(&server->hungry, conn, hungry_link);
-		conn->hungry = false;
-		server_mark_dirty(conn);
-	}
+	feed_hungry(server);
 }
 
 /* One turn for each of those that have something due. */

@@ -38,6 +38,7 @@ static struct {
 	_Atomic unsigned armed;  /* how often a bell was asked for */
 	_Atomic int closed;      /* the client was given up */
 	unsigned window, queued; /* so many calls fit into the link; 0: any number */
+	unsigned slow_us; /* each answer takes so long, and each look at the link finds one */
 } g_fake;
 
 static void
@@ -186,7 +187,10 @@ cal_client_process(struct cal_client *client)
 	if (g_fake.status == -ECONNRESET) {
 		fake_answer_held(-ECONNRESET);
 	}
-	while ((req = g_fake.first) != NULL) {
+	while ((req = g_fake.first) != NULL && (g_fake.slow_us == 0 || answered == 0)) {
+		if (g_fake.slow_us != 0) {
+			usleep(g_fake.slow_us);
+		}
 		g_fake.queued--;
 		g_fake.first = req->next;
 		if (g_fake.first == NULL) {

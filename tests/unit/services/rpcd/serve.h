@@ -7,6 +7,12 @@
 #ifndef CAL_TESTS_SERVE_H
 #define CAL_TESTS_SERVE_H
 
+#include "tests/unit/services/rpcd/fake_client.h"
+
+#include "ipc/client/json.c"
+#include "ipc/client/json_print.c"
+#include "ipc/client/json_scan.c"
+#include "ipc/client/json_text.c"
 #include "services/rpcd/accept.c"
 #include "services/rpcd/call.c"
 #include "services/rpcd/conn.c"
@@ -18,6 +24,7 @@
 #include "services/rpcd/socket.c"
 #include "services/rpcd/takeover.c"
 
+#include <poll.h>
 #include <pthread.h>
 #include <sys/un.h>
 #include <time.h>
@@ -25,6 +32,15 @@
 #include "tests/unit/test.h"
 
 #define RPCD_INSTANCE 7
+
+#define OK(id, result) "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"result\":" result "}\n"
+#define ERR(id, code, message)                                                                   \
+	"{\"jsonrpc\":\"2.0\",\"id\":" id ",\"error\":{\"code\":" code ",\"message\":\"" message \
+	"\"}}\n"
+#define INVALID(id) ERR(id, "-32600", "Invalid request")
+#define PARSE       ERR("null", "-32700", "Parse error")
+
+#define SILENCE_MS 10000
 
 static char g_dir[] = "/tmp/cal-rpcd-test.XXXXXX";
 static char g_path[64];
@@ -118,6 +134,91 @@ dial(void)
 	memcpy(addr.sun_path, g_path, sizeof(g_path));
 	REQUIRE(connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0);
 	return fd;
+}
+
+static void
+put(int fd, const char *text, size_t len)
+{
+	ssize_t n;
+
+	for (; len > 0; text += n, len -= (size_t)n) {
+		n = send(fd, text, len, MSG_NOSIGNAL);
+		if (n < 0) {
+			return; /* closed on us: the test looks at what it answered */
+		}
+	}
+}
+
+static void
+say(int fd, const char *text)
+{
+	put(fd, text, strlen(text));
+}
+
+/* What comes until `expected` bytes are there, the end, or too long a silence (then "…" ends it,
+ * and "<EOF>" stands for the end). */
+static char *
+get(int fd, size_t expected, bool to_the_end)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	struct cal_text text = { 0 };
+	char buf[65536];
+	ssize_t n;
+
+	cal_text_append(&text, "", 0);
+	while (to_the_end || text.len < expected) {
+		if (poll(&poll_fd, 1, SILENCE_MS) != 1) {
+			cal_text_append_cstr(&text, "...");
+			break;
+		}
+		n = recv(fd, buf, sizeof(buf), 0);
+		if (n <= 0) {
+			cal_text_append_cstr(&text, n == 0 ? "<EOF>" : "<RESET>");
+			break;
+		}
+		cal_text_append(&text, buf, (size_t)n);
+	}
+	return text.data;
+}
+
+static void
+expect(int fd, const char *expected)
+{
+	char *got = get(fd, strlen(expected), strstr(expected, "<EOF>") != NULL);
+
+	if (strcmp(got, expected) != 0) {
+		fprintf(stderr, "\n    got  %.300s\n    want %.300s\n", got, expected);
+	}
+	CHECK_STR(got, expected);
+	free(got);
+}
+
+static void
+wait_for(_Atomic unsigned *value, unsigned expected)
+{
+	int i;
+
+	for (i = 0; i < 5000 && atomic_load(value) != expected; i++) {
+		usleep(1000);
+	}
+	CHECK_EQ(atomic_load(value), expected);
+}
+
+static int
+make_dir(void)
+{
+	if (mkdtemp(g_dir) == NULL) {
+		return 1;
+	}
+	snprintf(g_path, sizeof(g_path), "%s/rpc.sock", g_dir);
+	setenv("CALANDRIA_RUN_ROOT", g_dir, 1);
+	return 0;
+}
+
+static int
+remove_dir(void)
+{
+	return rmdir(g_dir); /* and so proves that nothing was left in it */
 }
 
 #endif
