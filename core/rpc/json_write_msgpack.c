@@ -2,9 +2,9 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* The write context of an RPC reply: MessagePack into a buffer or a chain of chunks, the sizes of containers patched in
- * when they end. It keeps track of the structure, because a handler that writes a value without a
- * name would otherwise send bytes that mean something else. */
+/* The write context of an RPC reply: MessagePack into a buffer or a chain of chunks, the sizes of
+ * containers patched in when they end. It keeps track of the structure, because a handler that
+ * writes a value without a name would otherwise send bytes that mean something else. */
 
 #include <math.h>
 

@@ -12,11 +12,8 @@
 
 /* What the config service needs itself, whatever --rpcs-allowed says about its file. */
 static const char *const g_config_methods[] = {
-	"framework_get_config",
-	"framework_get_subsystems",
-	"framework_start_init",
-	"framework_wait_init",
-	"rpc_get_methods",
+	"framework_get_config", "framework_get_subsystems", "framework_start_init",
+	"framework_wait_init",  "rpc_get_methods",
 };
 
 SLIST_HEAD(rpc_method_list, rpc_method);

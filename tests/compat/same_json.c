@@ -4,8 +4,8 @@
 
 /* What spdk/json.h does, printed: which text each decoder takes and what it makes of it, what the
  * parser says to texts that are JSON and to ones that nearly are, what the writer writes. It uses
- * nothing but public headers, so that it can be built with SPDK's library as well: both must print the
- * same. */
+ * nothing but public headers, so that it can be built with SPDK's library as well: both must print
+ * the same. */
 
 #include "spdk/stdinc.h"
 #include "spdk/json.h"
@@ -465,8 +465,9 @@ random_text(char *out, size_t *size)
 	for (i = 0; i < n; i++) {
 		const char *p = piece[pick(SPDK_COUNTOF(piece))];
 
-		memcpy(out + *size, p, strlen(p));
-		*size += strlen(p);
+		while (*p != '\0') {
+			out[(*size)++] = *p++;
+		}
 	}
 	while (*size > 0 && pick(4) == 0) {
 		out[pick((uint32_t)*size)] = (char)pick(256);

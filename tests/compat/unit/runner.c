@@ -6,7 +6,10 @@
 
 #include "spdk/stdinc.h"
 
-#include "spdk_internal/cunit.h"
+#include <CUnit/Basic.h>
+
+struct spdk_ut_opts;
+int spdk_ut_run_tests(int argc, char **argv, const struct spdk_ut_opts *opts);
 
 #ifndef NOT_RUN
 #define NOT_RUN ""

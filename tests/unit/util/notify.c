@@ -9,7 +9,8 @@
 
 #include "tests/unit/test.h"
 
-#define KEPT 1024
+#define KEPT       1024
+#define NAMES_SIZE 256
 
 struct seen {
 	uint64_t first, last, count;
@@ -49,8 +50,9 @@ collect_types(const struct spdk_notify_type *type, void *ctx)
 {
 	char *names = ctx;
 
-	strcat(names, spdk_notify_type_get_name(type));
-	strcat(names, " ");
+	size_t len = strlen(names);
+
+	snprintf(names + len, NAMES_SIZE - len, "%s ", spdk_notify_type_get_name(type));
 	return strcmp(spdk_notify_type_get_name(type), "stop") == 0;
 }
 
@@ -58,7 +60,7 @@ static void
 types(void)
 {
 	struct spdk_notify_type *one = spdk_notify_type_register("one");
-	char names[256] = "", name[SPDK_NOTIFY_MAX_NAME_SIZE + 1];
+	char names[NAMES_SIZE] = "", name[SPDK_NOTIFY_MAX_NAME_SIZE + 1];
 
 	CHECK_STR(spdk_notify_type_get_name(one), "one");
 	CHECK(spdk_notify_type_register("two") != one);
@@ -120,7 +122,7 @@ long_ones_are_cut_between_characters(void)
 		memset(text, 0, sizeof(text));
 		memset(text, 'a', lead);
 		for (i = 0; i < 100; i++) {
-			strcat(text, "\xe2\x82\xac");
+			memcpy(text + lead + (size_t)3 * i, "\xe2\x82\xac", 3);
 		}
 		snprintf(want, sizeof(want), "%.*s", (int)(lead + 3 * fits), text);
 		id = spdk_notify_send(text, text);
@@ -130,8 +132,8 @@ long_ones_are_cut_between_characters(void)
 	}
 }
 
-#define SENDERS 4
-#define SENDS   5000
+#define SENDERS 4u
+#define SENDS   5000u
 
 static void *
 send_many(void *arg)
@@ -163,7 +165,7 @@ from_many_threads(void)
 	for (i = 0; i < SENDERS; i++) {
 		pthread_join(threads[i], NULL);
 	}
-	CHECK_EQ(spdk_notify_send("many", "end"), base + SENDERS * SENDS + 1);
+	CHECK_EQ(spdk_notify_send("many", "end"), base + (uint64_t)SENDERS * SENDS + 1);
 }
 
 static const struct test_case cases[] = {

@@ -18,7 +18,8 @@ packed(const char *json)
 	static struct cal_text text;
 	struct codec_buf buf;
 	size_t len = strlen(json);
-	char *exact = malloc(len); /* so that a sanitizer sees what is read behind it */
+	char *exact =
+		malloc(len == 0 ? 1 : len); /* so that a sanitizer sees what is read behind it */
 
 	memcpy(exact, json, len);
 	text.len = 0;
@@ -57,9 +58,9 @@ structure(void)
 		CHECK_STR(packed(same[i]), same[i]);
 	}
 	CHECK_STR(packed(" \n{ \"a\" : [ 1 ,\t2 ] } \r\n"), "{\"a\":[1,2]}");
+	memset(deep, 0, sizeof(deep));
 	memset(deep, '[', CAL_JSON_MAX_DEPTH);
 	memset(deep + CAL_JSON_MAX_DEPTH, ']', CAL_JSON_MAX_DEPTH);
-	deep[2 * CAL_JSON_MAX_DEPTH] = '\0';
 	CHECK_STR(packed(deep), deep);
 }
 
@@ -163,7 +164,10 @@ random_texts(void)
 
 		n = 1 + pick(9);
 		for (j = 0; j < n; j++) {
-			strcat(json, piece[pick(SPDK_COUNTOF(piece))]);
+			size_t len = strlen(json);
+
+			snprintf(json + len, sizeof(json) - len, "%s",
+			         piece[pick(SPDK_COUNTOF(piece))]);
 		}
 		cal_json_scan_init(&scan, NULL, NULL);
 		good = cal_json_scan(&scan, json, strlen(json), true, &end) == 1;
