@@ -31,6 +31,7 @@ static struct {
 	int fd;
 	TAILQ_HEAD(, fake_call) calls;
 	unsigned open;
+	unsigned huge_budget;
 	unsigned budget; /* elements that long answers still may have: no input takes for ever */
 	bool release;
 	int status;              /* what cal_client_process() answers: 0, -ESHUTDOWN, -ECONNRESET */
@@ -43,7 +44,8 @@ fake_begin(void (*each_turn)(void))
 	memset(&g_fake, 0, sizeof(g_fake));
 	TAILQ_INIT(&g_fake.calls);
 	g_fake.each_turn = each_turn;
-	g_fake.budget = 30000;
+	g_fake.budget = 3000;
+	g_fake.huge_budget = 3;
 	/* Always readable: the loop never sleeps, and each of its rounds is a turn. */
 	g_fake.fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
 	FUZZ_CHECK(g_fake.fd >= 0, "no eventfd");
@@ -73,6 +75,20 @@ put_long(struct codec_buf *buf, unsigned elements)
 	}
 }
 
+/* A string: as long, but quickly printed. */
+static void
+put_huge(struct codec_buf *buf)
+{
+	static char huge[1200000];
+
+	if (huge[0] == '\0') {
+		memset(huge, 'h', sizeof(huge));
+		huge[1000] = '\n';
+	}
+	codec_put_str(buf, huge, g_fake.huge_budget > 0 ? sizeof(huge) : 1);
+	g_fake.huge_budget -= g_fake.huge_budget > 0;
+}
+
 static void
 put_error(struct codec_buf *buf, int code, const char *message)
 {
@@ -96,7 +112,7 @@ put_answer(struct codec_buf *buf, const struct fake_call *call)
 	} else if (strcmp(method, "long") == 0) {
 		put_long(buf, 100);
 	} else if (strcmp(method, "huge") == 0) {
-		put_long(buf, 24000); /* more than rpcd keeps for one client at a time */
+		put_huge(buf); /* more than rpcd keeps for one client at a time */
 	} else if (strcmp(method, "not_utf8") == 0) {
 		codec_put_str(buf, "\xff\xfe\xed\xa0\x80 \0\x01\x7f", 9);
 	} else if (strcmp(method, "numbers") == 0) {

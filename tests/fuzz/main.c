@@ -4,7 +4,7 @@
 
 /* Drives a fuzz target without libFuzzer: the files that are named, or else its regressions, its
  * seeds, and $CAL_FUZZ_RUNS mutations of these (20,000; fewer when they take more than
- * $CAL_FUZZ_SECONDS, 6, of the CPU) from a fixed seed ($CAL_FUZZ_SEED), so that each run of
+ * $CAL_FUZZ_SECONDS, 4, of the CPU) from a fixed seed ($CAL_FUZZ_SEED), so that each run of
  * `make check` is the same. An input that is found wanting is written to a file. */
 
 #include "tests/fuzz/fuzz.h"
@@ -372,7 +372,7 @@ main(int argc, char **argv)
 	for (i = 0; i < g_num_files; i++) {
 		run(g_files[i].data, g_files[i].size);
 	}
-	mutations_run(&num_runs, limit != NULL ? (unsigned)atoi(limit) : 6);
+	mutations_run(&num_runs, limit != NULL ? (unsigned)atoi(limit) : 4);
 	printf("%s: %zu files, %llu mutations, nothing found\n", g_name, g_num_files,
 	       (unsigned long long)num_runs);
 	files_free(g_files, g_num_files);

@@ -24,8 +24,9 @@
 #include "tests/fuzz/rpcd_model.h"
 
 #define MAX_CLIENTS 80
-#define MAX_SENT    (1u << 20) /* of all clients, repetitions included */
-#define MAX_IDLE    30000      /* rounds of the loop without progress: it hangs */
+#define MAX_SENT    (320u << 10) /* of all clients, repetitions included */
+#define MAX_REPEATS 1200         /* over what rpcd lets a client have under way */
+#define MAX_IDLE    30000        /* rounds of the loop without progress: it hangs */
 
 enum step {
 	STEP_CLIENT = 0x00, /* … 0x0f: that client goes on */
@@ -55,6 +56,7 @@ static struct fuzz_input g_script;
 static struct client *g_client; /* whose turn it is */
 static size_t g_piece;          /* where its last piece begins */
 static size_t g_total;
+static unsigned g_repeats;
 static bool g_over; /* the script has ended */
 static unsigned g_idle;
 static uint64_t g_time;
@@ -167,8 +169,9 @@ say_again(unsigned times)
 	if (len > 0) {
 		memcpy(piece, g_client->sent.data + g_piece, len);
 	}
-	while (len > 0 && times-- > 0) {
+	while (len > 0 && times-- > 0 && g_repeats < MAX_REPEATS) {
 		say(piece, len);
+		g_repeats++;
 	}
 	free(piece);
 }
@@ -349,7 +352,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(g_clients, 0, sizeof(g_clients));
 	g_script = (struct fuzz_input){ data, data + size };
 	g_piece = g_total = 0;
-	g_idle = 0;
+	g_idle = g_repeats = 0;
 	g_over = ended_early = false;
 	fake_begin(turn);
 	opts.unix_fd = listener();

@@ -97,7 +97,7 @@ decode(const struct spdk_json_val *val)
 	if (spdk_json_decode_uint32(val, &u32) == 0) {
 		FUZZ_CHECK(spdk_json_decode_uint64(val, &u64) == 0 && u64 == u32, "%u", u32);
 	}
-	if (spdk_json_decode_int32(val, &i32) == 0 && i32 >= 0) {
+	if (spdk_json_decode_int32(val, &i32) == 0 && i32 > 0) { /* "-0" is none without a sign */
 		FUZZ_CHECK(spdk_json_decode_uint32(val, &u32) == 0 && u32 == (uint32_t)i32, "%d",
 		           i32);
 	}
