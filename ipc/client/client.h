@@ -26,7 +26,8 @@ struct cal_client_opts {
 	size_t opts_size; /* sizeof(struct cal_client_opts) */
 	int instance;
 	const char *name; /* who we are, at most 31 bytes */
-	unsigned spin_us; /* how long to spin for a response before sleeping; default 50 */
+	unsigned spin_us; /* how long to spin for a response before sleeping; default 50; 0: sleep
+	                     until the primary rings, at once */
 	unsigned connect_timeout_ms; /* default 1000 */
 };
 void cal_client_opts_init(struct cal_client_opts *opts, size_t opts_size);

@@ -21,10 +21,12 @@
 #include "core/env/env_internal.h"
 #include "core/util/folder.h"
 #include "ipc/client/client.h"
+#include "ipc/client/client_internal.h"
 #include "ipc/codec/codec.h"
 #include "ipc/gate/control.h"
 #include "ipc/gate/gate.h"
 #include "ipc/gate/gate_packet.h"
+#include "ipc/link/layout.h"
 #include "ipc/link/link.h"
 #include "spdk/log.h"
 #include "tests/unit/test.h"
@@ -489,6 +491,65 @@ calls(void)
 	}
 }
 
+static struct {
+	struct cal_client *client;
+	_Atomic bool over, seen;
+} g_watch;
+
+static void *
+watch_arming(void *arg)
+{
+	while (!atomic_load(&g_watch.over)) {
+		if (__atomic_load_n(&g_watch.client->ring.header->client_armed, __ATOMIC_RELAXED) !=
+		    0) {
+			atomic_store(&g_watch.seen, true);
+		}
+	}
+	return NULL;
+}
+
+/* Whether a bell was asked for in a call that is not answered. */
+static bool
+arms(struct cal_client *client, int timeout_ms)
+{
+	struct cal_response response;
+	pthread_t thread;
+
+	g_watch.client = client;
+	atomic_store(&g_watch.over, false);
+	atomic_store(&g_watch.seen, false);
+	REQUIRE(pthread_create(&thread, NULL, watch_arming, NULL) == 0);
+	CHECK_EQ(cal_client_call(client, "echo", NULL, 0, timeout_ms, &response), -ETIMEDOUT);
+	atomic_store(&g_watch.over, true);
+	pthread_join(thread, NULL);
+	return atomic_load(&g_watch.seen);
+}
+
+/* It costs the primary more than an answer does. */
+static void
+young_calls_need_no_bell(void)
+{
+	struct cal_client *client;
+
+	primary_start(true);
+	client = attached_client(50);
+	atomic_store(&g_deaf, true);
+	CHECK(!arms(client, 20));
+	CHECK(arms(client, 200));
+	cal_client_close(client);
+	primary_stop();
+
+	/* Unless asked to. */
+	atomic_store(&g_deaf, false);
+	primary_start(true);
+	client = attached_client(0);
+	atomic_store(&g_deaf, true);
+	CHECK(arms(client, 20));
+	atomic_store(&g_deaf, false);
+	cal_client_close(client);
+	primary_stop();
+}
+
 static void
 long_requests(void)
 {
@@ -704,6 +765,7 @@ static const struct test_case cases[] = {
 	TEST(inherited_socket),
 	TEST(attaching),
 	TEST(calls),
+	TEST(young_calls_need_no_bell),
 	TEST(long_requests),
 	TEST(pipelines),
 	TEST(primary_asks_to_stop),
