@@ -93,6 +93,7 @@ enum spdk_bdev_io_type {
 	SPDK_BDEV_IO_TYPE_NVME_IOV_MD,
 	SPDK_BDEV_IO_TYPE_NVME_NSSR,
 	SPDK_BDEV_IO_TYPE_WRITE_UNCORRECTABLE,
+	SPDK_BDEV_NUM_IO_TYPES /* how many there are, the invalid one counted */
 };
 
 enum spdk_bdev_qos_rate_limit_type {
