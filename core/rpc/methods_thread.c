@@ -176,7 +176,7 @@ round_done(void *ctx)
 {
 	struct thread_walk *walk = ctx;
 
-	if (spdk_jsonrpc_get_conn(walk->request) == NULL) {
+	if (!rpc_request_is_awaited(walk->request)) {
 		/* Nobody hears of it. */
 		spdk_jsonrpc_send_error_response(walk->request, -ECANCELED,
 		                                 spdk_strerror(ECANCELED));

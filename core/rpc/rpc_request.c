@@ -373,6 +373,12 @@ rpc_request_error(const struct spdk_jsonrpc_request *req, char *msg, size_t size
 
 /* --- the connection of a request -------------------------------------------------------------- */
 
+bool
+rpc_request_is_awaited(const struct spdk_jsonrpc_request *req)
+{
+	return req->conn->link != NULL || req->conn->local;
+}
+
 struct spdk_jsonrpc_server_conn *
 spdk_jsonrpc_get_conn(struct spdk_jsonrpc_request *req)
 {

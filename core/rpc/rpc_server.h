@@ -81,6 +81,9 @@ const char *rpc_request_method(const struct spdk_jsonrpc_request *request);
 /** Of an answer that is not ok: its code, and its message in `msg`. */
 int rpc_request_error(const struct spdk_jsonrpc_request *request, char *msg, size_t size);
 
+/** Whether anybody still waits for its answer. A handler that takes its time may look. */
+bool rpc_request_is_awaited(const struct spdk_jsonrpc_request *request);
+
 /** From inside a handler: have another method answer in its place. `params` (NULL: none) are a part
  *  of this request's own. States, roles and --rpcs-allowed hold for it as for any. */
 void rpc_request_pass_on(struct spdk_jsonrpc_request *request, const char *method,

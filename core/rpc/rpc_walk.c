@@ -11,9 +11,6 @@
 #include "core/rpc/rpc_internal.h"
 #include "ipc/link/link.h"
 
-/* A visit: so long, and one step at least. Beside I/O, which empties the caches in between, a bdev
- * takes over 1 µs: with 2 there was one a turn, and a thousand took 17 ms instead of 8. */
-#define VISIT_US 4
 /* Walks of one link that are begun and not answered. Each may hold a reply. */
 #define WALKS_PER_LINK 4
 
@@ -89,11 +86,11 @@ walk_fail(struct rpc_walk *walk, int rc)
 static uint64_t
 visit(struct rpc_walk *walk, uint64_t begin)
 {
-	uint64_t budget = spdk_get_ticks_hz() / 1000000 * VISIT_US, now = begin, before;
+	uint64_t budget = spdk_get_ticks_hz() / 1000000 * RPC_WALK_VISIT_US, now = begin, before;
 	const struct rpc_walk_ops *ops = walk->ops;
 	int rc;
 
-	if (walk->conn->link == NULL && !walk->conn->local) {
+	if (!rpc_request_is_awaited(walk->request)) {
 		walk_fail(walk, -ECANCELED); /* nobody hears of it */
 		return now;
 	}
@@ -138,7 +135,7 @@ static void
 visit_by_message(void *ctx)
 {
 	uint64_t begin = spdk_get_ticks(), now = begin;
-	uint64_t budget = spdk_get_ticks_hz() / 1000000 * VISIT_US;
+	uint64_t budget = spdk_get_ticks_hz() / 1000000 * RPC_WALK_VISIT_US;
 	struct rpc_walk *walk;
 
 	g_walks.visit_sent = false;
