@@ -360,6 +360,169 @@ one_that_does_not_listen_is_killed(void)
 	CHECK(now_ms() - begin < SERVICE_STOP_GRACE + 500);
 }
 
+/* --- a successor -------------------------------------------------------------------------------
+ */
+
+#define SAYS_PID "echo \"pid $$.\"\nexec sleep 100"
+
+/* The pid that the last of the processes has printed. */
+static pid_t
+last_pid(void)
+{
+	const char *at = log_read("rpcd"), *next;
+	pid_t pid = 0;
+
+	while ((next = strstr(at, "pid ")) != NULL && strchr(next, '.') != NULL) {
+		pid = (pid_t)atoi(next + 4);
+		at = next + 4;
+	}
+	return pid;
+}
+
+static pid_t g_reporter;
+
+static int
+ready_on_control(void *arg)
+{
+	service_report("rpcd", g_reporter, GATE_REPORT_READY, "");
+	return 0;
+}
+
+static void
+report_ready(pid_t pid)
+{
+	g_reporter = pid;
+	CHECK_EQ(control_call(ready_on_control, NULL), 0);
+}
+
+/* Have one that serves and its successor, which does not yet. */
+static void
+up_with_successor(pid_t *old, pid_t *next)
+{
+	script("cal-rpcd", SAYS_PID);
+	up("/tmp/some.sock");
+	WAIT_FOR(shown(RPCD).pid > 0 && last_pid() == shown(RPCD).pid);
+	*old = shown(RPCD).pid;
+	report_ready(*old);
+	CHECK_EQ(shown(RPCD).state, CAL_SERVICE_RUNNING);
+	CHECK_EQ(app_service_restart("rpcd"), 0);
+	WAIT_FOR(last_pid() != *old);
+	*next = last_pid();
+	/* Until the successor serves nothing has changed. */
+	CHECK_EQ(shown(RPCD).pid, *old);
+	CHECK_EQ(shown(RPCD).state, CAL_SERVICE_RUNNING);
+	CHECK_EQ(shown(RPCD).restarts, 0);
+	CHECK(kill(*old, 0) == 0);
+	/* Asked again meanwhile, it is done already. */
+	CHECK_EQ(app_service_restart("rpcd"), 0);
+	usleep(30000);
+	CHECK_EQ(last_pid(), *next);
+}
+
+static bool
+has_gone(pid_t pid)
+{
+	char path[32], stat[64] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		return true;
+	}
+	(void)!read(fd, stat, sizeof(stat) - 1);
+	close(fd);
+	return strstr(stat, ") Z") != NULL;
+}
+
+static void
+a_successor_that_serves_is_shown(void)
+{
+	pid_t old, next;
+
+	up_with_successor(&old, &next);
+	report_ready(next);
+	CHECK_EQ(shown(RPCD).pid, next);
+	CHECK_EQ(shown(RPCD).state, CAL_SERVICE_RUNNING);
+	CHECK_EQ(shown(RPCD).restarts, 1);
+	/* The old one goes by itself, or is made to. */
+	CHECK(!has_gone(old));
+	WAIT_FOR(has_gone(old));
+	CHECK_EQ(shown(RPCD).pid, next);
+	CHECK_EQ(event_count(SERVICE_EVENT_READY), 2);
+	/* And so on. */
+	CHECK_EQ(app_service_restart("rpcd"), 0);
+	WAIT_FOR(last_pid() != next);
+	report_ready(last_pid());
+	CHECK_EQ(shown(RPCD).restarts, 2);
+	down();
+	CHECK(has_gone(next) && has_gone(last_pid()));
+}
+
+static void
+a_successor_that_dies_changes_nothing(void)
+{
+	pid_t old, next;
+
+	up_with_successor(&old, &next);
+	kill(next, SIGKILL);
+	WAIT_FOR(has_gone(next));
+	usleep(50000);
+	CHECK_EQ(shown(RPCD).pid, old);
+	CHECK_EQ(shown(RPCD).state, CAL_SERVICE_RUNNING);
+	CHECK_EQ(shown(RPCD).restarts, 0);
+	/* The next one may do better. */
+	CHECK_EQ(app_service_restart("rpcd"), 0);
+	WAIT_FOR(last_pid() != next);
+	report_ready(last_pid());
+	CHECK_EQ(shown(RPCD).pid, last_pid());
+	down();
+}
+
+static void
+a_successor_is_there_when_the_old_one_dies(void)
+{
+	pid_t old, next;
+
+	up_with_successor(&old, &next);
+	kill(old, SIGKILL);
+	WAIT_FOR(shown(RPCD).pid == next);
+	CHECK_EQ(shown(RPCD).state, CAL_SERVICE_STARTING);
+	CHECK_EQ(shown(RPCD).restarts, 1);
+	CHECK(WIFSIGNALED(shown(RPCD).last_status));
+	report_ready(next);
+	CHECK_EQ(shown(RPCD).state, CAL_SERVICE_RUNNING);
+	usleep(30000);
+	CHECK_EQ(last_pid(), next); /* and there is no third */
+	down();
+}
+
+static void
+one_that_does_not_hand_over_is_ended(void)
+{
+	uint64_t begin = now_ms();
+	pid_t old, next;
+
+	up_with_successor(&old, &next);
+	WAIT_FOR(shown(RPCD).pid == next);
+	CHECK(now_ms() - begin >= SERVICE_HANDOVER_LIMIT);
+	CHECK(has_gone(old) && !has_gone(next));
+	report_ready(next);
+	CHECK_EQ(shown(RPCD).state, CAL_SERVICE_RUNNING);
+	CHECK_EQ(shown(RPCD).restarts, 1);
+	down();
+}
+
+static void
+a_stop_ends_both(void)
+{
+	pid_t old, next;
+
+	up_with_successor(&old, &next);
+	down();
+	CHECK(has_gone(old) && has_gone(next));
+}
+
 static void
 a_missing_program_is_told(void)
 {
@@ -388,6 +551,11 @@ static const struct test_case cases[] = {
 	TEST(one_that_is_killed_comes_back_at_once),
 	TEST(a_crash_loop_is_put_off_and_told),
 	TEST(one_that_does_not_listen_is_killed),
+	TEST(a_successor_that_serves_is_shown),
+	TEST(a_successor_that_dies_changes_nothing),
+	TEST(a_successor_is_there_when_the_old_one_dies),
+	TEST(one_that_does_not_hand_over_is_ended),
+	TEST(a_stop_ends_both),
 	TEST(a_missing_program_is_told),
 	TEST(restart_names_are_checked),
 };
