@@ -122,7 +122,9 @@ long_ones_are_cut_between_characters(void)
 		memset(text, 0, sizeof(text));
 		memset(text, 'a', lead);
 		for (i = 0; i < 100; i++) {
-			memcpy(text + lead + (size_t)3 * i, "\xe2\x82\xac", 3);
+			text[lead + 3 * i] = '\xe2';
+			text[lead + 3 * i + 1] = '\x82';
+			text[lead + 3 * i + 2] = '\xac';
 		}
 		snprintf(want, sizeof(want), "%.*s", (int)(lead + 3 * fits), text);
 		id = spdk_notify_send(text, text);
