@@ -54,9 +54,77 @@ spdk_app_opts_init(struct spdk_app_opts *opts, size_t opts_size)
 	opts_default(&defaults);
 	memset(opts, 0, opts_size);
 	memcpy(opts, &defaults, opts_size < sizeof(defaults) ? opts_size : sizeof(defaults));
-	/* Too short to hold its own size is too short for anything: spdk_app_start() refuses it. */
+	/* In one that is too short to hold its own size, that has no place. */
 	if (opts_size >= offsetof(struct spdk_app_opts, opts_size) + sizeof(opts->opts_size)) {
 		opts->opts_size = opts_size;
+	}
+}
+
+#define FIELD(name_)                                                                              \
+	{                                                                                         \
+		offsetof(struct spdk_app_opts, name_), sizeof(((struct spdk_app_opts *)0)->name_) \
+	}
+
+/* NOLINTBEGIN(bugprone-sizeof-expression): pointers are meant */
+static const struct field {
+	size_t at;
+	size_t size;
+} g_fields[] = {
+	FIELD(name),
+	FIELD(json_config_file),
+	FIELD(json_config_ignore_errors),
+	FIELD(rpc_addr),
+	FIELD(reactor_mask),
+	FIELD(tpoint_group_mask),
+	FIELD(shm_id),
+	FIELD(shutdown_cb),
+	FIELD(enable_coredump),
+	FIELD(mem_channel),
+	FIELD(main_core),
+	FIELD(mem_size),
+	FIELD(no_pci),
+	FIELD(hugepage_single_segments),
+	FIELD(unlink_hugepage),
+	FIELD(no_huge),
+	FIELD(hugedir),
+	FIELD(print_level),
+	FIELD(num_pci_addr),
+	FIELD(pci_blocked),
+	FIELD(pci_allowed),
+	FIELD(iova_mode),
+	FIELD(delay_subsystem_init),
+	FIELD(num_entries),
+	FIELD(env_context),
+	FIELD(log),
+	FIELD(base_virtaddr),
+	FIELD(disable_signal_handlers),
+	FIELD(interrupt_mode),
+	FIELD(enforce_numa),
+	FIELD(num_trace_threads),
+	FIELD(msg_mempool_size),
+	FIELD(rpc_allowlist),
+	FIELD(vf_token),
+	FIELD(lcore_map),
+	FIELD(rpc_log_level),
+	FIELD(rpc_log_file),
+	FIELD(json_data),
+	FIELD(json_data_size),
+	FIELD(disable_cpumask_locks),
+};
+/* NOLINTEND(bugprone-sizeof-expression) */
+
+/* Fields that end within `size`: half a field is none. */
+static void
+opts_copy(struct spdk_app_opts *opts, const struct spdk_app_opts *user, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(g_fields) / sizeof(g_fields[0]); i++) {
+		const struct field *f = &g_fields[i];
+
+		if (f->at + f->size <= size) {
+			memcpy((char *)opts + f->at, (const char *)user + f->at, f->size);
+		}
 	}
 }
 
@@ -98,9 +166,6 @@ check_combinations(const struct spdk_app_opts *opts, char *err, size_t err_size)
 		why = "PCI addresses are both allowed (-A) and blocked (-B): use one of them";
 	} else if (opts->tpoint_group_mask != NULL) {
 		why = "tracepoint groups (-e) are not available in this version: start without it";
-	} else if (opts->mem_size < -1) {
-		why = "the memory size is not a positive number of megabytes: use -s 256, for "
-		      "example";
 	}
 	if (why != NULL) {
 		snprintf(err, err_size, "%s", why);
@@ -147,17 +212,8 @@ app_opts_take(struct spdk_app_opts *opts, const struct spdk_app_opts *user, char
 		         "opts_size is 0: call spdk_app_opts_init(&opts, sizeof(opts)) first");
 		return 1;
 	}
-	if (size < offsetof(struct spdk_app_opts, opts_size) + sizeof(user->opts_size)) {
-		snprintf(
-			err, err_size,
-			"opts_size is %zu, less than any version of the structure ever had: set it "
-			"to sizeof(opts)",
-			size);
-		return 1;
-	}
 	opts_default(opts);
-	memcpy(opts, user, size < sizeof(*opts) ? size : sizeof(*opts));
-	opts->opts_size = sizeof(*opts);
+	opts_copy(opts, user, size);
 
 	rc = check_combinations(opts, err, err_size);
 	if (rc == 0) {
