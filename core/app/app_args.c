@@ -605,10 +605,6 @@ spdk_app_parse_args(int argc, char **argv, struct spdk_app_opts *opts, const cha
 	if (rc == 0 && state.mask_given && state.lcores_given) {
 		rc = complain("-m and --lcores both say which cores to use: give one of them");
 	}
-	if (rc == 0 && opts->delay_subsystem_init && opts->rpc_addr == NULL &&
-	    opts->opts_size != 0) {
-		rc = complain("--wait-for-rpc waits for an RPC, and --no-rpc-server allows none");
-	}
 	if (rc == 0 && app_args()->rpc_tcp != NULL && opts->rpc_addr == NULL &&
 	    opts->opts_size != 0) {
 		rc = complain("--rpc-tcp serves JSON-RPC besides the Unix socket, and "

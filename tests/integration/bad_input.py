@@ -41,7 +41,7 @@ def command_line(root):
     refused(root, ["-m"], "-m", "value", status=2)
     refused(root, ["--lcores", "0"], "-m", "--lcores", status=2)
     refused(root, ["-L", "no_such_flag"], "no_such_flag", status=2)
-    refused(root, ["--no-rpc-server", "--wait-for-rpc"], "--wait-for-rpc", status=2)
+    refused(root, ["--no-rpc-server", "--wait-for-rpc"], "--wait-for-rpc", status=1)
     refused(root, ["-r", "/" + "x" * 200], "shorter", status=CONFIG)
     refused(root, ["--rpc-tcp", "here:99"], "--rpc-tcp here:99", "address", status=2)
     refused(root, ["--rpc-tcp", "99999"], "--rpc-tcp 99999", "port", status=2)

@@ -200,6 +200,8 @@ static const struct line {
 	{ "-r /a --no-rpc-server", OK, "rpc_addr=- " },
 	{ "--no-rpc-server -r /a", OK, "rpc_addr=/a " },
 	{ "--wait-for-rpc", OK, "delay_subsystem_init=1 " },
+	/* spdk_app_start() refuses that. */
+	{ "--no-rpc-server --wait-for-rpc", OK, "rpc_addr=- delay_subsystem_init=1 " },
 	{ "--rpcs-allowed a_b,c", OK, "rpc_allowlist=a_b " },
 	{ "--json-ignore-init-errors", OK, "json_config_ignore_errors=1 " },
 	{ "--iova-mode pa", OK, "iova_mode=pa " },
@@ -286,7 +288,6 @@ static const struct line {
 	{ "--msg-mempool-size 0", FAIL, NULL },
 	{ "--msg-mempool-size -3", FAIL, NULL },
 	{ "--rpcs-allowed", FAIL, NULL },
-	{ "--no-rpc-server --wait-for-rpc", FAIL, NULL },
 	{ "--no-huge=1", FAIL, NULL },
 	{ "-z", FAIL, NULL },
 	{ "--nosuch", FAIL, NULL },
