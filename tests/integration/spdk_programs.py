@@ -37,7 +37,7 @@ def build(root, source, name, *more, static=False, lang="c", warn=(), flags=()):
     std = ["-x", "c", "-std=gnu11"] if lang == "c" else ["-x", "c++", "-std=gnu++17"]
     cc = os.environ.get("CC", "gcc") if lang == "c" else os.environ.get("CXX", "g++")
     done = subprocess.run(
-        [cc, *std, "-O1", "-g", "-D_GNU_SOURCE", *SAN, *warn, *flags, *pkg("--cflags", "calandria"),
+        [*cc.split(), *std, "-O1", "-g", "-D_GNU_SOURCE", *SAN, *warn, *flags, *pkg("--cflags", "calandria"),
          source, *more, "-x", "none", *pkg("--libs", *(["--static"] if static else []), "calandria"),
          "-o", out], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     p.check(done.returncode == 0, f"{source} as {lang}:\n{done.stdout.decode()[:3000]}")
@@ -165,7 +165,7 @@ def spdk(root, path, *more, libs=(), ut=False, whole=True, name=None):
     # A test that has doubles for parts of the environment takes only what it lacks.
     out = root.file(name)
     done = subprocess.run(
-        [os.environ.get("CC", "gcc"), "-g", "-D_GNU_SOURCE", "-march=corei7", *SAN, *flags,
+        [*os.environ.get("CC", "gcc").split(), "-g", "-D_GNU_SOURCE", "-march=corei7", *SAN, *flags,
          *pkg("--cflags", "calandria"), source, *extra,
          os.path.join(os.path.dirname(PKG), "libcalandria.a"), "-l:librte_eal.a", "-lbsd", "-lnuma",
          "-lpthread", "-o", out], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

@@ -352,3 +352,61 @@ bdev_echo_wait(struct spdk_jsonrpc_request *request, const struct spdk_json_val 
 	wait->poller = SPDK_POLLER_REGISTER(wait_poll, wait, 1000);
 }
 SPDK_RPC_REGISTER("bdev_echo_wait", bdev_echo_wait, SPDK_RPC_RUNTIME)
+
+/* --- something to look at: so many pollers on this thread, so many threads -------------------- */
+
+#define ECHO_MAX_CROWD 1024
+
+struct crowd {
+	uint32_t pollers;
+	uint32_t threads;
+};
+
+static struct spdk_poller *g_pollers[ECHO_MAX_CROWD];
+static struct spdk_thread *g_threads[ECHO_MAX_CROWD];
+static struct crowd g_crowd;
+
+static const struct spdk_json_object_decoder crowd_decoders[] = {
+	{ "pollers", offsetof(struct crowd, pollers), spdk_json_decode_uint32, true },
+	{ "threads", offsetof(struct crowd, threads), spdk_json_decode_uint32, true },
+};
+
+static int
+crowd_poll(void *arg)
+{
+	return SPDK_POLLER_IDLE;
+}
+
+static void
+thread_leave(void *arg)
+{
+	spdk_thread_exit(spdk_get_thread());
+}
+
+static void
+bdev_echo_crowd(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params)
+{
+	struct crowd want = {};
+
+	if (spdk_json_decode_object(params, crowd_decoders, SPDK_COUNTOF(crowd_decoders), &want) ||
+	    want.pollers > ECHO_MAX_CROWD || want.threads > ECHO_MAX_CROWD) {
+		spdk_jsonrpc_send_error_response(request, SPDK_JSONRPC_ERROR_INVALID_PARAMS,
+		                                 "Invalid parameters");
+		return;
+	}
+	for (; g_crowd.pollers < want.pollers; g_crowd.pollers++) {
+		g_pollers[g_crowd.pollers] = SPDK_POLLER_REGISTER(
+			crowd_poll, NULL, g_crowd.pollers % 2 == 0 ? 10000 : 0);
+	}
+	while (g_crowd.pollers > want.pollers) {
+		spdk_poller_unregister(&g_pollers[--g_crowd.pollers]);
+	}
+	for (; g_crowd.threads < want.threads; g_crowd.threads++) {
+		g_threads[g_crowd.threads] = spdk_thread_create("crowd", NULL);
+	}
+	while (g_crowd.threads > want.threads) {
+		spdk_thread_send_msg(g_threads[--g_crowd.threads], thread_leave, NULL);
+	}
+	spdk_jsonrpc_send_bool_response(request, true);
+}
+SPDK_RPC_REGISTER("bdev_echo_crowd", bdev_echo_crowd, SPDK_RPC_RUNTIME)
