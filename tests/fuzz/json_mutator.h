@@ -52,13 +52,15 @@ json_tokens(const uint8_t *data, size_t size, struct json_token *out, size_t max
 static inline size_t
 json_splice(uint8_t *data, size_t size, size_t max_size, size_t begin, size_t end, const char *text)
 {
-	size_t len = strlen(text);
+	size_t len = strlen(text), i;
 
 	if (size - (end - begin) + len > max_size) {
 		return size;
 	}
 	memmove(data + begin + len, data + end, size - end);
-	memcpy(data + begin, text, len);
+	for (i = 0; i < len; i++) {
+		data[begin + i] = (uint8_t)text[i];
+	}
 	return size - (end - begin) + len;
 }
 
@@ -116,7 +118,7 @@ json_mutate(uint8_t *data, size_t size, size_t max_size, unsigned seed, const ch
 	struct json_token tokens[512], t;
 	size_t n = json_tokens(data, size, tokens, 512), num_names = 0;
 	uint64_t random = seed | 1;
-	char text[300];
+	char text[300] = "";
 	bool name;
 
 	while (names != NULL && names[num_names] != NULL) {

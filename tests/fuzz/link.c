@@ -196,7 +196,7 @@ step(struct fuzz_input *in)
 		at = (which & 0x80 ? g_layout.response_ring : g_layout.request_ring) +
 		     sizeof(struct rte_ring) + (which & 63) * sizeof(struct link_desc);
 		which = fuzz_byte(in);
-		put_word(memory() + at + (which & 3) * 4, fuzz_u32(in));
+		put_word(memory() + at + (size_t)(which & 3) * 4, fuzz_u32(in));
 		break;
 	}
 }

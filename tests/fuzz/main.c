@@ -16,6 +16,9 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#ifndef FUZZ_DIR /* the build says where in full */
+#define FUZZ_DIR "tests/fuzz"
+#endif
 #define LONGEST (64u << 10)
 #define HANG_S  20
 
@@ -50,24 +53,43 @@ pick(uint32_t n)
 	return n == 0 ? 0 : (uint32_t)(g_random >> 16) % n;
 }
 
+/* Of a handler, hence made before: where the input is kept, and what is said. */
+static char g_path[256], g_advice[700], g_hangs[128], g_dies[128];
+
+static void
+path_init(void)
+{
+	const char *folder = getenv("TMPDIR");
+
+	snprintf(g_path, sizeof(g_path), "%s/cal-fuzz-%s-%d", folder != NULL ? folder : "/tmp",
+	         g_name, (int)getpid());
+	snprintf(g_advice, sizeof(g_advice),
+	         "fuzz %s: the input is in %s; give it as an argument to repeat, keep it in "
+	         "tests/fuzz/regress/%s\n",
+	         g_name, g_path, g_name);
+	snprintf(g_hangs, sizeof(g_hangs), "fuzz %s: no end of one input: it hangs\n", g_name);
+	snprintf(g_dies, sizeof(g_dies), "fuzz %s: one input ends the process\n", g_name);
+}
+
+static void
+say(const char *text)
+{
+	if (write(g_fuzz_stderr, text, strlen(text)) < 0) {
+		_exit(1);
+	}
+}
+
 static void
 keep_input(void)
 {
-	const char *folder = getenv("TMPDIR");
-	char path[256];
 	int fd;
 
 	if (g_input == NULL) {
 		return;
 	}
-	snprintf(path, sizeof(path), "%s/cal-fuzz-%s-%d", folder != NULL ? folder : "/tmp", g_name,
-	         (int)getpid());
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	fd = open(g_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	if (fd >= 0 && write(fd, g_input, g_input_size) == (ssize_t)g_input_size) {
-		dprintf(g_fuzz_stderr,
-		        "fuzz %s: the input is in %s; give it as an argument to "
-		        "repeat, keep it in tests/fuzz/regress/%s\n",
-		        g_name, path, g_name);
+		say(g_advice);
 	}
 	g_input = NULL;
 }
@@ -75,8 +97,7 @@ keep_input(void)
 static void
 on_signal(int signum)
 {
-	dprintf(g_fuzz_stderr, "fuzz %s: %s\n", g_name,
-	        signum == SIGALRM ? "no end of one input: it hangs" : strsignal(signum));
+	say(signum == SIGALRM ? g_hangs : g_dies);
 	keep_input();
 	signal(signum, SIG_DFL);
 	raise(signum == SIGALRM ? SIGKILL : signum);
@@ -214,7 +235,7 @@ static size_t
 mutate_once(uint8_t *data, size_t size, size_t max_size)
 {
 	static const uint8_t odd[] = { 0, 1, 0x7f, 0x80, 0xff, '"', '{', '[', '0', '\\' };
-	uint8_t some[64];
+	uint8_t some[64] = { 0 };
 	size_t at, len, to;
 	const struct file *other;
 
@@ -280,7 +301,7 @@ LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size)
 static void
 mutations_run(uint64_t *runs, unsigned seconds)
 {
-	uint8_t *data = malloc(LONGEST);
+	uint8_t *data = calloc(1, LONGEST);
 	const struct file *file;
 	size_t size;
 	uint64_t i;
@@ -353,6 +374,7 @@ main(int argc, char **argv)
 
 	g_name = strrchr(argv[0], '/') != NULL ? strrchr(argv[0], '/') + 1 : argv[0];
 	g_random = seed != NULL ? strtoull(seed, NULL, 0) | 1 : 20260101;
+	path_init();
 	prepare(&argc, &argv);
 	if (argc > 1) {
 		num_runs = 0;

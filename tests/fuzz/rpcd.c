@@ -353,7 +353,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	g_script = (struct fuzz_input){ data, data + size };
 	g_piece = g_total = 0;
 	g_idle = g_repeats = 0;
-	g_over = ended_early = false;
+	g_over = false;
 	fake_begin(turn);
 	opts.unix_fd = listener();
 	g_client = client_use(0);
