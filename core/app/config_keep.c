@@ -117,11 +117,11 @@ release_some(void *ctx)
 	            parked->change <= g_keep.release_up_to;
 	     n++) {
 		if (n == MAX_RELEASE) {
-			g_keep.releasing =
-				spdk_thread_send_msg(spdk_get_thread(), release_some, NULL) == 0;
-			if (g_keep.releasing) {
+			g_keep.releasing = true;
+			if (spdk_thread_send_msg(spdk_get_thread(), release_some, NULL) == 0) {
 				return;
 			}
+			g_keep.releasing = false;
 		}
 		STAILQ_REMOVE_HEAD(&g_keep.parked, link);
 		rpc_request_release(parked->request);
@@ -189,7 +189,8 @@ config_keep_answer(struct spdk_jsonrpc_request *request, bool ok)
 {
 	struct parked *parked;
 
-	if (!g_keep.on || !ok || !rpc_request_may_change(request)) {
+	if (!g_keep.on || !ok || !rpc_request_may_change(request) ||
+	    strcmp(rpc_request_method(request), "framework_start_init") == 0) {
 		return false;
 	}
 	g_keep.changes++;
