@@ -51,8 +51,9 @@ LOAD_S = 1.0        # from the start to running, with NUM_BDEVS in the file
 # answer of bdev_get_bdevs, which is a hundred stretches and more.
 STRETCH_US = 10
 STRETCH_BEYOND = (0.25, 1, 4)
-# p99.9 of the windows without RPC differs more on a machine that does other things, too.
-CALM = 1.5
+# On a machine that does other things, too, p99.9 of the windows without RPC differs more than CALM
+# times; from DISTURBED on nothing can be said of what RPCs do to it.
+CALM, DISTURBED = 1.5, 4
 LIMIT_S = 30
 
 
@@ -403,10 +404,13 @@ class Report:
     def __init__(self, ours, spdk):
         self.sides = (ours, spdk)
         self.missed, self.unknown = [], []
+        quiet = ours.get("io_none_p99_9") or [1]
+        self.quiet = min(quiet), max(quiet)
+        self.disturbed = self.quiet[1] > DISTURBED * self.quiet[0]
         print(f"{'':<46}{'ours':>9} {'min':>9} {'max':>9}  {'SPDK':>9} {'min':>9} {'max':>9}  ratio")
 
-    def line(self, what, name, scale=1.0, digits=1, met=None, bound=None):
-        """One figure of both sides; `met` judges our median."""
+    def line(self, what, name, scale=1.0, digits=1, met=None, bound=None, of_io=False):
+        """One figure of both sides; `met` judges our median. `of_io`: not on a disturbed machine."""
         texts, medians = [], []
         for samples in self.sides:
             values = [value * scale for value in samples.get(name, [])]
@@ -419,11 +423,12 @@ class Report:
         ratio = f"{medians[1] / medians[0]:6.2f}" if len(medians) == 2 and medians[0] else " " * 6
         verdict = ""
         if met is not None:
-            verdict = self.judge(what, met(medians[0]) if self.sides[0].get(name) else None, bound)
+            verdict = self.judge(what, met(medians[0]) if self.sides[0].get(name) else None, bound,
+                                 of_io)
         print(f"{what:<46}{texts[0]}  {texts[1]} {ratio}  {verdict}".rstrip())
 
-    def judge(self, what, met, bound):
-        if met is None:
+    def judge(self, what, met, bound, of_io=False):
+        if met is None or (of_io and not met and self.disturbed):
             self.unknown.append(what)
             return f"not seen {bound}"
         if not met:
@@ -467,7 +472,8 @@ def show_stretch(report, ours):
                           for length, times in zip(lengths[-1], STRETCH_BEYOND)))
     extra = max(b - a for a, b in zip(*lengths)) if lengths else None
     what = "away longer for bdev_get_bdevs by, us"
-    verdict = report.judge(what, None if extra is None else extra <= STRETCH_US, f"<= {STRETCH_US}")
+    verdict = report.judge(what, None if extra is None else extra <= STRETCH_US, f"<= {STRETCH_US}",
+                           of_io=True)
     print(f"{what:<46}{'' if extra is None else f'{extra:9.1f}':<68}  {verdict}")
 
 
@@ -493,13 +499,14 @@ def judge(ours, spdk):
             report.line(f"I/O, {text}: {unit}", f"io_{name}_{figure}", digits=digits)
         if name != "none":
             report.line(f"I/O, {text}: p99.9 / no RPC", f"ratio_{name}", digits=2,
-                        met=lambda value: value <= IO_RATIO, bound=f"<= {IO_RATIO} x")
+                        met=lambda value: value <= IO_RATIO, bound=f"<= {IO_RATIO} x",
+                        of_io=True)
     report.line("from the start to running, s", "load_s", digits=3,
                 met=lambda value: value < LOAD_S, bound=f"< {LOAD_S} s")
     show_stretch(report, ours)
-    quiet = ours.get("io_none_p99_9") or [1]
-    if max(quiet) > CALM * min(quiet):
-        print(f"the machine was not calm: p99.9 without RPC was {min(quiet):.0f} to {max(quiet):.0f} us")
+    low, high = report.quiet
+    if high > CALM * low:
+        print(f"the machine was not calm: p99.9 without RPC was {low:.0f} to {high:.0f} us")
     print("taken by the host from the reactor's CPU, ms a window: " + ", ".join(
         f"{side} {statistics.mean(samples['stolen_ms']):.1f}"
         for side, samples in (("ours", ours), ("SPDK", spdk)) if "stolen_ms" in samples))

@@ -104,6 +104,13 @@ def test_verdicts():
         del missing[name]
         status, text = judged(missing)
         assert status == 2 and text.count("not seen") == 1, (name, text)
+    # What I/O suffers where it suffers without RPC, too, nobody can say; the rest can be seen.
+    disturbed = dict(good(), io_none_p99_9=[10.0, 10.0, 41.0])
+    assert judged(disturbed)[0] == 0
+    for name, values in wrong:
+        status, text = judged(dict(disturbed, **{name: values}))
+        of_io = name.startswith(("ratio", "stretch"))
+        assert status == (2 if of_io else 1) and "not calm" in text, (name, text)
     # A miss weighs more than what could not be seen.
     both = dict(good(), load_s=[2.0])
     del both["ratio_bdevs_1"]

@@ -135,7 +135,7 @@ serve(void *arg)
 				answer(link, msg, len);
 			}
 		}
-		if (link != NULL && link_flush(link, 16 * CODEC_CHUNK_SIZE) + n == 0) {
+		if (link != NULL && link_flush(link, (size_t)16 * CODEC_CHUNK_SIZE) + n == 0) {
 			usleep(20);
 		} else if (link == NULL) {
 			usleep(200);
