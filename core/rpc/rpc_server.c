@@ -25,21 +25,22 @@
 #include "ipc/gate/gate.h"
 #include "ipc/link/link.h"
 
-/* One poll takes so long, or as long as its one piece of work: a request is not interrupted, nor is a
- * copy of one chunk, which takes some 3 µs when the peer has the slot in its cache. Another piece is
- * begun if it fits, supposed that it is like the last one. A visit of walks (rpc_walk.c) in the same
- * turn of the thread counts. */
+/* One poll takes so long, or as long as its one piece of work: a request is not interrupted, nor is
+ * a copy of one chunk, which takes some 3 µs when the peer has the slot in its cache. Another piece
+ * is begun if it fits, supposed that it is like the last one. A visit of walks (rpc_walk.c) in the
+ * same turn of the thread counts. */
 #define POLL_MAX_US    4
 #define POLL_MAX_WORKS 32
-/* A peer that has so much to read (RPC_ENOUGH_BACKLOG) and takes nothing for so long loses its link. */
+/* A peer that has so much to read (RPC_ENOUGH_BACKLOG) and takes nothing for so long loses its
+ * link. */
 #define STALL_US 2000000
 /* What an ending server still tries to deliver to one link: as much as its ring takes. */
 #define STOP_MAX_BYTES (1u << 20)
 /* The pool of chunks that replies are written to: 4 MiB, which is bdev_get_bdevs over 1000 block
  * devices for eight clients at once. When only so many are left it grows, up to a size. */
-#define POOL_CHUNKS     256
-#define POOL_LOW_CHUNKS 64
-#define POOL_MAX_CHUNKS 4096
+#define POOL_CHUNKS     512
+#define POOL_LOW_CHUNKS 128
+#define POOL_MAX_CHUNKS 8192
 
 TAILQ_HEAD(rpc_conn_list, spdk_jsonrpc_server_conn);
 
@@ -152,8 +153,7 @@ static bool
 conn_may_ask(const struct spdk_jsonrpc_server_conn *conn)
 {
 	return (!g_server.paused || conn->caller.config) &&
-	       conn->outstanding < RPC_MAX_OUTSTANDING &&
-	       !conn_has_enough(conn);
+	       conn->outstanding < RPC_MAX_OUTSTANDING && !conn_has_enough(conn);
 }
 
 /* One piece of work for one link. Returns whether there was any. */

@@ -4,7 +4,8 @@
 
 /* Long messages as chains of chunks of one size, from a pool whose memory is there and has been
  * touched: growing a message copies nothing and meets no page fault, letting go of it gives nothing
- * back to the kernel. A chunk fills one slot of a response ring.
+ * back to the kernel. A chunk goes into one slot of a response ring. It is half as large as a slot:
+ * what copies it there has the reader's cache against it, and 16 KiB took up to 12 µs, 8 KiB 5.
  *
  * The pool's list belongs to one OS thread, the owner, and needs no lock. Others get chunks from
  * malloc(), and what they give back comes to the owner by an atomic list. */
@@ -16,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CODEC_CHUNK_SIZE 16384u
+#define CODEC_CHUNK_SIZE 8192u
 
 struct codec_chunk {
 	struct codec_chunk *next;

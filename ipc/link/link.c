@@ -24,10 +24,10 @@
 #include "ipc/link/link.h"
 #include "ipc/link/link_internal.h"
 
-static_assert(CODEC_CHUNK_SIZE == LINK_RESPONSE_SLOT_SIZE, "a chunk fills a slot");
+static_assert(CODEC_CHUNK_SIZE <= LINK_RESPONSE_SLOT_SIZE, "a chunk fits a slot");
 
 /* A queued response up to this size is moved to memory of its own size: a peer that does not read
- * shall not hold 16 KiB for each short answer. */
+ * shall not hold a chunk for each short answer. */
 #define SHORT_RESPONSE 2048u
 
 /* Our private picture of one ring. */

@@ -11,8 +11,8 @@ import threading
 import rpc_common as r
 
 N = 1000
-# How many objects are written without a turn in between. A visit is 2 us, which is 2 or 3 of them.
-AT_A_STRETCH = 16
+# How many objects are written without a turn in between. A visit is 4 us, which is 2 to 20 of them.
+AT_A_STRETCH = 64
 
 r.CALANDRIA = os.path.join(r.BUILD, "tests/helpers/turns")
 os.environ["CALANDRIA_LIBEXEC"] = os.path.join(r.BUILD, "bin")

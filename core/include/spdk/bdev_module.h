@@ -236,7 +236,7 @@ struct spdk_bdev {
 	struct __bdev_internal_fields {
 		struct spdk_spinlock spinlock; /* status, claims, open_descs, resets */
 		enum spdk_bdev_status status;
-		bool split_rw; /* some limit above asks that reads or writes be looked at */
+		bool split_rw;   /* some limit above asks that reads or writes be looked at */
 		uint64_t number; /* the n-th device that was registered */
 
 		enum spdk_bdev_claim_type claim_type;

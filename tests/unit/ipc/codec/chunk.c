@@ -66,7 +66,7 @@ write_value(struct both *b, unsigned depth)
 	}
 }
 
-/* Flattens the chain, which has a chunk for every 16 KiB or so. */
+/* Flattens the chain, which has a chunk for every CODEC_CHUNK_SIZE bytes or so. */
 static void
 check_same(struct both *b)
 {
