@@ -148,6 +148,7 @@ spdk_jsonrpc_end_result(struct spdk_jsonrpc_request *request, struct spdk_json_w
 {
 	CHECK(!request->answered);
 	request->answered = true;
+	g_answering = NULL;
 }
 
 int

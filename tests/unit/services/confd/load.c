@@ -65,7 +65,7 @@ cal_client_call(struct cal_client *client, const char *method, const void *param
 	codec_buf_free(&g_fake.answer);
 	codec_buf_init(&g_fake.answer);
 	memset(response, 0, sizeof(*response));
-	if (call_fails(method, text.data)) {
+	if (call_fails(method, text.data != NULL ? text.data : "")) {
 		codec_put_array(&g_fake.answer, 2);
 		codec_put_int(&g_fake.answer, g_fake.code);
 		codec_put_cstr(&g_fake.answer, g_fake.says != NULL ? g_fake.says : "it went wrong");
