@@ -255,9 +255,11 @@ method_learn(struct server *server, uint64_t hash, size_t len)
 static void
 call_error(struct call *call, int code, const char *message)
 {
-	if (call->reply->conn != NULL &&
-	    reply_error(call->reply, call->id, call->id_len, code, message, strlen(message)) != 0) {
-		call->reply->conn->refused = true;
+	struct reply *reply = call->reply;
+
+	if (reply != NULL && reply->conn != NULL &&
+	    reply_error(reply, call->id, call->id_len, code, message, strlen(message)) != 0) {
+		reply->conn->refused = true;
 	}
 }
 
@@ -444,9 +446,10 @@ void
 calls_pump(struct conn *conn)
 {
 	unsigned turn = RPCD_TURN;
-	struct call *call;
+	struct call *call, *next;
 
-	while ((call = TAILQ_FIRST(&conn->waiting)) != NULL) {
+	for (call = TAILQ_FIRST(&conn->waiting); call != NULL; call = next) {
+		next = TAILQ_NEXT(call, link);
 		if (call->reply->batch && conn->building > RPCD_MAX_BATCH) {
 			call_error(call, RPC_INTERNAL_ERROR,
 			           "Not called: the answers of this batch are longer than 16777216 "
@@ -481,14 +484,16 @@ calls_must_wait(const struct conn *conn)
 void
 calls_abandon(struct conn *conn, const char *message)
 {
+	struct call *call, *next;
 	struct reply *reply;
-	struct call *call;
 
-	while ((call = TAILQ_FIRST(&conn->waiting)) != NULL) {
+	for (call = TAILQ_FIRST(&conn->waiting); call != NULL; call = next) {
+		next = TAILQ_NEXT(call, link);
 		call_error(call, RPC_INTERNAL_ERROR, message);
 		call_free(call);
 	}
-	while ((call = TAILQ_FIRST(&conn->sent)) != NULL) {
+	for (call = TAILQ_FIRST(&conn->sent); call != NULL; call = next) {
+		next = TAILQ_NEXT(call, link);
 		call_error(call, RPC_INTERNAL_ERROR, message);
 		TAILQ_REMOVE(&conn->sent, call, link);
 		conn->expected -= call->expected;
@@ -501,10 +506,11 @@ calls_abandon(struct conn *conn, const char *message)
 void
 calls_forget(struct conn *conn)
 {
+	struct call *call, *next;
 	struct reply *reply;
-	struct call *call;
 
-	while ((call = TAILQ_FIRST(&conn->waiting)) != NULL) {
+	for (call = TAILQ_FIRST(&conn->waiting); call != NULL; call = next) {
+		next = TAILQ_NEXT(call, link);
 		call_free(call);
 	}
 	while ((call = TAILQ_FIRST(&conn->sent)) != NULL) {
