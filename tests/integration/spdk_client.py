@@ -95,8 +95,8 @@ def test_wire(primary):
         client.call("bdev_malloc_delete", {"name": name})
 
 
-def rpc_py(primary, *args, stdin=None):
-    out = subprocess.run([sys.executable, os.path.join(SPDK_DIR, "scripts/rpc.py"), "-s",
+def rpc_py(primary, *args, stdin=None, tool="rpc.py", python=sys.executable):
+    out = subprocess.run([python, os.path.join(SPDK_DIR, "scripts", tool), "-s",
                           primary.socket, *args], input=stdin, capture_output=True, text=True,
                          timeout=60 * SLOW, env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1"))
     return out.returncode, out.stdout, out.stderr
@@ -138,6 +138,84 @@ def test_rpc_py(primary):
     works(primary, lambda v: [b["name"] for b in v] == ["Py0"], "bdev_get_bdevs")
 
 
+def names(primary):
+    return sorted(b["name"] for b in works(primary, lambda v: isinstance(v, list), "bdev_get_bdevs"))
+
+
+def values_of(text):
+    """The JSON values that it printed one after another."""
+    decoder, out = json.JSONDecoder(), []
+    text = text.strip()
+    while text:
+        value, end = decoder.raw_decode(text)
+        out.append(value)
+        text = text[end:].lstrip()
+    return out
+
+
+def test_configurations(primary):
+    """All ways in which it saves and loads, and requests in batches."""
+    for name in ("A", "B"):
+        works(primary, None, "bdev_malloc_create", "-b", name, "1", "512")
+    saved = works(primary, lambda v: [s["subsystem"] for s in v["subsystems"]][-1] == "bdev",
+                  "save_config", "-i", "4", "--with-batches")
+    works(primary, lambda v: v == saved, "save_config", "--no-with-batches")
+    works(primary, lambda v: {"bdev", "iobuf"} <= {s["subsystem"] for s in v["subsystems"]},
+          "save_config", "-s", "bdev")
+    bdev = works(primary, lambda v: v["subsystem"] == "bdev" and v["config"],
+                 "save_subsystem_config", "-n", "bdev")
+    rc, out, err = rpc_py(primary, "save_subsystem_config", "-n", "none")
+    check(rc == 1 and "-32602" in out + err, "save_subsystem_config of none", (rc, out, err))
+    batch = {"subsystems": [{"subsystem": "bdev", "config": [
+        [{"method": "bdev_malloc_create", "params": {"name": n, "num_blocks": 2048,
+                                                     "block_size": 512}} for n in ("A", "B")],
+        {"method": "bdev_wait_for_examine"}]}]}
+    for what, config in (("load_config", saved), ("load_config", batch),
+                         ("load_subsystem_config", bdev)):
+        for name in ("A", "B"):
+            works(primary, None, "bdev_malloc_delete", name)
+        works(primary, None, what, stdin=json.dumps(config))
+        check(names(primary) == ["A", "B"], f"{what} brings them back")
+    rc, out, err = rpc_py(primary, "-b", stdin="spdk_get_version\nbdev_get_bdevs -b A\n")
+    replies = [v for v in values_of(out) if v is not None] if rc == 0 else []
+    check(len(replies) == 2 and "version" in replies[0] and replies[1][0]["name"] == "A",
+          "requests in a batch", (rc, out[-500:], err[-500:]))
+    rc, out, err = rpc_py(primary, stdin="# two\nspdk_get_version\nbdev_get_bdevs -b none\n")
+    check(rc == 1 and "bdev_get_bdevs -b none <<<" in out and "-19" in out,
+          "a script ends at its first error", (rc, out[-500:], err[-500:]))
+    for name in ("A", "B"):
+        works(primary, None, "bdev_malloc_delete", name)
+
+
+def test_spdkcli(primary):
+    """SPDK's shell, where its library (Debian's python3-configshell-fb) is installed."""
+    python = "/usr/bin/python3"
+    if subprocess.run([python, "-c", "import configshell_fb"], capture_output=True).returncode:
+        print("        (no configshell_fb: SPDK's spdkcli.py was not run)")
+        return
+    for args, want in ((("ls",), "o- bdevs"), (("/bdevs/malloc", "create", "1", "512", "C0"), "C0"),
+                       (("/bdevs/malloc", "ls"), "o- C0"),
+                       (("/bdevs/malloc", "delete", "C0"), "")):
+        rc, out, err = rpc_py(primary, *args, tool="spdkcli.py", python=python)
+        check(rc == 0 and want in out and "Traceback" not in err, "spdkcli.py " + " ".join(args),
+              (rc, out[-500:], err[-500:]))
+    check(names(primary) == [], "spdkcli.py deleted it")
+
+
+def test_tcp():
+    """rpc.py -s ADDRESS -p PORT."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    with Primary(INSTANCE + 2, args=("--rpc-tcp", str(port))) as primary:
+        primary.wait_state("running")
+        out = subprocess.run([sys.executable, os.path.join(SPDK_DIR, "scripts/rpc.py"), "-s",
+                              "127.0.0.1", "-p", str(port), "spdk_get_version"],
+                             capture_output=True, text=True, timeout=60 * SLOW)
+        check(out.returncode == 0 and "version" in out.stdout, "rpc.py -p PORT",
+              (out.stdout, out.stderr, primary.output()))
+
+
 def test_rpc_py_from_the_start():
     """load_config of a saved configuration into a primary that waits: both of its passes."""
     with Primary(INSTANCE + 1, args=("--wait-for-rpc",)) as primary:
@@ -147,7 +225,7 @@ def test_rpc_py_from_the_start():
              "params": {"name": "L0", "num_blocks": 2048, "block_size": 512}},
             {"method": "bdev_set_options", "params": {"bdev_io_pool_size": 8191}}]}]})
         primary.connect().close()
-        works(primary, None, "load_config", stdin=text)
+        works(primary, None, "load_config", "-i", stdin=text)
         works(primary, lambda v: [b["name"] for b in v] == ["L0"], "bdev_get_bdevs")
 
 
@@ -158,9 +236,13 @@ def main():
         if SPDK_DIR:
             begin = time.monotonic()
             test_rpc_py(primary)
+            works(primary, None, "bdev_malloc_delete", "Py0")
+            test_configurations(primary)
+            test_spdkcli(primary)
             print(f"        (rpc.py: {time.monotonic() - begin:.1f} s)")
     if SPDK_DIR:
         test_rpc_py_from_the_start()
+        test_tcp()
     else:
         print("        (no $SPDK_DIR: SPDK's own rpc.py was not run)")
     finish()
