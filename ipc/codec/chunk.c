@@ -18,7 +18,7 @@
 #define SHOW(chunk) ((void)(chunk))
 #endif
 
-#define CHUNK_BYTES (sizeof(struct codec_chunk) + CODEC_CHUNK_SIZE)
+#define CHUNK_BYTES codec_chunk_memory(CODEC_CHUNK_SIZE)
 
 static struct {
 	/* The owner's. The last one that came is the first to go: it is still in the cache. */
@@ -70,7 +70,7 @@ codec_pool_size(void)
 struct codec_chunk *
 codec_chunk_alloc(uint32_t room)
 {
-	struct codec_chunk *chunk = aligned_alloc(64, (sizeof(*chunk) + room + 63) & ~(size_t)63);
+	struct codec_chunk *chunk = aligned_alloc(64, codec_chunk_memory(room));
 
 	if (chunk != NULL) {
 		chunk->next = NULL;

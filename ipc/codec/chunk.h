@@ -41,6 +41,12 @@ struct codec_chain {
 struct codec_chunk *codec_chunk_get(void);
 /** A chunk of exactly `room` bytes from malloc(); NULL when there is no memory. Any thread. */
 struct codec_chunk *codec_chunk_alloc(uint32_t room);
+/** The memory that a chunk for `room` bytes takes, its head too. */
+static inline size_t
+codec_chunk_memory(uint32_t room)
+{
+	return (sizeof(struct codec_chunk) + room + 63) & ~(size_t)63;
+}
 /** Any thread. */
 void codec_chunk_put(struct codec_chunk *chunk);
 /** Give back a whole chain, in one step if the caller owns the pool; it is empty afterwards. */

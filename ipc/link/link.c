@@ -417,7 +417,7 @@ write_chunks(struct link *link, struct codec_chain *chain, size_t max_bytes, siz
 		end->position++;
 		chain->first = chunk->next;
 		chain->num_chunks--;
-		*freed += chunk->room;
+		*freed += codec_chunk_memory(chunk->room);
 		codec_chunk_put(chunk);
 	}
 	if (chain->first == NULL) {
@@ -453,7 +453,7 @@ make_small(struct codec_chain *chain)
 static int
 backlog_add(struct link *link, struct codec_chain *chain)
 {
-	size_t bytes = (size_t)chain->num_chunks * CODEC_CHUNK_SIZE;
+	size_t bytes = chain->num_chunks * codec_chunk_memory(CODEC_CHUNK_SIZE);
 	int rc;
 
 	if (chain->num_chunks == 1) {
@@ -463,7 +463,7 @@ backlog_add(struct link *link, struct codec_chain *chain)
 				return rc;
 			}
 		}
-		bytes = chain->first->room;
+		bytes = codec_chunk_memory(chain->first->room);
 	}
 	if (link->backlog_bytes + bytes > LINK_MAX_BACKLOG) {
 		return -ENOBUFS;
