@@ -130,6 +130,18 @@ conn_has_enough(const struct spdk_jsonrpc_server_conn *conn)
 	return !conn->refused && link_backlog(conn->link) >= RPC_ENOUGH_BACKLOG;
 }
 
+/* Write a chunk of what waits to be read. Returns whether there was room. */
+static bool
+conn_flush(struct spdk_jsonrpc_server_conn *conn)
+{
+	if (link_flush(conn->link, LINK_MAX_BYTES_PER_CALL) == 0) {
+		return false;
+	}
+	conn->stalled = false;
+	rpc_walk_conn_changed(conn);
+	return true;
+}
+
 static int
 stall_poll(void *arg)
 {
@@ -137,7 +149,8 @@ stall_poll(void *arg)
 	bool again = false;
 
 	TAILQ_FOREACH (conn, &g_server.conns, tailq) {
-		if (conn_has_enough(conn) && conn->stalled) {
+		/* There may be room that we had no time to see: then we were too slow. */
+		if (conn_has_enough(conn) && conn->stalled && !conn_flush(conn)) {
 			rpc_conn_refuse(conn, "it does not read its responses");
 		}
 		conn->stalled = conn_has_enough(conn); /* until it takes something */
@@ -167,11 +180,8 @@ conn_poll(struct spdk_jsonrpc_server_conn *conn)
 	}
 	if (link_has_backlog(conn->link)) {
 		turn_begin();
-		busy = link_flush(conn->link, LINK_MAX_BYTES_PER_CALL) > 0;
-		if (busy) {
-			conn->stalled = false;
-			rpc_walk_conn_changed(conn);
-		} else if (conn_has_enough(conn) && g_server.stall_poller == NULL) {
+		busy = conn_flush(conn);
+		if (!busy && conn_has_enough(conn) && g_server.stall_poller == NULL) {
 			g_server.stall_poller = SPDK_POLLER_REGISTER(stall_poll, NULL, STALL_US);
 		}
 	}
