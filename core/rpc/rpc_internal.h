@@ -97,6 +97,11 @@ struct spdk_jsonrpc_request {
  * 0, or -EBADMSG when it is no request: the link has to go. */
 int rpc_request_handle(struct spdk_jsonrpc_server_conn *conn, const void *msg, size_t len);
 
+/** A result that was written elsewhere: begin, put one whole value's bytes to the request's `buf`,
+ *  end, which answers. App thread. */
+void rpc_request_begin_copy(struct spdk_jsonrpc_request *req);
+void rpc_request_end_copy(struct spdk_jsonrpc_request *req);
+
 void rpc_conn_unref(struct spdk_jsonrpc_server_conn *conn);
 
 /* --- rpc_server.c ----------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 
 #include "spdk/log.h"
+#include "spdk/string.h"
 #include "spdk/thread.h"
 
 #include "core/rpc/rpc_internal.h"
@@ -257,6 +258,18 @@ spdk_jsonrpc_begin_result(struct spdk_jsonrpc_request *req)
 	return &req->writer.base;
 }
 
+static void
+result_send(struct spdk_jsonrpc_request *req)
+{
+	if (codec_buf_size(&req->buf) > RPC_MAX_REPLY) {
+		spdk_jsonrpc_send_error_response_fmt(req, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
+		                                     "The result is larger than %u MiB",
+		                                     RPC_MAX_REPLY >> 20);
+		return;
+	}
+	request_send(req);
+}
+
 void
 spdk_jsonrpc_end_result(struct spdk_jsonrpc_request *req, struct spdk_json_write_ctx *w)
 {
@@ -266,13 +279,24 @@ spdk_jsonrpc_end_result(struct spdk_jsonrpc_request *req, struct spdk_json_write
 		                                 "The result could not be written");
 		return;
 	}
-	if (codec_buf_size(&req->buf) > RPC_MAX_REPLY) {
-		spdk_jsonrpc_send_error_response_fmt(req, SPDK_JSONRPC_ERROR_INTERNAL_ERROR,
-		                                     "The result is larger than %u MiB",
-		                                     RPC_MAX_REPLY >> 20);
+	result_send(req);
+}
+
+void
+rpc_request_begin_copy(struct spdk_jsonrpc_request *req)
+{
+	req->failed = false;
+	codec_begin_result(&req->buf, req->id);
+}
+
+void
+rpc_request_end_copy(struct spdk_jsonrpc_request *req)
+{
+	if (req->buf.failed) {
+		spdk_jsonrpc_send_error_response(req, -ENOMEM, spdk_strerror(ENOMEM));
 		return;
 	}
-	request_send(req);
+	result_send(req);
 }
 
 void

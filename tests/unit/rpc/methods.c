@@ -670,6 +670,53 @@ threads(void)
 	BEGINS(call("thread_get_stats", "[]"), "[-32602,");
 }
 
+/* All that are asked while one pass over the threads is under way are answered by the next one. */
+static void
+who_waits_shares_a_pass(void)
+{
+	struct spdk_thread *many = add_thread("many");
+	struct spdk_poller *pollers[350], *late;
+	unsigned i, k, rounds, first;
+
+	spdk_set_thread(many);
+	for (i = 0; i < SPDK_COUNTOF(pollers); i++) {
+		pollers[i] = spdk_poller_register_named(nothing_to_do, NULL, 0, "passed");
+	}
+	spdk_set_thread(NULL);
+	poll_threads(2);
+	ask("thread_get_pollers", NULL);
+	for (first = 0; first < 500 && g_link.answers == 0; first++) {
+		poll_threads(1);
+	}
+	CHECK(first >= 30);
+	ask("thread_get_pollers", NULL);
+	poll_threads(5);
+	for (k = 0; k < 3; k++) {
+		ask("thread_get_pollers", NULL);
+		poll_threads(1);
+		CHECK_EQ(g_link.answers, 0);
+	}
+	spdk_set_thread(many);
+	late = spdk_poller_register_named(nothing_to_do, NULL, 0, "late");
+	spdk_set_thread(NULL);
+	for (rounds = 8; rounds < 5 * first && g_link.answers < 4; rounds++) {
+		poll_threads(1);
+	}
+	CHECK_EQ(g_link.answers, 4);
+	CHECK(rounds < 2 * first + 10);
+	answer_to_text();
+	CHECK_EQ(count(g_text, "\"name\":\"passed\""), SPDK_COUNTOF(pollers));
+	CHECK_EQ(count(g_text, "\"name\":\"late\""), 1);
+
+	spdk_set_thread(many);
+	for (i = 0; i < SPDK_COUNTOF(pollers); i++) {
+		spdk_poller_unregister(&pollers[i]);
+	}
+	spdk_poller_unregister(&late);
+	spdk_set_thread(NULL);
+	poll_threads(2);
+}
+
 /* A thread that exits while it is half written leaves a whole object. */
 static void
 thread_exits_half_written(void)
@@ -872,6 +919,7 @@ static const struct test_case cases[] = {
 	TEST(subsystems),
 	TEST(start_and_end),
 	TEST(threads),
+	TEST(who_waits_shares_a_pass),
 	TEST(thread_exits_half_written),
 	TEST(io_channels),
 	TEST(cpumask),
