@@ -39,7 +39,6 @@ conn_handle_closed(uv_handle_t *handle)
 	free(conn->notes.notes);
 	free(conn->in);
 	free(conn);
-	server->num_conns--;
 	accept_resume(server);
 }
 
@@ -61,6 +60,7 @@ conn_close(struct conn *conn)
 		conn->hungry = false;
 	}
 	TAILQ_REMOVE(&server->conns, conn, link);
+	server->num_conns--;
 	calls_forget(conn);
 	uv_close((uv_handle_t *)&conn->linger, conn_handle_closed);
 	uv_close(&conn->u.handle, conn_handle_closed);

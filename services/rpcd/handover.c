@@ -4,8 +4,9 @@
 
 /* Everything to a successor, which has called cal_rpcd_handover on our own socket: at first the
  * lock and the listening sockets, then each connection once nothing is under way for it, with what
- * was read of it and not yet used and what it has not taken yet. At last the successor says that it
- * has it all, and we end. If it dies before, we go on with what it had not been sent.
+ * was read of it and not yet used and what it has not taken yet. The successor touches none of them
+ * until it has said that it has them all, and we have said that it may serve; then we end. Until
+ * that word we keep what was sent: if the successor dies, or is stuck, all of it is ours again.
  *
  * A call that takes longer than RPCD_GRACE_MS is answered with an error, so that its connection can
  * go, too. */
@@ -40,6 +41,7 @@ struct handover {
 	uv_timer_t limit;
 	unsigned handles;
 	STAILQ_HEAD(out_frames, out_frame) frames;
+	struct out_frames sent; /* kept until the successor may serve */
 	bool last_queued;
 	bool failed;
 };
@@ -248,7 +250,7 @@ frames_send(struct handover *handover)
 		frame->sent += (size_t)n;
 		if (frame->sent == frame->text.len) {
 			STAILQ_REMOVE_HEAD(&handover->frames, link);
-			frame_free(frame);
+			STAILQ_INSERT_TAIL(&handover->sent, frame, link);
 		}
 	}
 	return 0;
@@ -267,38 +269,44 @@ handover_handle_closed(uv_handle_t *handle)
 	}
 }
 
+static void
+frames_free(struct out_frames *frames)
+{
+	struct out_frame *frame;
+
+	while ((frame = STAILQ_FIRST(frames)) != NULL) {
+		STAILQ_REMOVE_HEAD(frames, link);
+		frame_free(frame);
+	}
+}
+
 void
 handover_end(struct server *server)
 {
 	struct handover *handover = server->handover;
-	struct out_frame *frame;
 
 	if (handover == NULL) {
 		return;
 	}
 	server->handover = NULL;
-	while ((frame = STAILQ_FIRST(&handover->frames)) != NULL) {
-		STAILQ_REMOVE_HEAD(&handover->frames, link);
-		frame_free(frame);
-	}
+	frames_free(&handover->sent);
+	frames_free(&handover->frames);
 	uv_close((uv_handle_t *)&handover->poll, handover_handle_closed);
 	uv_close((uv_handle_t *)&handover->limit, handover_handle_closed);
 }
 
-/* A connection that the successor was not sent is ours again. */
-static void
-take_back(struct server *server, struct out_frame *frame)
+void
+handover_adopt(struct server *server, const struct handover_frame *head, const char *bytes, int fd)
 {
-	const struct handover_frame *head = frame_head(frame);
-	const char *bytes = frame->text.data + sizeof(*head);
+	bool is_tcp = (head->flags & HANDOVER_TCP) != 0;
 	struct conn *conn;
 
-	if (head->type != HANDOVER_CONN) {
+	if ((head->flags & ~(uint32_t)HANDOVER_TCP) == 0 && head->in_len + head->out_len == 0) {
+		accept_take(server, fd, is_tcp);
 		return;
 	}
-	frame->own_fds = false;
-	if (conn_open(server, frame->fds[0], (head->flags & HANDOVER_TCP) != 0, &conn) != 0) {
-		return;
+	if (conn_open(server, fd, is_tcp, &conn) != 0) {
+		return; /* closed: its client sees it */
 	}
 	conn->eof = (head->flags & HANDOVER_EOF) != 0;
 	conn->refused = (head->flags & HANDOVER_REFUSED) != 0;
@@ -306,6 +314,18 @@ take_back(struct server *server, struct out_frame *frame)
 		conn_close(conn);
 	} else if ((head->flags & HANDOVER_SHUT) != 0) {
 		conn_linger_on(conn);
+	}
+}
+
+/* A connection that the successor may not serve is ours again. */
+static void
+take_back(struct server *server, struct out_frame *frame)
+{
+	const struct handover_frame *head = frame_head(frame);
+
+	if (head->type == HANDOVER_CONN) {
+		frame->own_fds = false;
+		handover_adopt(server, head, frame->text.data + sizeof(*head), frame->fds[0]);
 	}
 }
 
@@ -317,8 +337,10 @@ handover_fail(struct server *server, const char *why)
 	struct out_frames frames = STAILQ_HEAD_INITIALIZER(frames);
 	struct out_frame *frame;
 	struct conn *conn;
+	unsigned i;
 
 	fprintf(stderr, "cal-rpcd: not taken over (%s): going on\n", why);
+	STAILQ_CONCAT(&frames, &handover->sent);
 	STAILQ_CONCAT(&frames, &handover->frames);
 	handover_end(server);
 	while ((frame = STAILQ_FIRST(&frames)) != NULL) {
@@ -328,6 +350,14 @@ handover_fail(struct server *server, const char *why)
 	}
 	TAILQ_FOREACH (conn, &server->conns, link) {
 		server_mark_dirty(conn);
+	}
+	if (server->stop_asked) {
+		server_stop(server, 0, RPCD_GRACE_MS);
+		return;
+	}
+	/* Those who knock see who listened last: not the successor's pid. */
+	for (i = 0; i < server->num_listeners; i++) {
+		(void)listen(server->listeners[i].fd, RPCD_BACKLOG);
 	}
 	accept_start(server);
 	accept_resume(server);
@@ -436,6 +466,7 @@ on_successor(uv_poll_t *poll, int status, int events)
 {
 	struct handover *handover = poll->data;
 	struct server *server = handover->server;
+	const char go = HANDOVER_GO;
 	ssize_t n;
 	char ack;
 
@@ -446,13 +477,14 @@ on_successor(uv_poll_t *poll, int status, int events)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
 		return;
 	}
-	if (n == 1 && ack == HANDOVER_ACK && handover->last_queued) {
+	if (server->stopping) {
+		uv_poll_stop(poll); /* all of it ends with us */
+	} else if (n == 1 && ack == HANDOVER_ACK && handover->last_queued &&
+	           send(handover->fd, &go, 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1) {
 		server->handed_over = true;
 		server_end(server);
-	} else if (!server->stopping) {
-		handover_fail(server, "the successor has ended");
 	} else {
-		uv_poll_stop(poll);
+		handover_fail(server, "the successor has ended");
 	}
 }
 
@@ -466,18 +498,25 @@ ack_over(uv_timer_t *timer)
 	}
 }
 
-static void
-patience_over(uv_timer_t *timer)
+void
+handover_hurry(struct server *server)
 {
-	struct handover *handover = timer->data;
 	struct conn *conn;
 
-	TAILQ_FOREACH (conn, &handover->server->conns, link) {
+	TAILQ_FOREACH (conn, &server->conns, link) {
 		calls_abandon(conn,
 		              "The RPC service is being replaced, and this request took too long; "
 		              "its outcome is unknown");
 		server_mark_dirty(conn);
 	}
+}
+
+static void
+patience_over(uv_timer_t *timer)
+{
+	struct handover *handover = timer->data;
+
+	handover_hurry(handover->server);
 }
 
 void
@@ -509,6 +548,7 @@ handover_begin(struct conn *conn)
 	handover->handles = 2;
 	handover->server = server;
 	STAILQ_INIT(&handover->frames);
+	STAILQ_INIT(&handover->sent);
 	server->handover = handover;
 	accept_stop(server);
 	uv_timer_stop(&server->accept_pause);

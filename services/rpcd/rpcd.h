@@ -222,6 +222,7 @@ struct server {
 	struct method_size methods[RPCD_METHODS];
 	unsigned num_methods;
 	uint64_t spin_until;
+	bool stop_asked; /* by a signal, while a successor takes everything over */
 	bool stopping;
 	bool ended; /* the last step of stopping was taken */
 	int exit_code;
@@ -370,10 +371,13 @@ void handover_begin(struct conn *conn);
 void handover_conn(struct conn *conn);
 /** Give the rest away, or see that all of it was. */
 void handover_go_on(struct server *server);
+/** Those who still wait for an answer are told that there is none, so that they can go, too. */
+void handover_hurry(struct server *server);
 /** The loop ends. */
 void handover_end(struct server *server);
 
-/* What goes over the successor's connection after the answer: frames, then one byte back. */
+/* What goes over the successor's connection after the answer: frames, then one byte back (it has
+ * them all), then one byte more (it may serve). */
 enum { HANDOVER_BEGIN = 1, HANDOVER_CONN, HANDOVER_DONE };
 enum {
 	HANDOVER_TCP = 1, /* BEGIN: there is a TCP listener; CONN: it is a TCP connection */
@@ -384,6 +388,7 @@ enum {
 #define HANDOVER_MAGIC   0x4f48434cu /* "LCHO" */
 #define HANDOVER_MAX_FDS 3           /* of a frame: lock, Unix and TCP listener */
 #define HANDOVER_ACK     'A'
+#define HANDOVER_GO      'G'
 struct handover_frame {
 	uint32_t magic;
 	uint16_t type;
@@ -392,6 +397,9 @@ struct handover_frame {
 	uint32_t in_len;  /* bytes that follow: read and not yet used … */
 	uint32_t out_len; /* … then those that are still to be written */
 };
+/** Serve the connection (owned) that a frame describes; `bytes` are those that follow its head. */
+void handover_adopt(struct server *server, const struct handover_frame *head, const char *bytes,
+                    int fd);
 
 /* --- takeover.c ------------------------------------------------------------------------------- */
 

@@ -292,9 +292,17 @@ on_signal(uv_signal_t *handle, int signum)
 {
 	struct server *server = handle->data;
 
-	if (!server->stopping) {
-		server_stop(server, 0, RPCD_GRACE_MS);
+	if (server->stopping) {
+		return;
 	}
+	if (server->handover != NULL) {
+		/* Half of everything is a successor's by now, which shall not find the names gone.
+		 */
+		server->stop_asked = true;
+		handover_hurry(server);
+		return;
+	}
+	server_stop(server, 0, RPCD_GRACE_MS);
 }
 
 /* --- what a predecessor had --------------------------------------------------------------------
@@ -304,6 +312,9 @@ static void
 takeover_done(struct server *server, int status)
 {
 	if (status == 0) {
+		if (!server->stopping) {
+			accept_start(server);
+		}
 		server->opts->ready(server->opts->ctx, server->client);
 		return;
 	}
@@ -388,14 +399,15 @@ server_run(const struct server_opts *opts, bool *handed_over)
 	rc = server_init(server, opts);
 	if (rc != 0) {
 		fprintf(stderr, "cal-rpcd: cannot serve: %s\n", uv_strerror(rc));
+		*handed_over = opts->takeover != NULL; /* the names are the other one's */
 		return 1;
 	}
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
-	accept_start(server);
 	if (opts->takeover == NULL) {
+		accept_start(server);
 		opts->ready(opts->ctx, server->client);
 	}
 	uv_run(&server->loop, UV_RUN_DEFAULT);

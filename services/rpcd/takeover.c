@@ -2,7 +2,8 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* The successor's side of handover.c. */
+/* The successor's side of handover.c. What comes is kept, untouched, until the predecessor has
+ * given it all up: until then it may go on with it. */
 
 #include "services/rpcd/rpcd.h"
 
@@ -25,6 +26,12 @@
 /* How long the end of the predecessor's process may come after that of its connection. */
 #define EXIT_MS 200
 
+/* Where in the bytes and descriptors that came. */
+struct place {
+	size_t at;
+	unsigned fd;
+};
+
 struct takeover {
 	int fd;
 	int pidfd; /* of the predecessor */
@@ -35,8 +42,10 @@ struct takeover {
 	/* Descriptors in the order of their coming; a frame says how many are its own. */
 	int fds[MAX_FDS];
 	unsigned num_fds;
+	struct place seen, used;
 	int lock_fd, unix_fd, tcp_fd;
 	bool running;
+	bool complete; /* all was seen, and we said so */
 };
 
 static void
@@ -93,36 +102,28 @@ read_some(struct takeover *takeover)
 	return n > 0 && cal_text_append(&takeover->in, bytes, (size_t)n) != 0 ? -ENOMEM : n;
 }
 
-static void
-in_drop(struct takeover *takeover, size_t len)
-{
-	memmove(takeover->in.data, takeover->in.data + len, takeover->in.len - len);
-	takeover->in.len -= len;
-}
-
+/* The frame at `place`, if it is there as a whole. Returns 1, 0, or -EPROTO. */
 static int
-fd_next(struct takeover *takeover)
+frame_at(const struct takeover *takeover, const struct place *place, struct handover_frame *head)
 {
-	int fd = takeover->fds[0];
+	size_t left = takeover->in.len - place->at;
 
-	takeover->num_fds--;
-	memmove(takeover->fds, takeover->fds + 1, takeover->num_fds * sizeof(int));
-	return fd;
-}
-
-/* The next frame, if it is there as a whole. Returns 1, 0, or -EPROTO. */
-static int
-frame_next(const struct takeover *takeover, struct handover_frame *head)
-{
-	if (takeover->in.len < sizeof(*head)) {
+	if (left < sizeof(*head)) {
 		return 0;
 	}
-	memcpy(head, takeover->in.data, sizeof(*head));
+	memcpy(head, takeover->in.data + place->at, sizeof(*head));
 	if (head->magic != HANDOVER_MAGIC || head->num_fds > HANDOVER_MAX_FDS) {
 		return -EPROTO;
 	}
-	return takeover->in.len - sizeof(*head) >= (size_t)head->in_len + head->out_len &&
-	       takeover->num_fds >= head->num_fds;
+	return left - sizeof(*head) >= (size_t)head->in_len + head->out_len &&
+	       takeover->num_fds - place->fd >= head->num_fds;
+}
+
+static void
+place_pass(struct place *place, const struct handover_frame *head)
+{
+	place->at += sizeof(*head) + head->in_len + head->out_len;
+	place->fd += head->num_fds;
 }
 
 /* --- asking ----------------------------------------------------------------------------------- */
@@ -130,8 +131,8 @@ frame_next(const struct takeover *takeover, struct handover_frame *head)
 static void
 takeover_free(struct takeover *takeover)
 {
-	while (takeover->num_fds > 0) {
-		close(fd_next(takeover));
+	while (takeover->used.fd < takeover->num_fds) {
+		close(takeover->fds[takeover->used.fd++]);
 	}
 	if (takeover->fd >= 0) {
 		close(takeover->fd);
@@ -212,18 +213,19 @@ ask(struct takeover *takeover, pid_t primary_pid, int instance, bool take)
 	}
 	*line = '\0';
 	rc = answer_status(takeover->in.data);
-	in_drop(takeover, (size_t)(line + 1 - takeover->in.data));
+	takeover->used.at = (size_t)(line + 1 - takeover->in.data);
 	return rc;
 }
 
 static int
 take_begin(struct takeover *takeover)
 {
+	const int *fds = takeover->fds;
 	struct handover_frame head;
 	ssize_t n;
 	int rc;
 
-	while ((rc = frame_next(takeover, &head)) == 0) {
+	while ((rc = frame_at(takeover, &takeover->used, &head)) == 0) {
 		n = read_some(takeover);
 		if (n <= 0) {
 			return n == 0 ? -ECONNRESET : (int)n;
@@ -233,10 +235,11 @@ take_begin(struct takeover *takeover)
 	    head.num_fds != ((head.flags & HANDOVER_TCP) != 0 ? 3 : 2)) {
 		return -EPROTO;
 	}
-	takeover->lock_fd = fd_next(takeover);
-	takeover->unix_fd = fd_next(takeover);
-	takeover->tcp_fd = head.num_fds > 2 ? fd_next(takeover) : -1;
-	in_drop(takeover, sizeof(head) + head.in_len + head.out_len);
+	takeover->lock_fd = fds[0];
+	takeover->unix_fd = fds[1];
+	takeover->tcp_fd = head.num_fds > 2 ? fds[2] : -1;
+	place_pass(&takeover->used, &head);
+	takeover->seen = takeover->used;
 	return 0;
 }
 
@@ -303,64 +306,57 @@ finish(struct takeover *takeover, int status)
 	takeover_abort(takeover);
 }
 
+/* Returns 1 when the last frame is there, 0, or a negative errno. */
 static int
-take_conn(struct takeover *takeover, const struct handover_frame *head)
-{
-	const char *in = takeover->in.data + sizeof(*head), *out = in + head->in_len;
-	bool is_tcp = (head->flags & HANDOVER_TCP) != 0;
-	struct server *server = takeover->server;
-	struct conn *conn;
-
-	if (head->num_fds != 1) {
-		return -EPROTO;
-	}
-	if ((head->flags & ~(uint32_t)HANDOVER_TCP) == 0 && head->in_len + head->out_len == 0) {
-		accept_take(server, fd_next(takeover), is_tcp);
-		return 0;
-	}
-	if (conn_open(server, fd_next(takeover), is_tcp, &conn) != 0) {
-		return 0; /* closed: its client sees it */
-	}
-	conn->eof = (head->flags & HANDOVER_EOF) != 0;
-	conn->refused = (head->flags & HANDOVER_REFUSED) != 0;
-	if (conn_adopt(conn, in, head->in_len, out, head->out_len) != 0) {
-		conn_close(conn);
-	} else if ((head->flags & HANDOVER_SHUT) != 0) {
-		conn_linger_on(conn);
-	}
-	return 0;
-}
-
-/* Returns 1 when it was the last one, 0, or a negative errno. */
-static int
-frames_take(struct takeover *takeover)
+frames_look(struct takeover *takeover)
 {
 	struct handover_frame head;
 	int rc;
 
-	while ((rc = frame_next(takeover, &head)) == 1) {
+	while ((rc = frame_at(takeover, &takeover->seen, &head)) == 1) {
+		if (head.type != (head.num_fds == 1 ? HANDOVER_CONN : HANDOVER_DONE)) {
+			return -EPROTO;
+		}
+		place_pass(&takeover->seen, &head);
 		if (head.type == HANDOVER_DONE) {
 			return 1;
 		}
-		rc = head.type == HANDOVER_CONN ? take_conn(takeover, &head) : -EPROTO;
-		if (rc != 0) {
-			return rc;
-		}
-		in_drop(takeover, sizeof(head) + head.in_len + head.out_len);
 	}
 	return rc;
 }
 
-/* Its connection has ended. Dead, it has left us what it had; alive, it goes on. */
+/* All connections that came as a whole are ours. */
+static void
+frames_use(struct takeover *takeover)
+{
+	struct handover_frame head;
+	struct place place = takeover->used;
+
+	while (frame_at(takeover, &place, &head) == 1 && head.type == HANDOVER_CONN) {
+		place_pass(&takeover->used, &head);
+		handover_adopt(takeover->server, &head, takeover->in.data + place.at + sizeof(head),
+		               takeover->fds[place.fd]);
+		place = takeover->used;
+	}
+	finish(takeover, 0);
+}
+
+/* Its connection has ended. Dead, it has left us what it had, unless it ended in order and took the
+ * socket's name with it; alive, it goes on. */
 static void
 predecessor_left(struct takeover *takeover)
 {
+	const struct rpc_socket *sock = takeover->server->opts->socket;
 	struct pollfd pfd = { .fd = takeover->pidfd, .events = POLLIN };
-	bool is_dead = takeover->pidfd < 0 || poll(&pfd, 1, EXIT_MS) == 1;
+	bool is_dead = takeover->pidfd >= 0 && poll(&pfd, 1, EXIT_MS) == 1;
 
 	fprintf(stderr, "cal-rpcd: the one before %s before it had handed over everything\n",
 	        is_dead ? "died" : "broke off");
-	finish(takeover, is_dead ? 0 : -ECANCELED);
+	if (is_dead && (sock == NULL || rpc_socket_is_current(sock))) {
+		frames_use(takeover);
+	} else {
+		finish(takeover, -ECANCELED);
+	}
 }
 
 static void
@@ -369,15 +365,20 @@ on_predecessor(uv_poll_t *poll, int status, int events)
 	struct takeover *takeover = poll->data;
 	const char ack = HANDOVER_ACK;
 	ssize_t n;
-	int rc;
+	int rc = 0;
 
 	do {
 		n = read_some(takeover);
-		rc = frames_take(takeover);
+		if (!takeover->complete) {
+			rc = frames_look(takeover);
+			takeover->complete = rc == 1;
+		}
 	} while (n > 0 && rc == 0);
 	if (rc == 1) {
 		(void)!send(takeover->fd, &ack, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-		finish(takeover, 0);
+	}
+	if (takeover->complete && takeover->in.len > takeover->seen.at) {
+		frames_use(takeover); /* the one more byte can only be HANDOVER_GO */
 	} else if (rc < 0 || (n <= 0 && n != -EAGAIN)) {
 		predecessor_left(takeover);
 	}
@@ -401,7 +402,7 @@ takeover_start(struct takeover *takeover, struct server *server,
 	server->takeover = takeover;
 	rc = uv_poll_start(&takeover->poll, UV_READABLE, on_predecessor);
 	/* Some of it may have come with the beginning. */
-	if (rc == 0 && takeover->in.len > 0) {
+	if (rc == 0 && takeover->in.len > takeover->used.at) {
 		on_predecessor(&takeover->poll, 0, UV_READABLE);
 	}
 	return rc;

@@ -74,7 +74,7 @@ fake_set_status(int status)
 	fake_poke();
 }
 
-static void
+static inline void
 fake_release(void)
 {
 	atomic_store(&g_fake.release, 1);

@@ -23,16 +23,16 @@ next(struct takeover *takeover)
 	struct given given = { .fd = -1 };
 	const char *bytes;
 
-	while (frame_next(takeover, &given.head) == 0) {
+	while (frame_at(takeover, &takeover->used, &given.head) == 0) {
 		REQUIRE(read_some(takeover) > 0);
 	}
-	bytes = takeover->in.data + sizeof(given.head);
+	bytes = takeover->in.data + takeover->used.at + sizeof(given.head);
 	cal_text_append(&given.in, bytes, given.head.in_len);
 	cal_text_append(&given.out, bytes + given.head.in_len, given.head.out_len);
 	if (given.head.num_fds > 0) {
-		given.fd = fd_next(takeover);
+		given.fd = takeover->fds[takeover->used.fd];
 	}
-	in_drop(takeover, sizeof(given.head) + given.head.in_len + given.head.out_len);
+	place_pass(&takeover->used, &given.head);
 	return given;
 }
 
@@ -66,11 +66,32 @@ same(int a, int b)
 	       x.st_dev == y.st_dev;
 }
 
+/* Say that all of it has come, and hear that it may be served. */
+static void
+commit(struct takeover *takeover)
+{
+	char go = 0;
+
+	CHECK_EQ(send(takeover->fd, "A", 1, MSG_NOSIGNAL), 1);
+	CHECK_EQ(recv(takeover->fd, &go, 1, 0), 1);
+	CHECK_EQ(go, HANDOVER_GO);
+}
+
 static void
 sockets_drop(struct takeover *takeover)
 {
 	close(takeover->lock_fd);
 	close(takeover->unix_fd);
+}
+
+static pid_t
+peer_of(int fd)
+{
+	struct ucred cred = { 0 };
+	socklen_t len = sizeof(cred);
+
+	CHECK_EQ(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len), 0);
+	return cred.pid;
 }
 
 static void
@@ -79,7 +100,7 @@ everything_is_given(void)
 	int half, busy, ended, slow;
 	struct takeover *takeover;
 	struct given given;
-	char *got;
+	char *got, byte;
 
 	start();
 	half = dial();
@@ -106,7 +127,6 @@ everything_is_given(void)
 	CHECK_STR(given.in.data, "{\"method\":\"ec");
 	CHECK_EQ(given.head.out_len, 0);
 	drop(&given);
-	expect(half, "<EOF>"); /* that was its last descriptor */
 	given = next(takeover);
 	CHECK(given.head.out_len > 1u << 20 && given.head.out_len < 2u << 20);
 	got = get(slow, 2 * (strlen(OK("1", "\"\"")) + (1u << 20)) + 40 - given.head.out_len,
@@ -125,9 +145,12 @@ everything_is_given(void)
 	given = next(takeover);
 	CHECK_EQ(given.head.type, HANDOVER_DONE);
 	drop(&given);
-	CHECK_EQ(send(takeover->fd, "A", 1, MSG_NOSIGNAL), 1);
+	usleep(20000);
+	CHECK_EQ(recv(half, &byte, 1, MSG_DONTWAIT), -1); /* the old one has it, too */
+	commit(takeover);
 	CHECK_EQ(joined(), 0);
 	CHECK(g_handed_over);
+	expect(half, "<EOF>"); /* that was its last descriptor */
 	/* Socket and lock are the successor's now. */
 	CHECK(access(g_path, F_OK) == 0);
 	sockets_drop(takeover);
@@ -140,24 +163,48 @@ everything_is_given(void)
 	close(ended);
 }
 
-/* The successor dies: whom it was not sent is served on, and whoever comes. */
+/* The successor dies: whom it was sent is served on, whom it was not, and whoever comes. */
 static void
 a_successor_that_dies(void)
 {
 	struct takeover *takeover;
-	int fd, busy;
+	struct given given;
+	int fd, busy, half, behind, late;
+	size_t len;
+	char *got;
 
 	start();
+	half = dial();
+	say(half, "{\"method\":\"ec");
+	behind = dial();
+	say(behind, "{\"method\":\"big\",\"id\":1}{\"method\":\"echo\",\"id\":3}");
+	wait_for(&g_fake.answered, 2);
 	busy = dial();
 	say(busy, HOLD "{\"method\":\"ec");
 	wait_for(&g_fake.held_count, 1);
 	takeover = take();
 	fd = dial(); /* waits in the backlog */
 	say(fd, "{\"method\":\"echo\",\"id\":1}");
-	usleep(20000);
+	given = next(takeover);
+	CHECK_STR(given.in.data, "{\"method\":\"ec");
+	drop(&given);
+	given = next(takeover);
+	CHECK(given.head.out_len > 0);
+	drop(&given);
 	sockets_drop(takeover);
 	takeover_abort(takeover);
 	expect(fd, OK("1", "\"no params\""));
+	say(half, "ho\",\"id\":5}");
+	expect(half, OK("5", "\"no params\""));
+	len = strlen(OK("1", "\"\"")) + (1u << 20);
+	got = get(behind, len + strlen(OK("3", "\"no params\"")), false);
+	CHECK_STR(got + len, OK("3", "\"no params\""));
+	free(got);
+	late = dial(); /* its peer is again who serves */
+	CHECK_EQ(peer_of(late), getpid());
+	close(late);
+	close(half);
+	close(behind);
 	fake_release();
 	expect(busy, OK("7", "true"));
 	say(busy, "ho\",\"id\":2}");
@@ -165,6 +212,51 @@ a_successor_that_dies(void)
 	close(fd);
 	close(busy);
 	stop();
+}
+
+/* A signal while everything is going over: no half of it is left without a name. */
+static void
+a_signal_in_between(void)
+{
+	struct takeover *takeover;
+	struct given given;
+	int fd, dying;
+
+	for (dying = 0; dying < 2; dying++) {
+		start();
+		fd = dial();
+		say(fd, HOLD);
+		wait_for(&g_fake.held_count, 1);
+		takeover = take();
+		usleep(20000);
+		pthread_kill(g_thread, SIGTERM);
+		/* Nobody waits for the call any more. */
+		expect(fd, ERR("7", "-32603",
+		               "The RPC service is being replaced, and this request took too "
+		               "long; its outcome is unknown"));
+		given = next(takeover);
+		CHECK_EQ(given.head.type, HANDOVER_CONN);
+		drop(&given);
+		CHECK(access(g_path, F_OK) == 0);
+		if (dying) {
+			sockets_drop(takeover);
+			takeover_abort(takeover);
+			CHECK_EQ(joined(), 0);
+			CHECK(!g_handed_over && access(g_path, F_OK) != 0);
+		} else {
+			given = next(takeover);
+			CHECK_EQ(given.head.type, HANDOVER_DONE);
+			commit(takeover);
+			CHECK_EQ(joined(), 0);
+			CHECK(g_handed_over && access(g_path, F_OK) == 0);
+			sockets_drop(takeover);
+			takeover_abort(takeover);
+			unlink(g_path);
+			snprintf(g_socket.lock_path, sizeof(g_socket.lock_path), "%s.lock", g_path);
+			unlink(g_socket.lock_path);
+		}
+		close(fd);
+	}
 }
 
 /* One that says nothing when it has it all does not keep the socket from its clients. */
@@ -207,7 +299,7 @@ too_long_a_call(void)
 	drop(&given);
 	given = next(takeover);
 	CHECK_EQ(given.head.type, HANDOVER_DONE);
-	CHECK_EQ(send(takeover->fd, "A", 1, MSG_NOSIGNAL), 1);
+	commit(takeover);
 	CHECK_EQ(joined(), 0);
 	sockets_drop(takeover);
 	takeover_abort(takeover);
@@ -268,7 +360,7 @@ who_is_refused(void)
 }
 
 static const struct test_case cases[] = {
-	TEST(everything_is_given), TEST(a_successor_that_dies), TEST(a_successor_that_is_stuck),
-	TEST(too_long_a_call),     TEST(who_is_refused),
+	TEST(everything_is_given),       TEST(a_successor_that_dies), TEST(a_signal_in_between),
+	TEST(a_successor_that_is_stuck), TEST(too_long_a_call),       TEST(who_is_refused),
 };
 TEST_MAIN_WITH("services/rpcd/handover", cases, make_dir, remove_dir)

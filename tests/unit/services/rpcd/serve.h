@@ -89,7 +89,7 @@ serve(void *arg)
 	return NULL;
 }
 
-static void
+static inline void
 start(void)
 {
 	char err[256];
@@ -193,7 +193,7 @@ expect(int fd, const char *expected)
 	free(got);
 }
 
-static void
+static inline void
 wait_for(_Atomic unsigned *value, unsigned expected)
 {
 	int i;
