@@ -589,7 +589,7 @@ slow_start(void *arg)
 static int
 module_init(void)
 {
-	g_slow_start = SPDK_POLLER_REGISTER(slow_start, NULL, 20 * 1000);
+	g_slow_start = SPDK_POLLER_REGISTER(slow_start, NULL, 20 * 1000ul);
 	return g_slow_start != NULL ? 0 : -ENOMEM;
 }
 

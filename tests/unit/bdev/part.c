@@ -191,7 +191,7 @@ takes_a_uuid(void)
 static void
 refuses(void)
 {
-	struct spdk_bdev_part_base *base = g_base;
+	struct spdk_bdev_part_base *base;
 
 	begin();
 	CHECK(part_make("A1", BLOCKS, 1) == NULL);

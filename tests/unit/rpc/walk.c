@@ -20,7 +20,7 @@
 
 #define NUM_LINKS 3
 /* A visit in ticks, and the steps of half a microsecond that it makes. */
-#define VISIT_TICKS (10 * RPC_WALK_VISIT_US)
+#define VISIT_TICKS (10ull * RPC_WALK_VISIT_US)
 #define VISIT_STEPS (VISIT_TICKS / 5)
 
 /* --- a thread and a clock, a tick a tenth of a microsecond ------------------------------------ */

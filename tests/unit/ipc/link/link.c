@@ -275,8 +275,8 @@ backlog_is_memory(void)
 		CHECK_EQ(send_flat(p.link, make(50 + i % 50, i), 50 + i % 50), 0);
 	}
 	/* A chunk's head counts: it is most of a short answer. Some of them are in slots. */
-	CHECK(link_backlog(p.link) >= (1000 - 64) * (64 + 50));
-	CHECK(link_backlog(p.link) < 1000 * (64 + 128));
+	CHECK(link_backlog(p.link) >= (1000ul - 64) * (64 + 50));
+	CHECK(link_backlog(p.link) < 1000ul * (64 + 128));
 	CHECK_EQ(send_flat(p.link, make(4000, 1000), 4000), 0);
 	CHECK(link_backlog(p.link) > CODEC_CHUNK_SIZE);
 	for (i = 0; i < 1000; i++) {

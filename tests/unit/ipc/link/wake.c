@@ -76,7 +76,7 @@ primary(void *arg)
 			send_flat(e->link, out, out_len);
 			e->served++;
 		}
-		link_flush(e->link, 100 * CODEC_CHUNK_SIZE);
+		link_flush(e->link, 100ul * CODEC_CHUNK_SIZE);
 		if (link_arm(e->link, true) == 0) {
 			e->primary_sleeps++;
 			if (e->served < REQUESTS && sleep_on_bell(e->epfd) < 0) {
@@ -86,7 +86,7 @@ primary(void *arg)
 		}
 	}
 	while (link_has_backlog(e->link)) {
-		link_flush(e->link, 100 * CODEC_CHUNK_SIZE);
+		link_flush(e->link, 100ul * CODEC_CHUNK_SIZE);
 	}
 	return NULL;
 }
@@ -210,7 +210,7 @@ bell_only_when_armed(void)
 	/* Free slots are only waited for if a response needs one. */
 	CHECK(!client_ring_must_wake(&e.ring, LINK_ARM_SPACE));
 	CHECK_EQ(send_flat(e.link, calloc(1, 2u << 20), 2u << 20), 0);
-	link_flush(e.link, 1000 * CODEC_CHUNK_SIZE);
+	link_flush(e.link, 1000ul * CODEC_CHUNK_SIZE);
 	CHECK(link_has_backlog(e.link));
 	CHECK_EQ(link_arm(e.link, false), 0);
 	CHECK(!client_ring_must_wake(&e.ring, LINK_ARM_MESSAGE));
