@@ -18,9 +18,10 @@
 
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 
-/* Room that is there after every step: what a number, a word or punctuation takes, and what a step
- * of 16 bytes writes beyond the end of its string. */
-#define SLACK 64u
+/* Room that is there after every value: what all the brackets that open before the next one take,
+ * then a number, a word or punctuation, and what a step of 16 bytes writes beyond the end of its
+ * string. */
+#define SLACK (CODEC_MAX_DEPTH + 64u)
 
 /* Where the next byte goes in a text whose length is not kept up to date meanwhile. */
 struct out {
@@ -212,7 +213,7 @@ print_container(struct out *out, struct codec_cursor *cur, const struct codec_it
 	return 0;
 }
 
-/* There is SLACK before, and again after it. */
+/* There is SLACK before the outermost, and again after each. */
 static int
 print(struct out *out, struct codec_cursor *cur, unsigned depth)
 {

@@ -46,11 +46,13 @@ struct state_file {
  *  or a negative errno with a sentence in `err`. */
 int state_file_open(struct state_file *file, const char *dir, int id, char *err, size_t err_size);
 void state_file_close(struct state_file *file);
-/** Whether it is there, and in `text` since when (strftime()'s `format`). */
-bool state_file_since(const struct state_file *file, const char *format, char *text, size_t size);
+/** Since when it is there, in `text` (strftime()'s `format`). Returns 0, -ENOENT when it is not
+ *  there, or another negative errno: it may be. */
+int state_file_since(const struct state_file *file, const char *format, char *text, size_t size);
 /** Give its content a second name that no later write changes; `path` gets it. */
 int state_file_set_aside(const struct state_file *file, char *path, size_t size);
-/** Replace it; on the disk when this returns 0, as it was after a negative errno. */
+/** Replace it; on the disk when this returns 0. After a negative errno it is as it was, or as it is
+ *  to be: whole. */
 int state_file_write(const struct state_file *file, const char *text, size_t len);
 
 /* --- load.c ----------------------------------------------------------------------------------- */

@@ -118,8 +118,12 @@ read_kept(struct confd *confd, char *err, size_t err_size)
 	char when[64];
 	int rc;
 
-	if (!state_file_since(&confd->state, "%F %T", when, sizeof(when))) {
-		return -ENOENT;
+	rc = state_file_since(&confd->state, "%F %T", when, sizeof(when));
+	if (rc != 0) {
+		/* One that cannot be looked at is not none: the next change would replace it. */
+		snprintf(err, err_size, "%.700s: %s; repair that, or move it away", path,
+		         strerror(-rc));
+		return rc;
 	}
 	snprintf(notice, sizeof(notice), "the configuration is %s, kept at %s%s%s%s", path, when,
 	         confd->path != NULL ? "; " : "", confd->path != NULL ? confd->path : "",

@@ -88,19 +88,19 @@ state_file_close(struct state_file *file)
 	file->lock_fd = file->dir_fd = -1;
 }
 
-bool
+int
 state_file_since(const struct state_file *file, const char *format, char *text, size_t size)
 {
 	struct stat st;
 	struct tm tm;
 
 	if (stat(file->path, &st) != 0) {
-		return false;
+		return -errno;
 	}
 	if (localtime_r(&st.st_mtime, &tm) == NULL || strftime(text, size, format, &tm) == 0) {
 		snprintf(text, size, "%lld", (long long)st.st_mtime);
 	}
-	return true;
+	return 0;
 }
 
 static int
@@ -113,9 +113,10 @@ int
 state_file_set_aside(const struct state_file *file, char *path, size_t size)
 {
 	char when[32];
+	int rc = state_file_since(file, "%Y%m%d-%H%M%S", when, sizeof(when));
 
-	if (!state_file_since(file, "%Y%m%d-%H%M%S", when, sizeof(when))) {
-		return -ENOENT;
+	if (rc != 0) {
+		return rc;
 	}
 	if (snprintf(path, size, "%s.%s.bad", file->path, when) >= (int)size) {
 		return -ENAMETOOLONG;
@@ -150,9 +151,12 @@ state_file_write(const struct state_file *file, const char *text, size_t len)
 {
 	int fd, rc;
 
-	/* Only the lock's holder gives it this name: what is there was left by one that was killed.
-	 * It may hold keys: nobody else's to read. */
-	fd = open(file->next, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	/* Only the lock's holder gives it this name: what is there was left by one that was killed,
+	 * or is somebody else's to have. The new one may hold keys: nobody else's to read. */
+	if (unlink(file->next) != 0 && errno != ENOENT) {
+		return -errno;
+	}
+	fd = open(file->next, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		return -errno;
 	}

@@ -198,6 +198,41 @@ growing(void)
 	}
 }
 
+/* Nothing but opening brackets and the longest number, after a text that ends anywhere in its
+ * memory. */
+static void
+as_deep_as_can_be(void)
+{
+	const unsigned depth = CODEC_MAX_DEPTH - 1; /* in one more */
+	uint8_t packed[4096];
+	struct cal_text text;
+	size_t n, len;
+	unsigned i;
+
+	for (n = 1; n < 2000; n++) {
+		packed[0] = 0x92; /* array of 2 */
+		packed[1] = 0xda; /* str16 */
+		packed[2] = (uint8_t)(n >> 8);
+		packed[3] = (uint8_t)n;
+		memset(packed + 4, 1, n);
+		len = 4 + n;
+		memset(packed + len, 0x91, depth);
+		len += depth;
+		packed[len++] = 0xcb; /* the longest double */
+		memcpy(packed + len, "\xff\xef\xff\xff\xff\xff\xff\xfe", 8);
+		len += 8;
+		memset(&text, 0, sizeof(text));
+		CHECK_EQ(cal_json_print(&text, packed, len), 0);
+		REQUIRE(text.len > 2 * depth + 25);
+		for (i = 0; i < depth; i++) {
+			CHECK_EQ(text.data[text.len - 2 - i], ']');
+		}
+		CHECK_EQ(text.data[text.len - 2 - depth], '8');
+		CHECK(text.len < text.cap);
+		cal_text_free(&text);
+	}
+}
+
 static void
 reserve(void)
 {
@@ -218,6 +253,7 @@ reserve(void)
 static const struct test_case cases[] = {
 	TEST(anything),
 	TEST(growing),
+	TEST(as_deep_as_can_be),
 	TEST(reserve),
 };
 TEST_MAIN("client/json_print", cases)

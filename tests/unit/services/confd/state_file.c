@@ -59,12 +59,15 @@ written_as_a_whole(void)
 	struct stat st;
 
 	REQUIRE(open_it(&file) == 0);
-	CHECK(!state_file_since(&file, "%F", when, sizeof(when)));
+	CHECK_EQ(state_file_since(&file, "%F", when, sizeof(when)), -ENOENT);
+	REQUIRE(symlink(file.path, file.path) == 0);
+	CHECK_EQ(state_file_since(&file, "%F", when, sizeof(when)), -ELOOP);
+	REQUIRE(unlink(file.path) == 0);
 	CHECK_EQ(state_file_set_aside(&file, aside, sizeof(aside)), -ENOENT);
 	CHECK_EQ(state_file_write(&file, "one", 3), 0);
 	check_content(file.path, "one");
 	CHECK(stat(file.path, &st) == 0 && (st.st_mode & 07777) == 0600);
-	CHECK(state_file_since(&file, "%Y", when, sizeof(when)));
+	CHECK_EQ(state_file_since(&file, "%Y", when, sizeof(when)), 0);
 	CHECK_EQ(strlen(when), 4);
 
 	/* The name of the day stays with what had it; a second time it is there already. */
@@ -80,6 +83,10 @@ written_as_a_whole(void)
 	CHECK_EQ(state_file_write(&file, "three", 5), 0);
 	check_content(file.path, "three");
 	CHECK(access(file.next, F_OK) != 0);
+	CHECK(stat(file.path, &st) == 0 && (st.st_mode & 07777) == 0600);
+	CHECK_EQ(link(aside, file.next), 0); /* … and is never written into */
+	CHECK_EQ(state_file_write(&file, "three", 5), 0);
+	check_content(aside, "one");
 	CHECK_EQ(mkdir(file.next, 0700), 0);
 	CHECK_EQ(state_file_write(&file, "four", 4), -EISDIR);
 	check_content(file.path, "three");
