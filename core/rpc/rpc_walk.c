@@ -156,28 +156,49 @@ rpc_walk_visited_at(void)
 	return at;
 }
 
+static void
+walk_init(struct rpc_walk *walk, const struct rpc_walk_ops *ops,
+          struct spdk_jsonrpc_request *request)
+{
+	walk->ops = ops;
+	walk->request = request;
+	walk->conn = request->conn;
+	walk->w = NULL;
+	walk->begun = false;
+	walk->conn->refs++;
+}
+
+static void
+walk_queue(struct rpc_walk *walk)
+{
+	walk->state = RPC_WALK_QUEUED;
+	TAILQ_INSERT_TAIL(&walk->conn->walks, walk, link);
+	rpc_walk_conn_changed(walk->conn);
+}
+
 void
 rpc_walk_start(struct rpc_walk *walk, const struct rpc_walk_ops *ops,
                struct spdk_jsonrpc_request *request)
 {
 	struct spdk_jsonrpc_server_conn *conn = request->conn;
 
-	walk->ops = ops;
-	walk->request = request;
-	walk->conn = conn;
-	walk->w = NULL;
-	walk->begun = false;
-	conn->refs++;
+	walk_init(walk, ops, request);
 	if (TAILQ_EMPTY(&conn->walks) && TAILQ_EMPTY(&g_walks.ready) &&
 	    conn->num_walks < WALKS_PER_LINK) {
 		conn->num_walks++;
 		visit(walk, spdk_get_ticks());
 		visit_soon();
-		return;
+	} else {
+		walk_queue(walk);
 	}
-	walk->state = RPC_WALK_QUEUED;
-	TAILQ_INSERT_TAIL(&conn->walks, walk, link);
-	rpc_walk_conn_changed(conn);
+}
+
+void
+rpc_walk_queue(struct rpc_walk *walk, const struct rpc_walk_ops *ops,
+               struct spdk_jsonrpc_request *request)
+{
+	walk_init(walk, ops, request);
+	walk_queue(walk);
 }
 
 void

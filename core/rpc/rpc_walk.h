@@ -62,6 +62,10 @@ struct rpc_walk {
 void rpc_walk_start(struct rpc_walk *walk, const struct rpc_walk_ops *ops,
                     struct spdk_jsonrpc_request *request);
 
+/** Begin a walk later: no step of it is made before this returns. */
+void rpc_walk_queue(struct rpc_walk *walk, const struct rpc_walk_ops *ops,
+                    struct spdk_jsonrpc_request *request);
+
 /** What a step waited for is there; may also be called before that step returns. */
 void rpc_walk_go_on(struct rpc_walk *walk);
 

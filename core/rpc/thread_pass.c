@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* Passes over the threads, and those who wait for one: each waits as a walk (rpc_walk.h), and
- * copies what the pass has written when it is over. */
+/* Passes over the threads, and those who wait for one. When it is over each of them becomes a walk
+ * (rpc_walk.h) that copies what the pass has written. */
 
 #include "core/rpc/thread_pass.h"
 
@@ -19,19 +19,22 @@
 /* Some 2 µs, either of writing or of finding what is to be written: see README.md. */
 #define VISIT_ITEMS 12
 #define VISIT_LOOKS 120
+/* Askers whose walks are begun at a stretch. */
+#define MAX_RELEASE 32
 
 /* A request that is answered by a pass. */
 struct asker {
 	struct rpc_walk walk;
-	const struct thread_view *view;
-	struct thread_pass *pass;     /* NULL: not yet */
+	struct spdk_jsonrpc_request *request;
+	struct thread_pass *pass;
 	const struct codec_chunk *at; /* of its result: to be copied next */
 	TAILQ_ENTRY(asker) link;
 };
 
 struct thread_pass {
 	const struct thread_view *view;
-	TAILQ_HEAD(, asker) askers;
+	TAILQ_HEAD(, asker) askers; /* they wait */
+	unsigned num_askers;        /* those who copy, too */
 	bool begun;
 	bool unfinished; /* in this round a thread had more than a visit's worth */
 	uint64_t done;   /* id of the last thread that is written; ids grow with time */
@@ -158,9 +161,53 @@ visit(void *ctx)
 	}
 }
 
-static void round_done(void *ctx);
+/* --- who copies ------------------------------------------------------------------------------- */
+
+static int
+asker_step(struct rpc_walk *walk)
+{
+	struct asker *asker = SPDK_CONTAINEROF(walk, struct asker, walk);
+
+	if (asker->pass->rc != 0) {
+		return asker->pass->rc;
+	}
+	if (asker->at == NULL) {
+		rpc_request_begin_copy(walk->request);
+		asker->at = asker->pass->result.first;
+	}
+	codec_put_raw(&walk->request->buf, asker->at->data, asker->at->len);
+	asker->at = asker->at->next;
+	return asker->at != NULL ? RPC_WALK_MORE : RPC_WALK_DONE;
+}
+
+static void
+asker_answer(struct rpc_walk *walk)
+{
+	rpc_request_end_copy(walk->request);
+}
+
+static void
+asker_end(struct rpc_walk *walk)
+{
+	struct asker *asker = SPDK_CONTAINEROF(walk, struct asker, walk);
+	struct thread_pass *pass = asker->pass;
+
+	free(asker);
+	if (--pass->num_askers == 0) {
+		codec_chain_free(&pass->result);
+		free(pass);
+	}
+}
+
+static const struct rpc_walk_ops asker_ops = {
+	.step = asker_step,
+	.answer = asker_answer,
+	.end = asker_end,
+};
 
 /* --- from thread to thread -------------------------------------------------------------------- */
+
+static void round_done(void *ctx);
 
 static void
 pass_begin(struct thread_pass *pass)
@@ -176,12 +223,26 @@ pass_begin(struct thread_pass *pass)
 	spdk_for_each_thread(visit, pass, round_done);
 }
 
+static void
+release(void *ctx)
+{
+	struct thread_pass *pass = ctx;
+	struct asker *asker;
+	unsigned n;
+
+	for (n = 0; n < MAX_RELEASE && (asker = TAILQ_FIRST(&pass->askers)) != NULL; n++) {
+		TAILQ_REMOVE(&pass->askers, asker, link);
+		rpc_walk_queue(&asker->walk, &asker_ops, asker->request);
+	}
+	if (!TAILQ_EMPTY(&pass->askers)) {
+		spdk_thread_send_msg(spdk_get_thread(), release, pass);
+	}
+}
+
 /* Its askers free it. */
 static void
 pass_end(struct thread_pass *pass, int rc)
 {
-	struct asker *asker;
-
 	if (rc == 0 && !json_msgpack_writer_done(&pass->writer)) {
 		rc = -ENOMEM;
 	}
@@ -190,9 +251,7 @@ pass_end(struct thread_pass *pass, int rc)
 	}
 	pass->rc = rc;
 	TAILQ_REMOVE(&g_passes, pass, link);
-	TAILQ_FOREACH (asker, &pass->askers, link) {
-		rpc_walk_go_on(&asker->walk);
-	}
+	release(pass);
 	if (!TAILQ_EMPTY(&g_passes)) {
 		pass_begin(TAILQ_FIRST(&g_passes));
 	}
@@ -204,7 +263,7 @@ pass_is_awaited(const struct thread_pass *pass)
 	const struct asker *asker;
 
 	TAILQ_FOREACH (asker, &pass->askers, link) {
-		if (rpc_request_is_awaited(asker->walk.request)) {
+		if (rpc_request_is_awaited(asker->request)) {
 			return true;
 		}
 	}
@@ -255,79 +314,22 @@ pass_find(const struct thread_view *view)
 	return pass;
 }
 
-static int
-asker_join(struct asker *asker)
-{
-	struct thread_pass *pass = pass_find(asker->view);
-
-	if (pass == NULL) {
-		return -ENOMEM;
-	}
-	asker->pass = pass;
-	TAILQ_INSERT_TAIL(&pass->askers, asker, link);
-	if (pass == TAILQ_FIRST(&g_passes)) {
-		pass_begin(pass);
-	}
-	return RPC_WALK_WAIT;
-}
-
-static int
-asker_step(struct rpc_walk *walk)
-{
-	struct asker *asker = SPDK_CONTAINEROF(walk, struct asker, walk);
-
-	if (asker->pass == NULL) {
-		return asker_join(asker);
-	}
-	if (asker->pass->rc != 0) {
-		return asker->pass->rc;
-	}
-	if (asker->at == NULL) {
-		rpc_request_begin_copy(walk->request);
-		asker->at = asker->pass->result.first;
-	}
-	codec_put_raw(&walk->request->buf, asker->at->data, asker->at->len);
-	asker->at = asker->at->next;
-	return asker->at != NULL ? RPC_WALK_MORE : RPC_WALK_DONE;
-}
-
-static void
-asker_answer(struct rpc_walk *walk)
-{
-	rpc_request_end_copy(walk->request);
-}
-
-static void
-asker_end(struct rpc_walk *walk)
-{
-	struct asker *asker = SPDK_CONTAINEROF(walk, struct asker, walk);
-	struct thread_pass *pass = asker->pass;
-
-	if (pass != NULL) {
-		TAILQ_REMOVE(&pass->askers, asker, link);
-		if (TAILQ_EMPTY(&pass->askers)) {
-			codec_chain_free(&pass->result);
-			free(pass);
-		}
-	}
-	free(asker);
-}
-
-static const struct rpc_walk_ops asker_ops = {
-	.step = asker_step,
-	.answer = asker_answer,
-	.end = asker_end,
-};
-
 void
 thread_pass_answer(struct spdk_jsonrpc_request *request, const struct thread_view *view)
 {
 	struct asker *asker = calloc(1, sizeof(*asker));
+	struct thread_pass *pass = asker != NULL ? pass_find(view) : NULL;
 
-	if (asker == NULL) {
+	if (pass == NULL) {
+		free(asker);
 		spdk_jsonrpc_send_error_response(request, -ENOMEM, spdk_strerror(ENOMEM));
 		return;
 	}
-	asker->view = view;
-	rpc_walk_start(&asker->walk, &asker_ops, request);
+	asker->request = request;
+	asker->pass = pass;
+	pass->num_askers++;
+	TAILQ_INSERT_TAIL(&pass->askers, asker, link);
+	if (pass == TAILQ_FIRST(&g_passes)) {
+		pass_begin(pass);
+	}
 }

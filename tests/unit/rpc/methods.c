@@ -691,19 +691,20 @@ who_waits_shares_a_pass(void)
 	CHECK(first >= 30);
 	ask("thread_get_pollers", NULL);
 	poll_threads(5);
-	for (k = 0; k < 3; k++) {
+	for (k = 0; k < 50; k++) {
 		ask("thread_get_pollers", NULL);
-		poll_threads(1);
+		spdk_thread_poll(g_threads[0], 0, 0); /* the others do nothing meanwhile */
 		CHECK_EQ(g_link.answers, 0);
 	}
 	spdk_set_thread(many);
 	late = spdk_poller_register_named(nothing_to_do, NULL, 0, "late");
 	spdk_set_thread(NULL);
-	for (rounds = 8; rounds < 5 * first && g_link.answers < 4; rounds++) {
+	for (rounds = 5; rounds < 60 * first && g_link.answers < 51; rounds++) {
 		poll_threads(1);
 	}
-	CHECK_EQ(g_link.answers, 4);
-	CHECK(rounds < 2 * first + 10);
+	CHECK_EQ(g_link.answers, 51);
+	/* Two passes, and copying three chunks for each of them. */
+	CHECK(rounds < 2 * first + 100);
 	answer_to_text();
 	CHECK_EQ(count(g_text, "\"name\":\"passed\""), SPDK_COUNTOF(pollers));
 	CHECK_EQ(count(g_text, "\"name\":\"late\""), 1);
@@ -715,6 +716,27 @@ who_waits_shares_a_pass(void)
 	spdk_poller_unregister(&late);
 	spdk_set_thread(NULL);
 	poll_threads(2);
+}
+
+/* Nobody waits for a pass any more: it ends, and the next one begins. */
+static void
+asker_goes_away(void)
+{
+	unsigned i;
+
+	ask("thread_get_stats", NULL);
+	spdk_thread_poll(g_threads[0], 0, 0);
+	ask("thread_get_pollers", NULL);
+	spdk_thread_poll(g_threads[0], 0, 0);
+	rpc_server_link_down(NULL, &g_link);
+	for (i = 0; i < 3; i++) {
+		spdk_thread_poll(g_threads[0], 0, 0);
+	}
+	spdk_set_thread(g_threads[0]);
+	rpc_server_link_up(NULL, &g_link);
+	spdk_set_thread(NULL);
+	BEGINS(call("thread_get_stats", NULL), "{\"tick_rate\":");
+	CHECK_EQ(g_link.answers, 1);
 }
 
 /* A thread that exits while it is half written leaves a whole object. */
@@ -920,6 +942,7 @@ static const struct test_case cases[] = {
 	TEST(start_and_end),
 	TEST(threads),
 	TEST(who_waits_shares_a_pass),
+	TEST(asker_goes_away),
 	TEST(thread_exits_half_written),
 	TEST(io_channels),
 	TEST(cpumask),
