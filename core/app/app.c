@@ -258,6 +258,7 @@ static const struct stage {
 	int rc;
 } g_stages[] = {
 	{ log_up, log_down, "", 1 },
+	{ app_signals_up, app_signals_down, "", 1 },
 	{ app_instance_up, app_instance_down, "", 1 },
 	{ machine_check, NULL, "a look at the machine", 1 },
 	{ app_config_up, app_config_down, "", 1 },
@@ -286,7 +287,7 @@ stages_up(void)
 
 	for (i = 0; i < NUM_STAGES; i++) {
 		app_state_doing("%s", g_stages[i].doing);
-		g_app.rc = g_stages[i].up();
+		g_app.rc = app_boot_is_interrupted() ? -ECANCELED : g_stages[i].up();
 		if (g_app.rc == 0) {
 			continue;
 		}
@@ -340,6 +341,8 @@ spdk_app_start(struct spdk_app_opts *opts_user, spdk_msg_fn start_fn, void *ctx)
 	}
 	/* From here on spdk_app_stop() finds nothing to stop. */
 	__atomic_store_n(&g_app.thread, NULL, __ATOMIC_RELAXED);
+	/* Nor does a signal, should the app thread have ended before it could say so. */
+	app_boot_mute();
 	app_boot_finish();
 	if (g_app.reason[0] != '\0') {
 		log_flush();

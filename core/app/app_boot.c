@@ -6,6 +6,7 @@
  * that waits for them. */
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -40,7 +41,7 @@ static struct {
 	char failure[APP_REASON_LEN];
 	/* Where notes go; NULL: they are kept. Under the lock. */
 	struct spdk_thread *thread;
-	bool muted;
+	bool muted; /* any thread */
 
 	int signal_fd;
 	struct control_fd *signal_watch;
@@ -94,7 +95,7 @@ note_send(enum app_note_kind kind, int rc, const char *text)
 	note->rc = rc;
 	snprintf(note->text, sizeof(note->text), "%s", text);
 	pthread_mutex_lock(&g_boot.lock);
-	if (g_boot.thread != NULL && !g_boot.muted) {
+	if (g_boot.thread != NULL && !__atomic_load_n(&g_boot.muted, __ATOMIC_RELAXED)) {
 		if (spdk_thread_send_msg(g_boot.thread, app_run_note, note) == 0) {
 			note = NULL;
 		} else if (kind == APP_NOTE_SIGNAL) {
@@ -139,12 +140,14 @@ app_boot_mute(void)
 bool
 app_boot_is_interrupted(void)
 {
+	struct pollfd pfd = { .fd = g_boot.signal_fd, .events = POLLIN };
 	bool interrupted;
 
 	pthread_mutex_lock(&g_boot.lock);
 	interrupted = g_boot.interrupted;
 	pthread_mutex_unlock(&g_boot.lock);
-	return interrupted;
+	/* One that nobody has read yet. */
+	return interrupted || poll(&pfd, 1, 0) > 0;
 }
 
 int
@@ -271,21 +274,33 @@ signals_set(void (*handler)(int), void (*pipe_handler)(int))
 	sigaction(SIGPIPE, &action, NULL);
 }
 
-static int
-signals_watch(void)
+int
+app_signals_up(void)
 {
-	int rc;
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
-	g_boot.signal_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (g_boot.signal_fd < 0) {
-		return -errno;
+	if (fd < 0) {
+		return app_fail(-errno, "signals cannot be heard: %s", strerror(errno));
 	}
-	rc = control_fd_add(g_boot.signal_fd, EPOLLIN, on_signal_fd, NULL, &g_boot.signal_watch);
-	if (rc != 0) {
-		close(g_boot.signal_fd);
-		g_boot.signal_fd = -1;
+	g_boot.interrupted = false; /* an earlier start's */
+	__atomic_store_n(&g_boot.signal_fd, fd, __ATOMIC_RELAXED);
+	if (!g_app.opts.disable_signal_handlers) {
+		signals_set(on_signal, SIG_IGN);
 	}
-	return rc;
+	return 0;
+}
+
+void
+app_signals_down(void)
+{
+	int fd = g_boot.signal_fd;
+
+	if (!g_app.opts.disable_signal_handlers) {
+		signals_set(SIG_DFL, SIG_DFL);
+	}
+	/* In this order: a handler of the application's own may be about to write. */
+	__atomic_store_n(&g_boot.signal_fd, -1, __ATOMIC_RELAXED);
+	close(fd);
 }
 
 void
@@ -301,15 +316,12 @@ boot_on_control(void *arg)
 {
 	int rc;
 
-	rc = signals_watch();
+	rc = control_fd_add(g_boot.signal_fd, EPOLLIN, on_signal_fd, NULL, &g_boot.signal_watch);
 	if (rc != 0) {
 		return rc;
 	}
 	rc = gate_listen(g_app.id, &g_gate_ops, NULL);
 	if (rc != 0) {
-		control_fd_del(g_boot.signal_watch);
-		close(g_boot.signal_fd);
-		g_boot.signal_fd = -1;
 		return rc;
 	}
 	g_boot.gate_listens = true;
@@ -395,9 +407,6 @@ app_boot(const cpu_set_t *reactors)
 		         rc == -ENAMETOOLONG ? " (set CALANDRIA_RUN_ROOT to a shorter one)" : "");
 		app_boot_fini();
 		return rc;
-	}
-	if (!g_app.opts.disable_signal_handlers) {
-		signals_set(on_signal, SIG_IGN);
 	}
 	return 0;
 }
@@ -499,8 +508,10 @@ app_boot_finish(void)
 static int
 signals_unwatch(void *arg)
 {
-	control_fd_del(g_boot.signal_watch);
-	g_boot.signal_watch = NULL;
+	if (g_boot.signal_watch != NULL) {
+		control_fd_del(g_boot.signal_watch);
+		g_boot.signal_watch = NULL;
+	}
 	return 0;
 }
 
@@ -510,18 +521,9 @@ app_boot_fini(void)
 	unsigned i;
 
 	if (g_boot.control_runs) {
-		if (g_boot.signal_fd >= 0) {
-			(void)control_call(signals_unwatch, NULL);
-		}
+		(void)control_call(signals_unwatch, NULL);
 		control_stop();
 		g_boot.control_runs = false;
-	}
-	if (g_boot.signal_fd >= 0) {
-		if (!g_app.opts.disable_signal_handlers) {
-			signals_set(SIG_DFL, SIG_DFL);
-		}
-		close(g_boot.signal_fd);
-		g_boot.signal_fd = -1;
 	}
 	for (i = 0; i < g_boot.num_kept; i++) {
 		free(g_boot.kept[i]);

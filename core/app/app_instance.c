@@ -221,13 +221,6 @@ app_config_up(void)
 			file, strerror(errno));
 	}
 	if (file != NULL) {
-		if (access(file, R_OK) != 0) {
-			return app_fail(
-				-errno,
-				"the configuration file %s cannot be read: %s; give another "
-				"one (-c)",
-				file, strerror(errno));
-		}
 		/* Services run in our working directory, but a message with the whole path is
 		 * better. */
 		g_app.config_path = realpath(file, NULL);
@@ -280,7 +273,6 @@ app_end_now(const char *reason, const char *why_so)
 	}
 	ending = true;
 	app_fail(-ETIMEDOUT, "%s, %s", reason, why_so);
-	state_set_reason(g_app.reason);
-	state_enter(CAL_RUN_FAILED);
+	state_end(g_app.reason);
 	app_boot_abort(g_app.reason, end_services_gone);
 }

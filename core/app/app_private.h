@@ -55,6 +55,10 @@ extern struct app g_app;
 
 /* --- app_boot.c ------------------------------------------------------------------------------- */
 
+/** Hear signals, from before there is anything that an end by one would leave behind until all of
+ *  it is gone. Main thread. The first returns 0 or a negative errno with a sentence. */
+int app_signals_up(void);
+void app_signals_down(void);
 /** Control pthread (it and its services off the reactors' CPUs), gate, services. Main thread.
  * Returns 0 or a negative errno, then with a sentence in g_app.reason and nothing left running. */
 int app_boot(const cpu_set_t *reactors);

@@ -499,7 +499,7 @@ service_init(const struct service_opts *opts)
 		snprintf(svc->shown.name, sizeof(svc->shown.name), "%s", svc->name);
 		svc->proc = svc->next = NULL;
 		svc->hand_pid = 0;
-		svc->was_started = svc->restart_asked = false;
+		svc->was_started = svc->restart_asked = svc->served = false;
 		svc->ends_in_row = 0;
 	}
 	g_services[RPCD].wanted = opts->rpc_socket != NULL;

@@ -21,6 +21,7 @@
 
 static struct cal_state_file g_private;
 static struct cal_state_file *g_file = &g_private;
+static bool g_ended; /* the main block has its last content */
 
 static uint64_t
 clock_ns(clockid_t clock)
@@ -47,18 +48,62 @@ seq_end(uint32_t *seq)
 	__atomic_store_n(seq, *seq + 1, __ATOMIC_RELEASE);
 }
 
+/* The main block has one writer after another, and at the very end perhaps two: whoever hung until
+ * it was given up, and state_end(). So its number is a lock, too. Nobody but state_end() waits for
+ * it. Returns whether to write. */
+static bool
+main_begin(void)
+{
+	uint32_t before = __atomic_load_n(&g_file->main_seq, __ATOMIC_RELAXED);
+
+	if ((before & 1) != 0 ||
+	    !__atomic_compare_exchange_n(&g_file->main_seq, &before, before + 1, false,
+	                                 __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+		return false;
+	}
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	if (__atomic_load_n(&g_ended, __ATOMIC_SEQ_CST)) {
+		seq_end(&g_file->main_seq);
+		return false;
+	}
+	return true;
+}
+
+static void
+main_begin_last(void)
+{
+	const struct timespec pause = { .tv_nsec = 100000 };
+	uint32_t before;
+	int tries;
+
+	__atomic_store_n(&g_ended, true, __ATOMIC_SEQ_CST);
+	/* A write in progress goes on as soon as its thread has a CPU. */
+	for (tries = 0; tries < 1000; tries++) {
+		before = __atomic_load_n(&g_file->main_seq, __ATOMIC_RELAXED) & ~1u;
+		if (__atomic_compare_exchange_n(&g_file->main_seq, &before, before + 1, false,
+		                                __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+			break;
+		}
+		nanosleep(&pause, NULL);
+	}
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
 int
 state_create(int id, const char *app_name)
 {
-	char path[CAL_PATH_MAX];
+	char path[CAL_PATH_MAX], next[CAL_PATH_MAX];
 	struct cal_state_file *file;
 	int fd, rc;
 
 	rc = cal_instance_path(path, sizeof(path), id, CAL_STATE_NAME);
+	if (rc == 0) {
+		rc = cal_instance_path(next, sizeof(next), id, CAL_STATE_NAME ".new");
+	}
 	if (rc != 0) {
 		return rc;
 	}
-	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	fd = open(next, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		return -errno;
 	}
@@ -80,8 +125,13 @@ state_create(int id, const char *app_name)
 	file->main.started_ns = clock_ns(CLOCK_REALTIME);
 	snprintf(file->main.app_name, sizeof(file->main.app_name), "%s", app_name);
 	snprintf(file->main.version, sizeof(file->main.version), "%s", CAL_VERSION_STRING);
-	/* The magic last: until it stands there, a reader takes the file for nobody's. */
-	__atomic_store_n(&file->magic, CAL_STATE_MAGIC, __ATOMIC_RELEASE);
+	file->magic = CAL_STATE_MAGIC;
+	/* It gets its name when it is whole: half of one would seem to be of another version. */
+	if (rename(next, path) != 0) {
+		rc = -errno;
+		munmap(file, sizeof(*file));
+		return rc;
+	}
 	g_file = file;
 	return 0;
 }
@@ -94,25 +144,54 @@ state_destroy(void)
 	}
 	memset(&g_private, 0, sizeof(g_private));
 	g_file = &g_private;
+	g_ended = false;
 }
 
-void
-state_enter(enum cal_run_state state)
+/* In a write. */
+static void
+put_state(struct cal_state_main *m, enum cal_run_state state)
 {
-	struct cal_state_main *m = &g_file->main;
-
-	seq_begin(&g_file->main_seq);
 	m->since_ns = clock_ns(CLOCK_REALTIME);
 	m->entered_ns[state] = m->since_ns;
 	m->entered_mono_ns[state] = clock_ns(CLOCK_MONOTONIC);
 	m->doing[0] = '\0';
 	m->doing_mono_ns = 0;
 	__atomic_store_n(&m->state, state, __ATOMIC_RELAXED);
-	seq_end(&g_file->main_seq);
+}
+
+static void
+put_reason(struct cal_state_main *m, const char *text)
+{
+	snprintf(m->reason, sizeof(m->reason), "%s", text);
+}
+
+static void
+wake_waiters(void)
+{
 	/* Once a state, a few times a life: a system call that never waits. */
 	if (g_file != &g_private) {
 		syscall(SYS_futex, &g_file->main_seq, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 	}
+}
+
+void
+state_enter(enum cal_run_state state)
+{
+	if (main_begin()) {
+		put_state(&g_file->main, state);
+		seq_end(&g_file->main_seq);
+		wake_waiters();
+	}
+}
+
+void
+state_end(const char *text)
+{
+	main_begin_last();
+	put_state(&g_file->main, CAL_RUN_FAILED);
+	put_reason(&g_file->main, text);
+	seq_end(&g_file->main_seq);
+	wake_waiters();
 }
 
 enum cal_run_state
@@ -130,10 +209,11 @@ app_state(void)
 void
 state_set_rpc_socket(const char *path)
 {
-	seq_begin(&g_file->main_seq);
-	snprintf(g_file->main.rpc_socket, sizeof(g_file->main.rpc_socket), "%s",
-	         path != NULL ? path : "");
-	seq_end(&g_file->main_seq);
+	if (main_begin()) {
+		snprintf(g_file->main.rpc_socket, sizeof(g_file->main.rpc_socket), "%s",
+		         path != NULL ? path : "");
+		seq_end(&g_file->main_seq);
+	}
 }
 
 void
@@ -145,18 +225,20 @@ state_set_doing(const char *fmt, va_list args)
 	/* Nothing but the copy inside the lock. */
 	vsnprintf(text, sizeof(text), fmt, args);
 	now = text[0] != '\0' ? clock_ns(CLOCK_MONOTONIC) : 0;
-	seq_begin(&g_file->main_seq);
-	g_file->main.doing_mono_ns = now;
-	memcpy(g_file->main.doing, text, sizeof(text));
-	seq_end(&g_file->main_seq);
+	if (main_begin()) {
+		g_file->main.doing_mono_ns = now;
+		memcpy(g_file->main.doing, text, sizeof(text));
+		seq_end(&g_file->main_seq);
+	}
 }
 
 void
 state_set_reason(const char *text)
 {
-	seq_begin(&g_file->main_seq);
-	snprintf(g_file->main.reason, sizeof(g_file->main.reason), "%s", text);
-	seq_end(&g_file->main_seq);
+	if (main_begin()) {
+		put_reason(&g_file->main, text);
+		seq_end(&g_file->main_seq);
+	}
 }
 
 void

@@ -23,6 +23,9 @@ void state_enter(enum cal_run_state state);
 void state_set_rpc_socket(const char *path);
 void state_set_doing(const char *fmt, va_list args);
 void state_set_reason(const char *text);
+/** CAL_RUN_FAILED for `text`, and that is the last word: what the thread that this block belongs to
+ *  writes afterwards, should it come to life again, is dropped. Any thread. */
+void state_end(const char *text);
 enum cal_run_state state_now(void); /* any thread */
 
 /* Services' block: the control pthread. */

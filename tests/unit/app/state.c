@@ -303,7 +303,95 @@ who_waits_is_woken(void)
 	cal_instance_release(6, fd);
 }
 
+/* The forced end of a start comes from another thread than the one that hung. That one may come to
+ * life again a moment later: its words do not count any more. */
+static void *
+write_much(void *arg)
+{
+	bool *stop = arg;
+
+	while (!__atomic_load_n(stop, __ATOMIC_RELAXED)) {
+		state_enter(CAL_RUN_STOPPING);
+		app_state_doing("subsystem %s", "x");
+		app_state_error("%s", "another reason");
+	}
+	return NULL;
+}
+
+static void
+the_last_word_stays(void)
+{
+	static struct cal_state_file seen;
+	pthread_t thread;
+	bool alive, stop;
+	pid_t owner;
+	int fd, i;
+
+	for (i = 0; i < 50; i++) {
+		stop = false;
+		fd = cal_instance_claim(7, &owner);
+		REQUIRE(fd >= 0);
+		REQUIRE(state_create(7, "unit") == 0);
+		state_enter(CAL_RUN_ENV);
+		REQUIRE(pthread_create(&thread, NULL, write_much, &stop) == 0);
+		usleep(rand() % 200);
+		state_end("it hangs");
+		usleep(100);
+		__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+		pthread_join(thread, NULL);
+		state_set_rpc_socket("/tmp/late.sock");
+		REQUIRE(cal_state_read(7, &seen, &alive) == 0);
+		CHECK_EQ(seen.main_seq % 2, 0);
+		CHECK_EQ(seen.main.state, CAL_RUN_FAILED);
+		CHECK_STR(seen.main.reason, "it hangs");
+		CHECK_STR(seen.main.doing, "");
+		CHECK_STR(seen.main.rpc_socket, "");
+		state_destroy();
+		cal_instance_release(7, fd);
+	}
+}
+
+/* Who reads while a file is made finds none or a whole one. */
+static void *
+create_often(void *arg)
+{
+	bool *stop = arg;
+	pid_t owner;
+	int fd, i;
+
+	for (i = 0; i < 100; i++) {
+		fd = cal_instance_claim(8, &owner);
+		if (fd < 0 || state_create(8, "unit") != 0) {
+			break;
+		}
+		state_destroy();
+		cal_instance_release(8, fd);
+	}
+	__atomic_store_n(stop, true, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+static void
+no_half_file_is_seen(void)
+{
+	static struct cal_state_file seen;
+	bool alive, stop = false;
+	pthread_t thread;
+	unsigned other = 0;
+	int rc;
+
+	REQUIRE(pthread_create(&thread, NULL, create_often, &stop) == 0);
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		rc = cal_state_read(8, &seen, &alive);
+		other += rc != 0 && rc != -ENOENT;
+	}
+	pthread_join(thread, NULL);
+	CHECK_EQ(other, 0);
+}
+
 static const struct test_case cases[] = {
+	TEST(the_last_word_stays),
+	TEST(no_half_file_is_seen),
 	TEST(what_lasts_has_a_clock),
 	TEST(who_waits_is_woken),
 	TEST(names_are_those_of_the_document),
