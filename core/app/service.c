@@ -2,8 +2,6 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-#include "core/app/service.h"
-
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,60 +16,18 @@
 
 #include "calandria/instance.h"
 #include "core/app/app_internal.h"
+#include "core/app/service_private.h"
 #include "core/app/state.h"
-#include "ipc/gate/control.h"
 #include "ipc/gate/gate.h"
 #include "spdk/log.h"
-#include "spdk/queue.h"
 
-enum { RPCD, CONFD, MOND, NUM_SERVICES };
-
-/* One process of a service. */
-struct service_proc {
-	TAILQ_ENTRY(service_proc) link; /* of those that were replaced and are still there */
-	struct service *svc;
-	pid_t pid;
-	int pidfd;
-	struct control_fd *watch;    /* of pidfd */
-	struct control_timer *timer; /* the end of our patience */
-	uint64_t spawned_ms;
-	bool ready;   /* it got as far as that */
-	bool gave_up; /* it said so itself */
-};
-
-struct service {
-	const char *name;
-	const char *binary;
-	bool optional;   /* started when its program is there; no word when it is not */
-	bool hands_over; /* a successor takes over what it serves */
-	bool wanted;     /* written before the control pthread starts it, read by any thread */
-
-	struct service_proc *proc;   /* the one that serves, and is shown */
-	struct service_proc *next;   /* its successor, until that serves */
-	pid_t hand_pid;              /* --no-services: who connected */
-	struct control_timer *timer; /* the next start */
-	bool was_started;
-	uint32_t ends_in_row;
-	bool served; /* the last one got as far as being ready */
-	bool restart_asked;
-	struct cal_state_service shown;
-};
-
-static struct service g_services[NUM_SERVICES] = {
+struct service g_services[NUM_SERVICES] = {
 	[RPCD] = { .name = "rpcd", .binary = "cal-rpcd", .hands_over = true },
 	[CONFD] = { .name = "confd", .binary = "cal-confd" },
 	[MOND] = { .name = "mond", .binary = "cal-mond", .optional = true },
 };
 
-static struct {
-	struct service_opts opts; /* with its own copies of the strings */
-	bool stopping;
-	TAILQ_HEAD(, service_proc) replaced;
-	void (*stop_done)(void *ctx);
-	void *stop_ctx;
-} g_sup;
-
-static void service_start(struct service *svc);
+struct supervisor g_sup;
 
 static uint64_t
 clock_ms(clockid_t clock)
@@ -82,8 +38,8 @@ clock_ms(clockid_t clock)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-static void
-publish(void)
+void
+service_publish(void)
 {
 	struct cal_state_service shown[NUM_SERVICES];
 	int i;
@@ -94,25 +50,25 @@ publish(void)
 	state_publish_services(shown, NUM_SERVICES);
 }
 
-static void
-show(struct service *svc, enum cal_service_state state)
+void
+service_show(struct service *svc, enum cal_service_state state)
 {
 	svc->shown.state = state;
 	svc->shown.pid = svc->proc != NULL ? svc->proc->pid : svc->hand_pid;
 	svc->shown.since_ns = clock_ms(CLOCK_REALTIME) * 1000000;
-	publish();
+	service_publish();
 }
 
-static void
-tell(enum service_event event, const struct service *svc, const char *text)
+void
+service_tell(enum service_event event, const struct service *svc, const char *text)
 {
 	if (g_sup.opts.event != NULL) {
 		g_sup.opts.event(event, svc->name, text);
 	}
 }
 
-static struct service *
-find(const char *name)
+struct service *
+service_by_name(const char *name)
 {
 	int i;
 
@@ -124,9 +80,8 @@ find(const char *name)
 	return NULL;
 }
 
-/* Start a timer in the place of the one there. */
-static void
-timer_set(struct control_timer **timer, uint64_t ms, void (*fn)(void *arg), void *arg)
+void
+service_timer_set(struct control_timer **timer, uint64_t ms, void (*fn)(void *arg), void *arg)
 {
 	control_timer_cancel(*timer);
 	*timer = control_timer_start(ms, fn, arg);
@@ -136,8 +91,8 @@ timer_set(struct control_timer **timer, uint64_t ms, void (*fn)(void *arg), void
 	}
 }
 
-static void
-timer_clear(struct control_timer **timer)
+void
+service_timer_clear(struct control_timer **timer)
 {
 	control_timer_cancel(*timer);
 	*timer = NULL;
@@ -203,8 +158,8 @@ log_path(const struct service *svc, char *path, size_t size)
 	}
 }
 
-static void
-stop_check(void)
+void
+service_stop_check(void)
 {
 	void (*done)(void *ctx) = g_sup.stop_done;
 	int i;
@@ -246,7 +201,7 @@ schedule_restart(struct service *svc, const char *how)
 		log_path(svc, path, sizeof(path));
 		snprintf(text, sizeof(text), "%s ended %u times in a row, last: %s; see %s",
 		         svc->binary, svc->ends_in_row, how, path);
-		tell(SERVICE_EVENT_LOOP, svc, text);
+		service_tell(SERVICE_EVENT_LOOP, svc, text);
 	} else if (svc->ends_in_row < SERVICE_CRASH_LOOP) {
 		SPDK_WARNLOG("%s ended (%s): starts again %s\n", svc->binary, how,
 		             delay == 0 ? "at once" : "shortly");
@@ -254,22 +209,21 @@ schedule_restart(struct service *svc, const char *how)
 	if (delay == 0) {
 		service_start(svc);
 	} else {
-		show(svc, CAL_SERVICE_BACKOFF);
-		timer_set(&svc->timer, delay, backoff_over, svc);
+		service_show(svc, CAL_SERVICE_BACKOFF);
+		service_timer_set(&svc->timer, delay, backoff_over, svc);
 	}
 }
 
-/* The successor is the one that serves, now. */
-static void
-promote(struct service *svc)
+void
+service_promote(struct service *svc)
 {
 	svc->proc = svc->next;
 	svc->next = NULL;
 	svc->restart_asked = false;
 	svc->ends_in_row = 0;
 	svc->shown.restarts++;
-	timer_clear(&svc->proc->timer);
-	show(svc, svc->proc->ready ? CAL_SERVICE_RUNNING : CAL_SERVICE_STARTING);
+	service_timer_clear(&svc->proc->timer);
+	service_show(svc, svc->proc->ready ? CAL_SERVICE_RUNNING : CAL_SERVICE_STARTING);
 }
 
 /* The one that served has ended. */
@@ -280,11 +234,11 @@ on_end_of_serving(struct service *svc, const struct service_proc *proc, int stat
 
 	svc->served = proc->ready;
 	if (g_sup.stopping) {
-		show(svc, CAL_SERVICE_OFF);
+		service_show(svc, CAL_SERVICE_OFF);
 		return;
 	}
 	if (svc->next != NULL) {
-		promote(svc);
+		service_promote(svc);
 		return;
 	}
 	if (svc->restart_asked) {
@@ -294,7 +248,7 @@ on_end_of_serving(struct service *svc, const struct service_proc *proc, int stat
 		return;
 	}
 	if (proc->gave_up) {
-		show(svc, CAL_SERVICE_OFF);
+		service_show(svc, CAL_SERVICE_OFF);
 		return;
 	}
 	if (clock_ms(CLOCK_MONOTONIC) - proc->spawned_ms >= SERVICE_HEALTHY) {
@@ -317,7 +271,7 @@ on_end(void *arg, uint32_t events)
 	}
 	control_fd_del(proc->watch);
 	service_reap_later(proc->pidfd);
-	timer_clear(&proc->timer);
+	service_timer_clear(&proc->timer);
 	if (proc == svc->proc) {
 		svc->proc = NULL;
 		svc->shown.last_status = status;
@@ -334,10 +288,10 @@ on_end(void *arg, uint32_t events)
 	} else {
 		TAILQ_REMOVE(&g_sup.replaced, proc, link);
 		svc->shown.last_status = status;
-		publish();
+		service_publish();
 	}
 	free(proc);
-	stop_check();
+	service_stop_check();
 }
 
 uint32_t
@@ -377,8 +331,8 @@ watch(struct service_proc *proc)
 	return rc;
 }
 
-static int
-spawn_and_watch(struct service *svc, const char *path, struct service_proc **out)
+int
+service_proc_start(struct service *svc, const char *path, struct service_proc **out)
 {
 	struct service_proc *proc = calloc(1, sizeof(*proc));
 	const char *argv[MAX_ARGS];
@@ -407,7 +361,7 @@ spawn_and_watch(struct service *svc, const char *path, struct service_proc **out
 	return 0;
 }
 
-static void
+void
 service_start(struct service *svc)
 {
 	char path[CAL_PATH_MAX * 2], text[CAL_PATH_MAX * 2 + 128];
@@ -419,22 +373,22 @@ service_start(struct service *svc)
 	svc->shown.restarts += svc->was_started;
 	svc->was_started = true;
 	if (service_find(svc->binary, path, sizeof(path)) != 0) {
-		show(svc, CAL_SERVICE_OFF);
+		service_show(svc, CAL_SERVICE_OFF);
 		if (!svc->optional) {
 			snprintf(text, sizeof(text),
 			         "%s was not found in %s: set CALANDRIA_LIBEXEC to its folder",
 			         svc->binary, path);
-			tell(SERVICE_EVENT_NO_BINARY, svc, text);
+			service_tell(SERVICE_EVENT_NO_BINARY, svc, text);
 		}
 		return;
 	}
-	rc = spawn_and_watch(svc, path, &svc->proc);
+	rc = service_proc_start(svc, path, &svc->proc);
 	if (rc != 0) {
 		svc->served = false;
 		schedule_restart(svc, strerror(-rc));
 		return;
 	}
-	show(svc, CAL_SERVICE_STARTING);
+	service_show(svc, CAL_SERVICE_STARTING);
 }
 
 void
@@ -451,7 +405,7 @@ service_start_all(void)
 			service_start(&g_services[i]);
 		}
 	}
-	publish();
+	service_publish();
 }
 
 /* The options that are strings. */
@@ -519,258 +473,4 @@ service_fini(void)
 	}
 	service_reap_all();
 	service_env_fini();
-}
-
-/* --- end -------------------------------------------------------------------------------------- */
-
-static void
-patience_over(void *arg)
-{
-	struct service_proc *proc = arg;
-
-	proc->timer = NULL;
-	SPDK_WARNLOG("%s (pid %d) does not end: SIGKILL\n", proc->svc->binary, (int)proc->pid);
-	(void)pidfd_send_signal(proc->pidfd, SIGKILL, NULL, 0);
-}
-
-static void
-ask_to_end(struct service_proc *proc, uint64_t grace_ms)
-{
-	(void)pidfd_send_signal(proc->pidfd, SIGTERM, NULL, 0);
-	if (proc == proc->svc->proc) {
-		show(proc->svc, CAL_SERVICE_STOPPING);
-	}
-	timer_set(&proc->timer, grace_ms, patience_over, proc);
-}
-
-static void
-stop_unheard(void *arg)
-{
-	struct service_proc *proc = arg;
-
-	proc->timer = NULL;
-	ask_to_end(proc, SERVICE_STOP_GRACE - SERVICE_STOP_SIGNAL);
-}
-
-static void
-stop_soon(struct service_proc *proc)
-{
-	if (proc != NULL) {
-		timer_set(&proc->timer, SERVICE_STOP_SIGNAL, stop_unheard, proc);
-	}
-}
-
-void
-service_stop_all(void (*done)(void *ctx), void *ctx)
-{
-	struct service_proc *proc;
-	int i;
-
-	g_sup.stopping = true;
-	g_sup.stop_done = done;
-	g_sup.stop_ctx = ctx;
-	for (i = 0; i < NUM_SERVICES; i++) {
-		struct service *svc = &g_services[i];
-
-		timer_clear(&svc->timer);
-		show(svc, svc->proc != NULL ? CAL_SERVICE_STOPPING : CAL_SERVICE_OFF);
-		stop_soon(svc->proc);
-		stop_soon(svc->next);
-	}
-	TAILQ_FOREACH (proc, &g_sup.replaced, link) {
-		stop_soon(proc);
-	}
-	stop_check();
-}
-
-/* The successor has not taken over: then as it is with any other service. */
-static void
-handover_over(void *arg)
-{
-	struct service_proc *next = arg;
-	struct service *svc = next->svc;
-
-	next->timer = NULL;
-	SPDK_WARNLOG("%s (pid %d) has not handed over to pid %d within %d ms: it is ended\n",
-	             svc->binary, svc->proc != NULL ? (int)svc->proc->pid : 0, (int)next->pid,
-	             SERVICE_HANDOVER_LIMIT);
-	if (svc->proc != NULL) {
-		svc->restart_asked = true;
-		ask_to_end(svc->proc, SERVICE_RESTART_GRACE);
-	}
-}
-
-/* Start the one that is to take over. The present one serves until then. */
-static int
-successor_start(struct service *svc)
-{
-	char path[CAL_PATH_MAX * 2];
-	int rc;
-
-	rc = service_find(svc->binary, path, sizeof(path));
-	if (rc == 0) {
-		rc = spawn_and_watch(svc, path, &svc->next);
-	}
-	if (rc == 0) {
-		timer_set(&svc->next->timer, SERVICE_HANDOVER_LIMIT, handover_over, svc->next);
-	}
-	return rc;
-}
-
-static void
-restart_one(void *arg)
-{
-	struct service *svc = arg;
-
-	if (g_sup.stopping || svc->next != NULL) {
-		return; /* it is being replaced */
-	}
-	if (svc->proc != NULL && svc->hands_over && svc->proc->ready && !svc->restart_asked &&
-	    successor_start(svc) == 0) {
-		return;
-	}
-	if (svc->proc != NULL) {
-		svc->restart_asked = true;
-		ask_to_end(svc->proc, SERVICE_RESTART_GRACE);
-	} else {
-		timer_clear(&svc->timer);
-		svc->ends_in_row = 0;
-		service_start(svc);
-	}
-}
-
-int
-app_service_restart(const char *name)
-{
-	struct service *svc;
-	int i, rc;
-
-	if (g_sup.opts.by_hand) {
-		return -ENOTSUP;
-	}
-	if (strcmp(name, "all") != 0) {
-		svc = find(name);
-		if (svc == NULL) {
-			return -ENOENT;
-		}
-		return svc->wanted ? control_post(restart_one, svc) : -ENOTSUP;
-	}
-	rc = -ENOTSUP;
-	for (i = 0; i < NUM_SERVICES; i++) {
-		if (g_services[i].wanted) {
-			rc = control_post(restart_one, &g_services[i]);
-			if (rc != 0) {
-				return rc;
-			}
-		}
-	}
-	return rc;
-}
-
-uint32_t
-app_service_list(struct cal_state_service *out, uint32_t max)
-{
-	return state_copy_services(out, max);
-}
-
-/* --- what the gate hears ---------------------------------------------------------------------- */
-
-/* Its process of that pid, if it is one that we wait for. */
-static struct service_proc *
-proc_of(const struct service *svc, pid_t pid)
-{
-	if (svc->proc != NULL && svc->proc->pid == pid) {
-		return svc->proc;
-	}
-	return svc->next != NULL && svc->next->pid == pid ? svc->next : NULL;
-}
-
-static void
-on_ready(struct service *svc, struct service_proc *proc)
-{
-	struct service_proc *before = svc->proc;
-
-	svc->served = true;
-	if (proc != NULL) {
-		proc->ready = true;
-	}
-	if (proc != NULL && proc == svc->next) {
-		promote(svc);
-		if (before != NULL) {
-			/* It is on its way out. */
-			TAILQ_INSERT_TAIL(&g_sup.replaced, before, link);
-			timer_set(&before->timer, SERVICE_RESTART_GRACE, patience_over, before);
-		}
-	} else {
-		show(svc, CAL_SERVICE_RUNNING);
-	}
-}
-
-void
-service_report(const char *name, pid_t pid, enum gate_report_code code, const char *text)
-{
-	struct service *svc = find(name);
-	struct service_proc *proc = svc != NULL ? proc_of(svc, pid) : NULL;
-
-	/* Also one of a name that we know, started by somebody else, is not ours to list. */
-	if (svc == NULL || (proc == NULL && svc->hand_pid != pid)) {
-		return;
-	}
-	switch (code) {
-	case GATE_REPORT_READY:
-		on_ready(svc, proc);
-		tell(SERVICE_EVENT_READY, svc, "");
-		break;
-	case GATE_REPORT_CHECKED:
-		on_ready(svc, proc);
-		tell(SERVICE_EVENT_CHECKED, svc, "");
-		break;
-	case GATE_REPORT_FAILED:
-		if (proc != NULL) {
-			proc->gave_up = true;
-		}
-		if (proc != NULL && proc == svc->next) {
-			SPDK_WARNLOG("%s (pid %d) cannot take over: %s\n", svc->binary,
-			             (int)proc->pid, text);
-		} else {
-			tell(SERVICE_EVENT_FAILED, svc, text);
-		}
-		break;
-	case GATE_REPORT_METRICS:
-		snprintf(svc->shown.metrics, sizeof(svc->shown.metrics), "%s", text);
-		publish();
-		break;
-	}
-}
-
-void
-service_peer(const char *name, pid_t pid, bool connected)
-{
-	struct service *svc = find(name);
-	struct service_proc *proc;
-
-	if (svc == NULL) {
-		return;
-	}
-	proc = proc_of(svc, pid);
-	if (proc != NULL) {
-		/* Ours. Without its connection it can do nothing but end. */
-		if (!connected && (proc->timer == NULL || proc == svc->next)) {
-			timer_set(&proc->timer, SERVICE_RESTART_GRACE, patience_over, proc);
-		}
-		return;
-	}
-	if (!g_sup.opts.by_hand) {
-		return;
-	}
-	if (connected) {
-		svc->hand_pid = pid;
-		svc->shown.restarts += svc->was_started;
-		svc->was_started = true;
-		show(svc, CAL_SERVICE_STARTING);
-	} else if (svc->hand_pid == pid) {
-		svc->hand_pid = 0;
-		svc->shown.metrics[0] = '\0';
-		show(svc, CAL_SERVICE_OFF);
-	}
 }

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Calandria authors
+ */
+
+/* What the gate hears of service processes. */
+
+#include <stdio.h>
+
+#include "core/app/service_private.h"
+#include "spdk/log.h"
+
+/* Its process of that pid, if it is one that we wait for. */
+static struct service_proc *
+proc_of(const struct service *svc, pid_t pid)
+{
+	if (svc->proc != NULL && svc->proc->pid == pid) {
+		return svc->proc;
+	}
+	return svc->next != NULL && svc->next->pid == pid ? svc->next : NULL;
+}
+
+static void
+on_ready(struct service *svc, struct service_proc *proc)
+{
+	struct service_proc *before = svc->proc;
+
+	svc->served = true;
+	if (proc != NULL) {
+		proc->ready = true;
+	}
+	if (proc != NULL && proc == svc->next) {
+		service_promote(svc);
+		if (before != NULL) {
+			/* It is on its way out. */
+			TAILQ_INSERT_TAIL(&g_sup.replaced, before, link);
+			service_timer_set(&before->timer, SERVICE_RESTART_GRACE,
+			                  service_proc_overdue, before);
+		}
+	} else {
+		service_show(svc, CAL_SERVICE_RUNNING);
+	}
+}
+
+void
+service_report(const char *name, pid_t pid, enum gate_report_code code, const char *text)
+{
+	struct service *svc = service_by_name(name);
+	struct service_proc *proc = svc != NULL ? proc_of(svc, pid) : NULL;
+
+	/* Also one of a name that we know, started by somebody else, is not ours to list. */
+	if (svc == NULL || (proc == NULL && svc->hand_pid != pid)) {
+		return;
+	}
+	switch (code) {
+	case GATE_REPORT_READY:
+		on_ready(svc, proc);
+		service_tell(SERVICE_EVENT_READY, svc, "");
+		break;
+	case GATE_REPORT_CHECKED:
+		on_ready(svc, proc);
+		service_tell(SERVICE_EVENT_CHECKED, svc, "");
+		break;
+	case GATE_REPORT_FAILED:
+		if (proc != NULL) {
+			proc->gave_up = true;
+		}
+		if (proc != NULL && proc == svc->next) {
+			SPDK_WARNLOG("%s (pid %d) cannot take over: %s\n", svc->binary,
+			             (int)proc->pid, text);
+		} else {
+			service_tell(SERVICE_EVENT_FAILED, svc, text);
+		}
+		break;
+	case GATE_REPORT_METRICS:
+		snprintf(svc->shown.metrics, sizeof(svc->shown.metrics), "%s", text);
+		service_publish();
+		break;
+	}
+}
+
+void
+service_peer(const char *name, pid_t pid, bool connected)
+{
+	struct service *svc = service_by_name(name);
+	struct service_proc *proc;
+
+	if (svc == NULL) {
+		return;
+	}
+	proc = proc_of(svc, pid);
+	if (proc != NULL) {
+		/* Ours. Without its connection it can do nothing but end. */
+		if (!connected && (proc->timer == NULL || proc == svc->next)) {
+			service_timer_set(&proc->timer, SERVICE_RESTART_GRACE, service_proc_overdue,
+			                  proc);
+		}
+		return;
+	}
+	if (!g_sup.opts.by_hand) {
+		return;
+	}
+	if (connected) {
+		svc->hand_pid = pid;
+		svc->shown.restarts += svc->was_started;
+		svc->was_started = true;
+		service_show(svc, CAL_SERVICE_STARTING);
+	} else if (svc->hand_pid == pid) {
+		svc->hand_pid = 0;
+		svc->shown.metrics[0] = '\0';
+		service_show(svc, CAL_SERVICE_OFF);
+	}
+}
