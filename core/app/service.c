@@ -27,7 +27,7 @@ struct service g_services[NUM_SERVICES] = {
 	[MOND] = { .name = "mond", .binary = "cal-mond", .optional = true },
 };
 
-struct supervisor g_sup;
+struct supervisor g_sup = { .replaced = TAILQ_HEAD_INITIALIZER(g_sup.replaced) };
 
 static uint64_t
 clock_ms(clockid_t clock)
@@ -156,27 +156,6 @@ log_path(const struct service *svc, char *path, size_t size)
 	if (cal_instance_path(path, size, g_sup.opts.instance, rel) != 0) {
 		path[0] = '\0';
 	}
-}
-
-void
-service_stop_check(void)
-{
-	void (*done)(void *ctx) = g_sup.stop_done;
-	int i;
-
-	if (!g_sup.stopping || done == NULL) {
-		return;
-	}
-	for (i = 0; i < NUM_SERVICES; i++) {
-		if (g_services[i].proc != NULL || g_services[i].next != NULL) {
-			return;
-		}
-	}
-	if (!TAILQ_EMPTY(&g_sup.replaced)) {
-		return;
-	}
-	g_sup.stop_done = NULL;
-	done(g_sup.stop_ctx);
 }
 
 static void
@@ -462,11 +441,32 @@ service_init(const struct service_opts *opts)
 	return 0;
 }
 
+/* One that was left behind at the stop. */
+static void
+proc_forget(struct service_proc **proc)
+{
+	if (*proc != NULL) {
+		control_fd_del((*proc)->watch);
+		close((*proc)->pidfd);
+		free(*proc);
+		*proc = NULL;
+	}
+}
+
 void
 service_fini(void)
 {
+	struct service_proc *proc;
 	int i;
 
+	for (i = 0; i < NUM_SERVICES; i++) {
+		proc_forget(&g_services[i].proc);
+		proc_forget(&g_services[i].next);
+	}
+	while ((proc = TAILQ_FIRST(&g_sup.replaced)) != NULL) {
+		TAILQ_REMOVE(&g_sup.replaced, proc, link);
+		proc_forget(&proc);
+	}
 	for (i = 0; i < NUM_STRINGS; i++) {
 		free((char *)*string_at(i));
 		*string_at(i) = NULL;

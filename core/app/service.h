@@ -30,6 +30,8 @@
  * attaching takes some 10. */
 #define SERVICE_HANDOVER_LIMIT 3000
 #define SERVICE_STOP_GRACE     500
+/* One that SIGKILL does not end hangs in the kernel (a disk, NFS): nobody waits longer for it. */
+#define SERVICE_STOP_GIVE_UP 1000
 /* At that stop the gate has told them to end; who has not by then gets a signal. */
 #define SERVICE_STOP_SIGNAL 40
 /* So many ends in a row, none of them healthy, are a crash loop and worth a line in the log. */
@@ -67,7 +69,7 @@ void service_fini(void);
 void service_start_all(void);
 
 /** End all and start none again. `done` is called once the last one is gone, at the latest
- *  SERVICE_STOP_GRACE after this; possibly before this returns. */
+ *  SERVICE_STOP_GIVE_UP after this; possibly before this returns. */
 void service_stop_all(void (*done)(void *ctx), void *ctx);
 
 /* For struct gate_ops. */

@@ -58,6 +58,7 @@ struct supervisor {
 	TAILQ_HEAD(, service_proc) replaced;
 	void (*stop_done)(void *ctx);
 	void *stop_ctx;
+	struct control_timer *stop_timer;
 };
 extern struct supervisor g_sup;
 
@@ -80,11 +81,11 @@ void service_start(struct service *svc);
 int service_proc_start(struct service *svc, const char *path, struct service_proc **out);
 /** The successor is the one that serves, now. */
 void service_promote(struct service *svc);
-/** Call stop_done if all have ended. */
-void service_stop_check(void);
 
 /* --- service_stop.c --------------------------------------------------------------------------- */
 
+/** Call stop_done if all have ended. */
+void service_stop_check(void);
 /** A timer's: `arg`, a service_proc, has had its time. SIGKILL. */
 void service_proc_overdue(void *arg);
 

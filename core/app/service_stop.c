@@ -53,6 +53,61 @@ stop_soon(struct service_proc *proc)
 	}
 }
 
+static void
+stop_end(void)
+{
+	void (*done)(void *ctx) = g_sup.stop_done;
+
+	service_timer_clear(&g_sup.stop_timer);
+	g_sup.stop_done = NULL;
+	done(g_sup.stop_ctx);
+}
+
+void
+service_stop_check(void)
+{
+	int i;
+
+	if (!g_sup.stopping || g_sup.stop_done == NULL || !TAILQ_EMPTY(&g_sup.replaced)) {
+		return;
+	}
+	for (i = 0; i < NUM_SERVICES; i++) {
+		if (g_services[i].proc != NULL || g_services[i].next != NULL) {
+			return;
+		}
+	}
+	stop_end();
+}
+
+static void
+say_left(const struct service_proc *proc)
+{
+	if (proc != NULL) {
+		SPDK_ERRLOG("%s (pid %d) is left behind: SIGKILL does not end it, so it hangs in "
+		            "the kernel\n",
+		            proc->svc->binary, (int)proc->pid);
+	}
+}
+
+static void
+stop_overdue(void *arg)
+{
+	struct service_proc *proc;
+	int i;
+
+	g_sup.stop_timer = NULL;
+	for (i = 0; i < NUM_SERVICES; i++) {
+		say_left(g_services[i].proc);
+		say_left(g_services[i].next);
+	}
+	TAILQ_FOREACH (proc, &g_sup.replaced, link) {
+		say_left(proc);
+	}
+	if (g_sup.stop_done != NULL) {
+		stop_end();
+	}
+}
+
 void
 service_stop_all(void (*done)(void *ctx), void *ctx)
 {
@@ -73,6 +128,7 @@ service_stop_all(void (*done)(void *ctx), void *ctx)
 	TAILQ_FOREACH (proc, &g_sup.replaced, link) {
 		stop_soon(proc);
 	}
+	service_timer_set(&g_sup.stop_timer, SERVICE_STOP_GIVE_UP, stop_overdue, NULL);
 	service_stop_check();
 }
 

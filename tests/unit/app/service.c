@@ -10,7 +10,9 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -360,6 +362,39 @@ one_that_does_not_listen_is_killed(void)
 	CHECK(now_ms() - begin < SERVICE_STOP_GRACE + 500);
 }
 
+/* A process that hangs in the kernel does not heed even this. */
+static bool g_unkillable;
+
+int
+pidfd_send_signal(int pidfd, int sig, siginfo_t *info, unsigned flags)
+{
+	return g_unkillable ? 0 : (int)syscall(SYS_pidfd_send_signal, pidfd, sig, info, flags);
+}
+
+static void
+one_that_hangs_in_the_kernel_is_left(void)
+{
+	struct cal_state_service before;
+	uint64_t begin;
+
+	script("cal-rpcd", "trap '' TERM\necho ready\nwhile :; do sleep 100; done");
+	up("/tmp/some.sock");
+	WAIT_FOR(log_has("rpcd", "ready"));
+	before = shown(RPCD);
+	g_unkillable = true;
+	begin = now_ms();
+	down();
+	CHECK(now_ms() - begin >= SERVICE_STOP_GIVE_UP - 10);
+	CHECK(now_ms() - begin < SERVICE_STOP_GIVE_UP + 500);
+	CHECK(kill(before.pid, SIGKILL) == 0);
+	CHECK(waitpid(before.pid, NULL, 0) == before.pid);
+	g_unkillable = false;
+	/* It is no part of the next start. */
+	up("/tmp/some.sock");
+	WAIT_FOR(shown(RPCD).pid > 0 && shown(RPCD).pid != before.pid);
+	down();
+}
+
 /* --- a successor -------------------------------------------------------------------------------
  */
 
@@ -551,6 +586,7 @@ static const struct test_case cases[] = {
 	TEST(one_that_is_killed_comes_back_at_once),
 	TEST(a_crash_loop_is_put_off_and_told),
 	TEST(one_that_does_not_listen_is_killed),
+	TEST(one_that_hangs_in_the_kernel_is_left),
 	TEST(a_successor_that_serves_is_shown),
 	TEST(a_successor_that_dies_changes_nothing),
 	TEST(a_successor_is_there_when_the_old_one_dies),
