@@ -127,8 +127,8 @@ writer_step(void *ctx, struct spdk_json_write_ctx *w)
 {
 	struct bdev_config *config = ctx;
 
-	/* The names go with the block layer. */
-	if (bdev_is_finishing()) {
+	/* The names go with the block layer. What comes first also begins the array. */
+	if (bdev_is_finishing() && config->at != OPTIONS) {
 		config->at = DEVICES;
 	}
 	return config_step(config, w);

@@ -4,6 +4,8 @@
 
 /* Options, the order of modules at start and end, and starts that fail. */
 
+#include "core/rpc/rpc_config.h"
+#include "spdk/json.h"
 #include "tests/unit/bdev/fake_bdev.h"
 
 static char g_said[256];
@@ -244,6 +246,54 @@ removal_before_the_end(void)
 	fake_dev_free(dev);
 }
 
+static int
+to_text(void *ctx, const void *data, size_t size)
+{
+	char *text = ctx;
+	size_t len = strlen(text);
+
+	snprintf(text + len, 1024 - len, "%.*s", (int)size, (const char *)data);
+	return 0;
+}
+
+/* A configuration that is asked for, or being written, while the block layer ends is whole. */
+static void
+configuration_at_the_end(void)
+{
+	const struct rpc_config_writer *writer =
+		rpc_config_writer_find(spdk_bdev_subsystem_config_json);
+	struct spdk_json_write_ctx *w;
+	char text[1024];
+	unsigned steps, i;
+	void *ctx;
+
+	REQUIRE(writer != NULL);
+	for (steps = 0; steps < 3; steps++) {
+		begin();
+		start();
+		g_early.async_fini_start = true;
+		text[0] = '\0';
+		w = spdk_json_write_begin(to_text, text, 0);
+		ctx = writer->begin();
+		REQUIRE(w != NULL && ctx != NULL);
+		for (i = 0; i < steps; i++) {
+			CHECK(writer->step(ctx, w));
+		}
+		finish();
+		CHECK(!g_finished);
+		while (writer->step(ctx, w)) {
+		}
+		writer->end(ctx);
+		CHECK_EQ(spdk_json_write_end(w), 0);
+		CHECK(strncmp(text, "[{\"method\":\"bdev_set_options\"", 29) == 0);
+		CHECK(strstr(text, ",{\"method\":\"bdev_wait_for_examine\"}]") != NULL);
+		spdk_bdev_module_fini_start_done();
+		poll_all();
+		CHECK(g_finished);
+		threads_down();
+	}
+}
+
 static void
 options(void)
 {
@@ -291,6 +341,7 @@ static const struct test_case cases[] = {
 	TEST(examined_at_the_start),
 	TEST(devices_at_the_end),
 	TEST(removal_before_the_end),
+	TEST(configuration_at_the_end),
 	TEST(options),
 };
 TEST_MAIN("bdev/init", cases)
