@@ -496,7 +496,7 @@ app_has_long(const struct option *app, const char *name)
 /* Our table followed by the application's options. The first of a name counts: SPDK's own ones do
  * as they do there, and what only we have gives way to the application's. */
 static struct option *
-long_options_build(const struct option *app)
+long_options_build(const struct option *app, int *num_ours)
 {
 	struct option *all;
 	size_t n_app = 0, n = 0, i;
@@ -516,6 +516,7 @@ long_options_build(const struct option *app)
 		all[n].has_arg = g_flags[i].arg != NULL ? required_argument : no_argument;
 		all[n++].val = g_flags[i].val;
 	}
+	*num_ours = (int)n;
 	if (n_app > 0) {
 		memcpy(&all[n], app, n_app * sizeof(*all));
 	}
@@ -539,9 +540,9 @@ check_letters(const char *app_short, bool has_parse)
 }
 
 static int
-handle(int ch, char **argv, struct parse_state *state, int (*parse)(int ch, char *arg))
+handle(int ch, bool is_app, char **argv, struct parse_state *state, int (*parse)(int ch, char *arg))
 {
-	int rc;
+	int rc = -ENOENT;
 
 	if (ch == ':') {
 		return complain("%s needs a value", argv[optind - 1]);
@@ -552,9 +553,11 @@ handle(int ch, char **argv, struct parse_state *state, int (*parse)(int ch, char
 		}
 		return complain("unknown option %s", argv[optind - 1]);
 	}
-	rc = parse_plain(ch, optarg, state);
-	if (rc == -ENOENT) {
-		rc = parse_value(ch, optarg, state->opts);
+	if (!is_app) {
+		rc = parse_plain(ch, optarg, state);
+		if (rc == -ENOENT) {
+			rc = parse_value(ch, optarg, state->opts);
+		}
 	}
 	if (rc == -ENOENT) {
 		/* 'W' is reserved for the framework and means nothing. */
@@ -575,12 +578,12 @@ spdk_app_parse_args(int argc, char **argv, struct spdk_app_opts *opts, const cha
 	struct parse_state state = { .opts = opts };
 	struct option *long_opts;
 	char *short_opts = NULL;
-	int ch, rc = 0;
+	int ch, num_ours = 0, at = -1, rc = 0;
 
 	g_cmdline.program = argc > 0 ? basename_of(argv[0]) : "application";
 	g_cmdline.app_usage = usage;
 	opterr = 0;
-	long_opts = long_options_build(app_long_opts);
+	long_opts = long_options_build(app_long_opts, &num_ours);
 	/* The leading colon tells a missing value from an unknown option. */
 	if (long_opts == NULL || asprintf(&short_opts, ":%s%s", SPDK_APP_GETOPT_STRING,
 	                                  getopt_str != NULL ? getopt_str : "") < 0) {
@@ -589,7 +592,7 @@ spdk_app_parse_args(int argc, char **argv, struct spdk_app_opts *opts, const cha
 		goto out;
 	}
 	rc = check_letters(getopt_str, parse != NULL);
-	while (rc == 0 && (ch = getopt_long(argc, argv, short_opts, long_opts, NULL)) != -1) {
+	while (rc == 0 && (ch = getopt_long(argc, argv, short_opts, long_opts, &at)) != -1) {
 		if (ch == 'h') {
 			spdk_app_usage();
 			result = SPDK_APP_PARSE_ARGS_HELP;
@@ -600,7 +603,9 @@ spdk_app_parse_args(int argc, char **argv, struct spdk_app_opts *opts, const cha
 			result = SPDK_APP_PARSE_ARGS_HELP;
 			goto out;
 		}
-		rc = handle(ch, argv, &state, parse);
+		/* An application may have chosen the number of one of our long options. */
+		rc = handle(ch, at >= num_ours && ch >= OPT_FIRST, argv, &state, parse);
+		at = -1;
 	}
 	if (rc == 0 && state.mask_given && state.lcores_given) {
 		rc = complain("-m and --lcores both say which cores to use: give one of them");

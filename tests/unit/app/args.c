@@ -481,6 +481,30 @@ application_options_reach_it(void)
 	CHECK(!app_args()->no_services);
 }
 
+/* Whatever numbers an application gives its options, ours among them. */
+static void
+application_options_have_any_numbers(void)
+{
+	struct option longs[] = { { "mine", no_argument, NULL, 0 }, {} };
+	struct spdk_app_opts o, before;
+	int i, number;
+
+	spdk_app_opts_init(&before, sizeof(before));
+	for (i = 0; i < 128; i++) {
+		number = (i < 64 ? 0x10000 : 0x20000) + i % 64;
+		longs[0].val = number;
+		spdk_app_opts_init(&o, sizeof(o));
+		CHECK_EQ(parse_with(&o, "--mine", NULL, longs), OK);
+		CHECK_EQ(g_app_ch, number);
+		CHECK(memcmp(&o, &before, sizeof(o)) == 0);
+	}
+	CHECK(!app_args()->no_services);
+	CHECK_EQ(parse_with(&o, "--mine --no-services -m 0x1", NULL, longs), OK);
+	CHECK(app_args()->no_services);
+	CHECK_STR(o.reactor_mask, "0x1");
+	app_args()->no_services = false;
+}
+
 static void
 options_without_a_function_are_refused(void)
 {
@@ -501,6 +525,7 @@ static const struct test_case cases[] = {
 	TEST(allowlist_is_split),
 	TEST(pci_lists_grow_and_exclude_each_other),
 	TEST(application_options_reach_it),
+	TEST(application_options_have_any_numbers),
 	TEST(options_without_a_function_are_refused),
 };
 TEST_MAIN_WITH("args", cases, setup, teardown)
