@@ -37,8 +37,9 @@ LDFLAGS_ALL = -pthread -Wl,-z,relro,-z,now $(SANFLAGS) $(LDFLAGS)
 SANFLAGS-asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined -DCAL_ASAN
 # (gcc warns that it cannot follow fences: a sequence lock has nothing for it to follow.)
 SANFLAGS-tsan := -fsanitize=thread $(if $(findstring clang,$(CC)),,-Wno-tsan)
-# For clang's libFuzzer (make fuzz): what is covered is counted, too.
-SANFLAGS-fuzz := $(SANFLAGS-asan) -fsanitize=fuzzer-no-link
+# For clang's libFuzzer (make fuzz): what is covered is counted, too; limits are small enough for short
+# inputs to reach them.
+SANFLAGS-fuzz := $(SANFLAGS-asan) -fsanitize=fuzzer-no-link -DCAL_FUZZ_LIMITS
 SANFLAGS := $(SANFLAGS-$(SAN))
 
 # DPDK is linked statically: only so can a secondary's EAL be kept off the shared heap (--wrap), and

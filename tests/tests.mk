@@ -84,7 +84,7 @@ fuzz_objs = $(call objs,$(filter-out %/main.c,$(foreach d,$(shell sed -n 's,^/\*
 $(B)/obj/tests/fuzz/main.o: CPPFLAGS_ALL += -DFUZZ_DIR='"$(CURDIR)/tests/fuzz"'
 # What covers the targets themselves steers to nothing.
 ifeq ($(SAN),fuzz)
-$(call objs,$(FUZZ_SRCS)): SANFLAGS := $(SANFLAGS-asan)
+$(call objs,$(FUZZ_SRCS)): SANFLAGS := $(SANFLAGS-asan) -DCAL_FUZZ_LIMITS
 endif
 FUZZ_MAIN := $(if $(filter fuzz,$(SAN)),,$(B)/obj/tests/fuzz/main.o)
 define fuzz_rule

@@ -31,6 +31,7 @@
 #include "ipc/client/json.h"
 #include "ipc/client/json_scan.h"
 
+#ifndef CAL_FUZZ_LIMITS
 #define RPCD_MAX_CONNS   64           /* SPDK's: the next one waits, accepted or in the backlog */
 #define RPCD_MAX_PARKED  64           /* so many of those are accepted */
 #define RPCD_MAX_REQUEST (256u << 10) /* SPDK's: bytes of one JSON value */
@@ -46,6 +47,17 @@
 #define RPCD_ANSWER_LEAST   (4u << 10)
 /* Answers of batches that are not complete. The rest of such a batch is refused. */
 #define RPCD_MAX_BATCH (16u << 20)
+#else /* make fuzz: short inputs reach all of them */
+#define RPCD_MAX_CONNS      6
+#define RPCD_MAX_PARKED     4
+#define RPCD_MAX_REQUEST    (16u << 10)
+#define RPCD_MAX_VALUES     512
+#define RPCD_MAX_OUTPUT     (64u << 10)
+#define RPCD_MAX_REPLIES    16
+#define RPCD_ANSWER_UNKNOWN (2u << 10)
+#define RPCD_ANSWER_LEAST   (256u)
+#define RPCD_MAX_BATCH      (128u << 10)
+#endif
 /* So many requests of a connection are looked at before it is the next one's turn. */
 #define RPCD_TURN 16
 /* How long the link is polled for answers before the loop goes to sleep: a round trip takes less,

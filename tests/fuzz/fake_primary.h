@@ -16,6 +16,7 @@
 
 #include "ipc/client/client.h"
 #include "ipc/codec/codec.h"
+#include "services/rpcd/rpcd.h"
 
 struct fake_call {
 	TAILQ_ENTRY(fake_call) link;
@@ -34,20 +35,18 @@ static struct {
 	unsigned huge_budget;
 	unsigned budget; /* elements that long answers still may have: no input takes for ever */
 	bool release;
-	int status;              /* what cal_client_process() answers: 0, -ESHUTDOWN, -ECONNRESET */
-	void (*each_turn)(void); /* called with each cal_client_process() */
+	int status; /* what cal_client_process() answers: 0, -ESHUTDOWN, -ECONNRESET */
 } g_fake;
 
 static void
-fake_begin(void (*each_turn)(void))
+fake_begin(void)
 {
 	memset(&g_fake, 0, sizeof(g_fake));
 	TAILQ_INIT(&g_fake.calls);
-	g_fake.each_turn = each_turn;
-	g_fake.budget = 3000;
+	g_fake.budget = RPCD_MAX_OUTPUT / 350;
 	g_fake.huge_budget = 3;
-	/* Always readable: the loop never sleeps, and each of its rounds is a turn. */
-	g_fake.fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+	/* Never readable: the loop does not sleep, and processes the link each time. */
+	g_fake.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	FUZZ_CHECK(g_fake.fd >= 0, "no eventfd");
 }
 
@@ -79,7 +78,7 @@ put_long(struct codec_buf *buf, unsigned elements)
 static void
 put_huge(struct codec_buf *buf)
 {
-	static char huge[1200000];
+	static char huge[RPCD_MAX_OUTPUT / 6 * 7];
 
 	if (huge[0] == '\0') {
 		memset(huge, 'h', sizeof(huge));
@@ -110,7 +109,7 @@ put_answer(struct codec_buf *buf, const struct fake_call *call)
 			codec_put_nil(buf);
 		}
 	} else if (strcmp(method, "long") == 0) {
-		put_long(buf, 100);
+		put_long(buf, RPCD_MAX_OUTPUT / 10000);
 	} else if (strcmp(method, "huge") == 0) {
 		put_huge(buf); /* more than rpcd keeps for one client at a time */
 	} else if (strcmp(method, "not_utf8") == 0) {
@@ -218,7 +217,6 @@ cal_client_send(struct cal_client *client, const char *method, const void *param
 int
 cal_client_process(struct cal_client *client)
 {
-	g_fake.each_turn();
 	fake_answer_all(0, g_fake.release);
 	g_fake.release = false;
 	if (g_fake.status != 0) { /* that is all that ever comes */

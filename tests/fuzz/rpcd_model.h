@@ -182,9 +182,9 @@ model_build(struct model *model, char *text, size_t len)
 			return;
 		}
 		if (*p != '{' && *p != '[' && *p != '"' && next < (void *)end &&
-		    strchr("+-.0123456789Ee", *(char *)next) != NULL && (char *)next > p &&
+		    memchr("{[\"/,]}:", *(char *)next, 8) == NULL && (char *)next > p &&
 		    !only_space((char *)next - 1, next)) {
-			/* "01": two numbers, or none? */
+			/* "01", "1_": two values, or none? */
 			model_owe(model, 1, 1);
 			model->vague = true;
 			return;
@@ -298,7 +298,7 @@ check_line(struct model *model, const char *line, size_t len)
 	size_t i, count = 1;
 	bool batch;
 
-	if (len > (256u << 10) && line[0] == '{') { /* "huge": it takes too long */
+	if (len > RPCD_MAX_OUTPUT && line[0] == '{') { /* "huge": it takes too long */
 		settle(model, 1, false, line, len);
 		return;
 	}
