@@ -106,6 +106,18 @@ look_soon(void)
 	}
 }
 
+/* The stop closes the links: what was parked is on its way before that. */
+static void
+final_go_on(void)
+{
+	spdk_msg_fn fn = g_keep.final_fn;
+
+	if (!g_keep.on && fn != NULL && STAILQ_EMPTY(&g_keep.parked)) {
+		g_keep.final_fn = NULL;
+		fn(g_keep.final_ctx);
+	}
+}
+
 static void
 release_some(void *ctx)
 {
@@ -127,6 +139,7 @@ release_some(void *ctx)
 		rpc_request_release(parked->request);
 		free(parked);
 	}
+	final_go_on();
 }
 
 static void
@@ -153,15 +166,9 @@ not_kept(const char *why)
 static void
 final_end(void)
 {
-	spdk_msg_fn fn = g_keep.final_fn;
-
 	g_keep.on = false;
-	g_keep.final_fn = NULL;
-	release(UINT64_MAX);
 	spdk_poller_unregister(&g_keep.patience);
-	if (fn != NULL) {
-		fn(g_keep.final_ctx);
-	}
+	release(UINT64_MAX);
 }
 
 static int

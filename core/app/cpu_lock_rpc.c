@@ -46,14 +46,18 @@ static void
 work(void *arg)
 {
 	struct lock_call *call = arg;
+	struct spdk_thread *thread;
 
 	if (call->enable) {
 		call->rc = reactors_lock_cores(&call->core, &call->owner);
 	} else {
 		reactors_unlock_cores();
 	}
-	if (spdk_thread_send_msg(spdk_thread_get_app_thread(), answer, call) != 0) {
-		free(call); /* the app thread has exited, and the request with its link */
+	/* A stop that did not wait for us has ended the app thread, and the request with its link.
+	 */
+	thread = spdk_thread_get_app_thread();
+	if (thread == NULL || spdk_thread_send_msg(thread, answer, call) != 0) {
+		free(call);
 	}
 }
 

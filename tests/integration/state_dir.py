@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 
 import primary as p
@@ -304,7 +305,55 @@ def changes_without_a_method(root):
         proc.stdout.close()
 
 
+def nobody_polls(root):
+    """In interrupt mode, where a parked answer has nothing but a timer and messages to go out by."""
+    prim = start(root, "--interrupt-mode")
+    time.sleep(0.3)  # asleep
+    for i in range(20):  # more than are let go at a stretch
+        malloc(prim, f"M{i}")
+        p.check(kept(root) == bdevs(prim), f"M{i} was answered and is not kept")
+    pid = prim.state()["services"]["confd"]["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    done = []
+
+    def one(i):
+        begin = time.monotonic()
+        malloc(prim, f"N{i}")
+        done.append(time.monotonic() - begin)
+
+    threads = [threading.Thread(target=one, args=(i,)) for i in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    p.check(len(done) == 20 and max(done) < 1.5, f"answers after {done}")
+    os.kill(pid, signal.SIGCONT)
+    p.wait_for(lambda: kept(root) == bdevs(prim), 5, "all to be kept")
+    stop(prim)
+
+
+def stopped_while_parked(root):
+    """The stop neither loses answers that wait nor waits for ever for a cal-confd that hangs."""
+    prim = start(root)
+    malloc(prim, "M0")
+    os.kill(prim.state()["services"]["confd"]["pid"], signal.SIGSTOP)
+    answers = []
+    threads = [threading.Thread(target=lambda i=i: answers.append(prim.rpc_call(
+        "bdev_malloc_create", {"name": f"N{i}", "num_blocks": 8, "block_size": 512})))
+        for i in range(40)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.3)
+    p.check(not answers, f"answered without being kept: {answers}")
+    status, took = prim.stop()
+    for thread in threads:
+        thread.join()
+    p.check(status == 0 and took < 2.2, f"status {status} after {took:.2f} s: {prim.output()}")
+    p.check(len(answers) == 40 and all("result" in a for a in answers), f"{answers}")
+    p.check("not kept" in prim.output(), prim.output())
+
+
 p.needs_hugepages(128)
 p.main([answered_is_kept, what_was_kept_wins, startup_changes_are_kept, wrong_folders,
         two_share_a_folder, a_file_that_cannot_be_loaded, nothing_can_be_written, nobody_keeps,
-        changes_without_a_method])
+        nobody_polls, stopped_while_parked, changes_without_a_method])

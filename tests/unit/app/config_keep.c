@@ -40,11 +40,19 @@ spdk_get_thread(void)
 	return NULL;
 }
 
-/* As it would be: at once is late enough here. */
+static bool g_defer;
+static spdk_msg_fn g_deferred;
+
+/* At once is late enough for most. */
 int
 spdk_thread_send_msg(const struct spdk_thread *thread, spdk_msg_fn fn, void *ctx)
 {
-	fn(ctx);
+	if (g_defer) {
+		CHECK(g_deferred == NULL);
+		g_deferred = fn;
+	} else {
+		fn(ctx);
+	}
 	return 0;
 }
 
@@ -384,6 +392,38 @@ the_last_snapshot(void)
 	end();
 }
 
+/* The stop closes the links next: no answer is left behind. */
+static void
+answers_go_out_before_the_stop_goes_on(void)
+{
+	struct spdk_jsonrpc_request many[3 * MAX_RELEASE];
+	unsigned i, turns = 0;
+	spdk_msg_fn fn;
+
+	begin(true);
+	for (i = 0; i < SPDK_COUNTOF(many); i++) {
+		CHECK(change(&many[i]));
+	}
+	config_keep_final(final_came, NULL);
+	g_defer = true;
+	g_ticks += PATIENCE_US + 1;
+	g_look(NULL);
+	while (g_deferred != NULL) {
+		CHECK(!many[SPDK_COUNTOF(many) - 1].released);
+		CHECK_EQ(g_finals, 0);
+		fn = g_deferred;
+		g_deferred = NULL;
+		fn(NULL);
+		turns++;
+	}
+	g_defer = false;
+	CHECK(turns >= 2);
+	CHECK(many[SPDK_COUNTOF(many) - 1].released);
+	CHECK_EQ(g_finals, 1);
+	end();
+	CHECK_EQ(g_finals, 1);
+}
+
 static void
 many_go_out_together(void)
 {
@@ -416,6 +456,7 @@ static const struct test_case cases[] = {
 	TEST(before_the_load_nothing_waits),
 	TEST(changes_without_a_method),
 	TEST(the_last_snapshot),
+	TEST(answers_go_out_before_the_stop_goes_on),
 	TEST(many_go_out_together),
 };
 TEST_MAIN_WITH("app/config_keep", cases, setup, NULL)
