@@ -129,6 +129,8 @@ $(B)/bin/cal-rpcd $(B)/bin/cal-confd $(B)/bin/cal-mond $(B)/bin/calctl:
 	$(Q)$(CC) $(LDFLAGS_ALL) $(filter %.o,$^) $(CLIENT_LIBS) $(XLIBS) -o $@
 
 .PHONY: clean help
+#: make                       the libraries, the primary, the services and calctl, into build/
+#: make clean                 remove everything that was built
 clean:
 	rm -rf build build-*
 

@@ -92,8 +92,8 @@ call_failed(struct load *load, const struct config_entry *e, int rc, const struc
 	snprintf(where, sizeof(where), "%s:%u: %s (entry %zu of %zu)", load->config.path, e->line,
 	         e->method, nr, load->config.num_entries);
 	if (rc == 0 && !load->ctl->json) {
-		ctl_error("%s failed: %s (code %d); the %zu before it were called", where,
-		          reply->message, reply->code, load->called);
+		ctl_error("%s failed: %s (code %d); %zu called before it", where, reply->message,
+		          reply->code, load->called);
 		return CTL_FAILED;
 	}
 	if (!load->ctl->json) {

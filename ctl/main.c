@@ -115,6 +115,8 @@ main(int argc, char **argv)
 	char err[256];
 	int first, rc;
 
+	/* A line is one write: the primary may print on the same terminal. */
+	setvbuf(stderr, NULL, _IOLBF, 0);
 	rc = ctl_args_parse(&ctl, NULL, argc, argv, &first, &version, err, sizeof(err));
 	if (rc == CTL_ARGS_HELP) {
 		ctl_args_help(stdout, NULL);

@@ -200,8 +200,8 @@ memory_json(const struct picture *p)
 static void
 describe_death(const struct cal_state_main *m, char *text, size_t size)
 {
-	snprintf(text, size, "it was %s%s%s", cal_run_state_name(m->state),
-	         m->doing[0] != '\0' ? ", in " : "", m->doing);
+	snprintf(text, size, "it was %s%s%s%s", cal_run_state_name(m->state),
+	         m->doing[0] != '\0' ? " (" : "", m->doing, m->doing[0] != '\0' ? ")" : "");
 }
 
 /* States that it was in before the present one, in their order. Returns the next after `state`. */

@@ -25,8 +25,10 @@
 
 #define KILL_METHOD "spdk_kill_instance"
 #define SLICE_MS    100
-/* JSON-RPC code of a method that may not be called in the present state. */
+/* JSON-RPC codes of a method that may not be called in the present state, and of one that the
+ * primary has not, or that its --rpcs-allowed leaves out. */
 #define WRONG_STATE (-1)
+#define NO_METHOD   (-32601)
 
 static struct {
 	uint64_t timeout_ms;
@@ -64,8 +66,9 @@ ask(struct ctl *ctl, int pidfd)
 	if (rc == -ECONNRESET || rc == -ESHUTDOWN || rc == -ECANCELED) {
 		return CTL_OK;
 	}
-	/* The method is for the running state; the signal does the same in any. */
-	if (rc == 0 && reply.is_error && reply.code == WRONG_STATE &&
+	/* The method is for the running state, and not everybody's; the signal does the same in
+	 * any, and the kernel says who may send it. */
+	if (rc == 0 && reply.is_error && (reply.code == WRONG_STATE || reply.code == NO_METHOD) &&
 	    syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0) == 0) {
 		return CTL_OK;
 	}
@@ -102,9 +105,10 @@ wait_gone(const struct ctl *ctl, int pidfd, pid_t pid, uint64_t begin)
 	ctl_progress_end();
 	if (ctl_instance_read(ctl, &state, &alive, err, sizeof(err)) == 0 && !alive &&
 	    state.main.pid == pid && state.main.state != CAL_RUN_STOPPED) {
-		ctl_error("the primary (pid %d) ended, but not in order: it was %s%s%s", pid,
+		ctl_error("the primary (pid %d) ended, but not in order: it was %s%s%s%s", pid,
 		          cal_run_state_name(state.main.state),
-		          state.main.doing[0] != '\0' ? ", in " : "", state.main.doing);
+		          state.main.doing[0] != '\0' ? " (" : "", state.main.doing,
+		          state.main.doing[0] != '\0' ? ")" : "");
 		return CTL_FAILED;
 	}
 	return CTL_OK;

@@ -101,10 +101,15 @@ lasted(uint64_t ns)
 void
 ctl_wait_state_describe(const struct cal_state_main *m, char *text, size_t size)
 {
-	snprintf(text, size, "%s for %s%s%s%s%s", cal_run_state_name(m->state),
-	         lasted(cal_state_spent_ns(m, m->state)).s, m->doing[0] != '\0' ? ", in " : "",
-	         m->doing, m->doing[0] != '\0' ? " for " : "",
-	         m->doing[0] != '\0' ? lasted(cal_state_doing_ns(m)).s : "");
+	const char *name = cal_run_state_name(m->state);
+	struct ctl_text spent = lasted(cal_state_spent_ns(m, m->state));
+
+	if (m->doing[0] == '\0') {
+		snprintf(text, size, "%s for %s", name, spent.s);
+	} else {
+		snprintf(text, size, "%s for %s (%s, for %s)", name, spent.s, m->doing,
+		         lasted(cal_state_doing_ns(m)).s);
+	}
 }
 
 static int
@@ -129,9 +134,10 @@ say_never(const struct ctl *ctl, const struct look *look, uint32_t wanted)
 		          m->state == CAL_RUN_STOPPED ? "has stopped" : "is stopping", name);
 	} else {
 		ctl_error("the primary of instance %d (pid %d) died and will not be %s; it was "
-		          "%s%s%s",
+		          "%s%s%s%s",
 		          ctl->instance, m->pid, name, cal_run_state_name(m->state),
-		          m->doing[0] != '\0' ? ", in " : "", m->doing);
+		          m->doing[0] != '\0' ? " (" : "", m->doing,
+		          m->doing[0] != '\0' ? ")" : "");
 	}
 	return CTL_FAILED;
 }

@@ -24,6 +24,7 @@
 #include "ipc/gate/control.h"
 #include "spdk/env.h"
 #include "spdk/log.h"
+#include "spdk/rpc.h"
 
 struct app g_app = { .lock_fd = -1 };
 
@@ -189,6 +190,23 @@ log_up(void)
 	return 0;
 }
 
+/* The list is checked against what was registered by constructors; an application may add more, so
+ * an unknown name ends nothing. */
+static void
+warn_of_unknown_methods(const char **list)
+{
+	size_t i;
+
+	for (i = 0; list != NULL && list[i] != NULL; i++) {
+		if (spdk_rpc_is_method_allowed(list[i], UINT32_MAX) == -ENOENT) {
+			SPDK_WARNLOG(
+				"--rpcs-allowed names %s, and there is no such RPC method: `calctl "
+				"methods` of an instance without that option lists them\n",
+				list[i]);
+		}
+	}
+}
+
 static int
 options_take(const struct spdk_app_opts *user, spdk_msg_fn start_fn)
 {
@@ -213,6 +231,7 @@ options_take(const struct spdk_app_opts *user, spdk_msg_fn start_fn)
 		return 1;
 	}
 	rc = rpc_server_set_allowlist((const char *const *)g_app.opts.rpc_allowlist);
+	warn_of_unknown_methods(g_app.opts.rpc_allowlist);
 	return rc == 0 ? 0 : app_fail(1, "the list of allowed methods: %s", strerror(-rc));
 }
 

@@ -18,6 +18,7 @@
 #include "spdk/event.h"
 #include "spdk/log.h"
 #include "spdk/string.h"
+#include "spdk/uuid.h"
 
 #define MAX_INIT_TIMEOUT_S (7u * 24 * 3600)
 
@@ -311,6 +312,19 @@ parse_allowlist(char *text, struct spdk_app_opts *opts)
 	return 0;
 }
 
+/* Looked at here: EAL's answer to a wrong one is a page of its own options. */
+static int
+parse_vf_token(const char *text, struct spdk_app_opts *opts)
+{
+	struct spdk_uuid uuid;
+
+	if (spdk_uuid_parse(&uuid, text) != 0) {
+		return complain("--vfio-vf-token %s: a UUID is needed", text);
+	}
+	opts->vf_token = text;
+	return 0;
+}
+
 static int
 parse_logflag(const char *name)
 {
@@ -394,6 +408,8 @@ parse_value(int ch, char *arg, struct spdk_app_opts *opts)
 		return parse_rpc_socket_mode(arg);
 	case OPT_RPCS_ALLOWED:
 		return parse_allowlist(arg, opts);
+	case OPT_VF_TOKEN:
+		return parse_vf_token(arg, opts);
 	default:
 		return -ENOENT;
 	}
@@ -469,9 +485,6 @@ parse_plain(int ch, char *arg, struct parse_state *state)
 	case OPT_ENFORCE_NUMA:
 		opts->enforce_numa = true;
 		break;
-	case OPT_VF_TOKEN:
-		opts->vf_token = arg;
-		break;
 	case OPT_SILENCE_NOTICELOG:
 		opts->print_level = SPDK_LOG_WARN;
 		break;
@@ -539,6 +552,23 @@ check_letters(const char *app_short, bool has_parse)
 	return 0;
 }
 
+/* getopt_long() says '?' for an option that nobody has, for a value where none is taken (then with
+ * the option in `optopt`), and for a beginning that several have. */
+static int
+complain_of_option(const char *word)
+{
+	const char *equals;
+
+	if (strncmp(word, "--", 2) != 0) {
+		return complain("unknown option -%c", optopt);
+	}
+	equals = strchr(word, '=');
+	if (optopt != 0 && equals != NULL) {
+		return complain("%.*s takes no value", (int)(equals - word), word);
+	}
+	return complain("unknown option %s", word);
+}
+
 static int
 handle(int ch, bool is_app, char **argv, struct parse_state *state, int (*parse)(int ch, char *arg))
 {
@@ -548,10 +578,7 @@ handle(int ch, bool is_app, char **argv, struct parse_state *state, int (*parse)
 		return complain("%s needs a value", argv[optind - 1]);
 	}
 	if (ch == '?') {
-		if (optopt != 0 && optopt < OPT_FIRST && strncmp(argv[optind - 1], "--", 2) != 0) {
-			return complain("unknown option -%c", optopt);
-		}
-		return complain("unknown option %s", argv[optind - 1]);
+		return complain_of_option(argv[optind - 1]);
 	}
 	if (!is_app) {
 		rc = parse_plain(ch, optarg, state);

@@ -150,6 +150,8 @@ wait_for_start_init(void)
 {
 	app_state_doing("waits for framework_start_init");
 	app_deadline_hold();
+	SPDK_NOTICELOG("%s waits for framework_start_init, as --wait-for-rpc says: instance %d\n",
+	               g_app.opts.name, g_app.id);
 }
 
 int

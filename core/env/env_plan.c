@@ -249,8 +249,11 @@ hugedir_check(const struct env_hugedir *dir, char *err, size_t err_size)
 		if (fd >= 0) {
 			close(fd);
 		}
-		return env_fail(err, err_size, -EACCES,
-		                "no permission to use the hugepages in %s: run as root", dir->path);
+		return env_fail(
+			err, err_size, -EACCES,
+			"no permission to use the hugepages in %s: run as root, or without them "
+			"(--no-huge)",
+			dir->path);
 	}
 	/* EAL waits for this lock without end; whoever starts holds it for a fraction of a second.
 	 */

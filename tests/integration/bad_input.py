@@ -35,6 +35,8 @@ def refused(root, args, *words, status=None, core=True, **more):
 
 def command_line(root):
     refused(root, ["--no-such-flag"], "--no-such-flag", "-h", status=2)
+    refused(root, ["--no-huge=1"], "--no-huge takes no value", status=2)
+    refused(root, ["--vfio-vf-token", "abc"], "--vfio-vf-token abc", "UUID", status=2)
     refused(root, ["-z"], "-z", "-h", status=2)
     refused(root, ["-s", "lots"], "-s lots", status=2)
     refused(root, ["stray"], "stray", status=2)

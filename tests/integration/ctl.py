@@ -144,6 +144,16 @@ def check_stop_before_start(cal):
     primary.proc.wait(5)
 
 
+def check_stop_not_allowed(cal):
+    """The list of methods is for those who call them; a process may be stopped by who owns it."""
+    primary = cal.start("--rpcs-allowed", "spdk_get_version,no_such_method")
+    assert "names no_such_method, and there is no such RPC method" in primary.output()
+    assert "names spdk_get_version" not in primary.output()
+    assert "Method not found" in cal.calctl("bdevs", rc=1).stderr
+    cal.calctl("stop")
+    assert primary.proc.wait(5) == 0
+
+
 def check_crashed(cal):
     primary = cal.start()
     primary.kill()
@@ -169,6 +179,7 @@ def main(cal):
     check_hung(cal, primary)
     check_stop(cal, primary)
     check_stop_before_start(cal)
+    check_stop_not_allowed(cal)
     check_crashed(cal)
 
 

@@ -326,7 +326,7 @@ def a_wait_that_is_in_vain(root):
     prim = start_app(root, "never", "--init-timeout", "1")
     done = calctl(root, "status", "--wait", "running", "--timeout", "0.5", rc=1)
     p.check("is not running after 0.5 s: it is subsystem_init for " in done.stderr and
-            "in subsystem slow for " in done.stderr and done.stdout == "", f"{done}")
+            "(subsystem slow, for " in done.stderr and done.stdout == "", f"{done}")
     done = calctl(root, "--json", "status", "--wait", "running", "--timeout", "20", rc=1)
     p.check("failed to start and will not be running: the start is not through after 1 s"
             in done.stderr or "is stopping and will not be running" in done.stderr, f"{done}")

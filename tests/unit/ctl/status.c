@@ -302,7 +302,7 @@ a_crashed_one_is_failed_and_exits_3(void)
 	strcpy(fake.state.main.doing, "bdev_uring_create");
 	CHECK_EQ(status(false), CTL_NO_PRIMARY);
 	CHECK(strstr(output, "dead") != NULL);
-	CHECK(strstr(output, "dead, it was running, in bdev_uring_create\n") != NULL);
+	CHECK(strstr(output, "dead, it was running (bdev_uring_create)\n") != NULL);
 	root = status_json(CTL_NO_PRIMARY);
 	CHECK_STR(ctl_json_str(root, "state"), "failed");
 	CHECK_STR(ctl_json_str(root, "last_state"), "running");
@@ -506,7 +506,7 @@ a_state_that_will_not_come_ends_the_waiting(void)
 	fake_starting();
 	fake_doing("method x", 0);
 	CHECK_EQ(wait_for("running", 60000, it_is_killed), CTL_FAILED);
-	CHECK(strstr(output, " died and will not be running; it was env, in method x\n") != NULL);
+	CHECK(strstr(output, " died and will not be running; it was env (method x)\n") != NULL);
 	CHECK(ctl_now_ns() - begin < 10ull * 1000000000u);
 }
 
@@ -545,7 +545,7 @@ what_was_not_in_time_is_told_with_what_went_on(void)
 	fake_doing("subsystem slow", 2200);
 	CHECK_EQ(wait_for("running", 20, NULL), CTL_FAILED);
 	CHECK(strstr(output, "is not running after 0.02 s: it is subsystem_init for 2.5") != NULL);
-	CHECK(strstr(output, ", in subsystem slow for 2.2") != NULL);
+	CHECK(strstr(output, " (subsystem slow, for 2.2") != NULL);
 	/* With --json there is a line in any case. */
 	opts.wait = "running";
 	root = status_json(CTL_FAILED);
