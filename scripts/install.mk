@@ -36,6 +36,9 @@ $(B)/lib/pkgconfig/%.pc: scripts/%.pc.in core/include/calandria/version.h Makefi
 
 #: make install               [DESTDIR=] [PREFIX=/usr/local]
 INST = install -D -m
+# Where systemd finds them below /usr and /usr/local.
+UNIT_DIR = $(PREFIX)/lib/systemd/system
+UNITS   := $(patsubst scripts/systemd/%.in,%,$(wildcard scripts/systemd/*.in))
 install: all
 	$(Q)for b in calandria calctl; do $(INST) 755 $(B)/bin/$$b $(DESTDIR)$(PREFIX)/bin/$$b || exit 1; done
 	$(Q)for b in $(notdir $(filter $(B)/bin/cal-%,$(BINS))); do \
@@ -48,6 +51,8 @@ install: all
 	$(Q)for p in calandria calandria-client; do mkdir -p $(DESTDIR)$(PREFIX)/lib/pkgconfig && \
 	    sed -e 's|@LIBDIR@|$(PREFIX)/lib|' -e 's|@INCLUDEDIR@|$(PREFIX)/include|' $(PC_VARS) scripts/$$p.pc.in \
 	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/$$p.pc || exit 1; done
+	$(Q)for u in $(UNITS); do mkdir -p $(DESTDIR)$(UNIT_DIR) && sed 's|@PREFIX@|$(PREFIX)|' scripts/systemd/$$u.in \
+	    > $(DESTDIR)$(UNIT_DIR)/$$u || exit 1; done
 	$(Q)$(INST) 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/calandria/LICENSE
 	$(Q)$(INST) 644 README.md $(DESTDIR)$(PREFIX)/share/doc/calandria/README.md
 	@echo "installed below $(DESTDIR)$(PREFIX)"
@@ -57,6 +62,7 @@ uninstall:
 	$(Q)cd $(DESTDIR)$(PREFIX) && rm -rf bin/calandria bin/calctl sbin/calandria-setup libexec/calandria \
 	    $(addprefix lib/,$(notdir $(LIBS))) lib/pkgconfig/calandria.pc lib/pkgconfig/calandria-client.pc \
 	    include/calandria include/spdk include/spdk_internal share/doc/calandria
+	$(Q)cd $(DESTDIR)$(UNIT_DIR) 2>/dev/null && rm -f $(UNITS) || true
 
 # --- lint ------------------------------------------------------------------------------------------
 #: make lint                  clang-format, clang-tidy, cppcheck, shell syntax, dependency directions

@@ -178,8 +178,14 @@ link_ended(int rc)
 static int
 keep_once(struct keeper *k)
 {
-	int rc = snapshot(k);
+	int rc;
 
+	if (k->kept[0] == '\0' && k->changes == 0) {
+		/* What the start came from is not copied before something changes. Nor looked at: a
+		 * change that is not counted yet would be in it, and be taken for kept. */
+		return tell(k, "digest", "");
+	}
+	rc = snapshot(k);
 	if (rc != 0) {
 		if (link_ended(rc)) {
 			return rc;
@@ -187,8 +193,7 @@ keep_once(struct keeper *k)
 		return tell_failure(k, "the configuration cannot be taken for",
 		                    rc == 1 ? k->error.text : strerror(-rc));
 	}
-	/* What the start came from is not copied before something changes. */
-	if (strcmp(k->digest, k->kept) != 0 && !(k->kept[0] == '\0' && k->changes == 0)) {
+	if (strcmp(k->digest, k->kept) != 0) {
 		rc = state_file_write(k->file, k->text.data, k->text.len);
 		if (rc != 0) {
 			return tell_failure(k, "cannot write", strerror(-rc));
