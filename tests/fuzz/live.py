@@ -42,6 +42,12 @@ NAMES = [f"Fz{i}" for i in range(8)] + ["", "x" * 300, "Fz0\n", "é"]
 LOAD = "FuzzLoad"
 EVENTFD = "anon_inode:[eventfd]"
 MEMORY_MB = 24
+if os.environ.get("CAL_SAN") == "asan":
+    # AddressSanitizer keeps what was freed, up to 256 MB of it in each process if it is not told.
+    QUARANTINE_MB = 16
+    os.environ["ASAN_OPTIONS"] = ":".join(filter(None, [
+        os.environ.get("ASAN_OPTIONS"), f"quarantine_size_mb={QUARANTINE_MB}"]))
+    MEMORY_MB += 2 * QUARANTINE_MB  # with its red zones
 
 
 class Wrong(Exception):

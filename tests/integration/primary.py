@@ -89,7 +89,7 @@ class Root:
 
     def env(self, **more):
         return dict(os.environ, CALANDRIA_RUN_ROOT=self.run, CALANDRIA_CPU_LOCK_DIR=self.locks,
-                    **more)
+                    TMPDIR=self.path, **more)
 
     def file(self, name, content=None):
         path = os.path.join(self.path, name)

@@ -67,7 +67,7 @@ class Primary:
         self.dir = tempfile.mkdtemp(prefix="cal-test.")
         self.socket = os.path.join(self.dir, "rpc.sock")
         self.env = dict(os.environ, CALANDRIA_RUN_ROOT=os.path.join(self.dir, "run"),
-                        CALANDRIA_CPU_LOCK_DIR=self.dir)
+                        CALANDRIA_CPU_LOCK_DIR=self.dir, TMPDIR=self.dir)
         mask = mask or hex(1 << (max(os.sched_getaffinity(0))))
         argv = [CALANDRIA, "-m", mask, "-s", str(megabytes), "-i", str(instance), "-r", self.socket]
         if config is not None:

@@ -18,14 +18,6 @@ INSTANCE = 510
 LEVELS = ("ERROR", "WARNING", "NOTICE", "INFO", "DEBUG")
 
 
-class PrimaryWithTmp(Primary):
-    """Its temporary folder is its own."""
-
-    def start(self):
-        self.env["TMPDIR"] = self.dir
-        super().start()
-
-
 def error(client, method, params=None):
     answer = client.call(method, params)
     return (answer["error"]["code"], answer["error"]["message"]) if "error" in answer else answer
@@ -266,7 +258,7 @@ def test_paused():
 
 
 def main():
-    with PrimaryWithTmp(INSTANCE) as primary, primary.connect() as client:
+    with Primary(INSTANCE) as primary, primary.connect() as client:
         primary.wait_state("running", "failed")
         test_rpc_methods(client)
         test_log(primary, client)
