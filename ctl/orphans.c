@@ -185,19 +185,22 @@ ctl_orphans_close(struct ctl_orphan *orphans, unsigned num)
 }
 
 int
-ctl_orphans_end(const struct ctl_orphan *orphans, unsigned num, uint64_t timeout_ms)
+ctl_orphans_end(const struct ctl_orphan *orphans, unsigned num, uint64_t timeout_ms,
+                const struct ctl_orphan **which)
 {
 	uint64_t until = ctl_now_ns() + timeout_ms * 1000000u, now;
 	struct pollfd pfd = { .events = POLLIN };
 	unsigned i;
 
 	for (i = 0; i < num; i++) {
+		*which = &orphans[i];
 		if (syscall(SYS_pidfd_send_signal, orphans[i].pidfd, SIGTERM, NULL, 0) != 0 &&
 		    errno != ESRCH) {
 			return -errno;
 		}
 	}
 	for (i = 0; i < num; i++) {
+		*which = &orphans[i];
 		pfd.fd = orphans[i].pidfd;
 		now = ctl_now_ns();
 		if (poll(&pfd, 1, now < until ? (int)((until - now) / 1000000u) + 1 : 0) == 0) {

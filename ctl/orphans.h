@@ -29,7 +29,8 @@ unsigned ctl_orphans_find(const struct ctl *ctl, const struct cal_state_file *st
 void ctl_orphans_close(struct ctl_orphan *orphans, unsigned num);
 
 /** SIGTERM to each, and wait at most `timeout_ms` for them all. Returns 0, -ETIMEDOUT, or another
- *  negative errno (-EPERM: they are somebody else's). */
-int ctl_orphans_end(const struct ctl_orphan *orphans, unsigned num, uint64_t timeout_ms);
+ *  negative errno (-EPERM: it is somebody else's); `*which` is then the one that it is about. */
+int ctl_orphans_end(const struct ctl_orphan *orphans, unsigned num, uint64_t timeout_ms,
+                    const struct ctl_orphan **which);
 
 #endif

@@ -167,6 +167,7 @@ static int
 stop_orphans(const struct ctl *ctl)
 {
 	struct ctl_orphan orphans[CTL_MAX_ORPHANS];
+	const struct ctl_orphan *which;
 	struct cal_state_file state;
 	unsigned num;
 	bool alive;
@@ -180,12 +181,12 @@ stop_orphans(const struct ctl *ctl)
 	if (num == 0) {
 		return -1;
 	}
-	rc = ctl_orphans_end(orphans, num, opts.timeout_ms);
+	rc = ctl_orphans_end(orphans, num, opts.timeout_ms, &which);
 	if (rc == 0) {
 		report_orphans(ctl, state.main.pid, orphans, num);
 	} else {
 		ctl_error("the primary of instance %d is dead, and cal-%s (pid %d) %s",
-		          ctl->instance, orphans[0].name, orphans[0].pid,
+		          ctl->instance, which->name, which->pid,
 		          rc == -ETIMEDOUT ? "has not ended: `kill -9` ends it"
 		                           : "may not be ended by you: run as its user");
 	}

@@ -288,6 +288,25 @@ def test_stop_orphan(primary):
                   f"… and {os.path.basename(argv[0])} {argv[1:]} of the listed pid lives",
                   (rc, out, err))
             stranger.kill()
+    # Of several, the one that does not end is named.
+    stubborn = os.path.join(primary.dir, "cal-confd")
+    with open(stubborn, "w") as file:
+        file.write("#!/bin/sh\ntrap '' TERM\nread line\n")
+    os.chmod(stubborn, 0o755)
+    strangers = [subprocess.Popen([path, "-i", str(INSTANCE)], env=primary.env,
+                                  stdin=subprocess.PIPE) for path in (fake, stubborn)]
+    time.sleep(0.1)
+    with open(os.path.join(primary.env["CALANDRIA_RUN_ROOT"], str(INSTANCE), "state"),
+              "r+b") as state:
+        for i, stranger in enumerate(strangers):
+            state.seek(SERVICES_OFFSET + i * 128 + 16)
+            state.write(stranger.pid.to_bytes(4, "little"))
+    rc, out, err = calctl(primary, "stop", "--timeout", "0.5")
+    check(rc != 0 and f"cal-confd (pid {strangers[1].pid}) has not ended" in err,
+          "stop names the one that does not end", (rc, out, err))
+    for stranger in strangers:
+        stranger.kill()
+        stranger.communicate()
     # A start that fails has another list of services than the one that was killed.
     primary.start()
     primary.wait_state("running")

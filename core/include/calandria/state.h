@@ -6,9 +6,10 @@
  * reactors do, before EAL and after a crash. One mapped file, one page, in the instance's folder.
  *
  * The main block is written by the main thread before the reactors run and by the app thread
- * afterwards; the services' block by the control pthread. Each has a sequence lock of its own: odd
- * while it is being written. A reader copies, and repeats if the number was odd or has moved; after
- * a crash in the middle of a write it may stay odd: then take the copy for what it is.
+ * afterwards, and at a forced end by the control pthread, whose word is the last; the services'
+ * block by the control pthread. Each has a sequence lock of its own: odd while it is being written.
+ * A reader copies, and repeats if the number was odd or has moved; after a crash in the middle of a
+ * write it may stay odd: then take the copy for what it is.
  *
  * main_seq is a futex word, too: whoever enters a state wakes who waits for it to change
  * (cal_state_wait()). */
