@@ -139,17 +139,22 @@ int
 echo_slices_create(const char *name, const struct echo_slice_params *slices, size_t count)
 {
 	struct spdk_bdev_part_base *base = NULL;
+	char *ctx;
 	size_t i;
 	int rc = 0;
 
 	if (find_base(name) != NULL) {
 		return -EEXIST;
 	}
-	rc = spdk_bdev_part_base_construct_ext(name, base_removed, &echo_module, &g_slice_table,
-	                                       &g_slices, base_freed, strdup(name),
-	                                       sizeof(struct slice_channel), slice_channel_create,
-	                                       slice_channel_destroy, &base);
+	ctx = strdup(name);
+	rc = spdk_bdev_part_base_construct_ext(
+		name, base_removed, &echo_module, &g_slice_table, &g_slices, base_freed, ctx,
+		sizeof(struct slice_channel), slice_channel_create, slice_channel_destroy, &base);
 	if (rc != 0) {
+		/* A base that is not there has not taken it. */
+		if (rc == -ENODEV) {
+			free(ctx);
+		}
 		return rc;
 	}
 	for (i = 0; i < count && rc == 0; i++) {
