@@ -507,7 +507,7 @@ clean_up(void)
 		poll_once();
 	}
 	FUZZ_CHECK(spdk_bdev_first() == NULL, "a device that cannot be removed");
-	fake_delay_us(MAX_WAIT_MS * 1000);
+	fake_delay_us(MAX_WAIT_MS * 1000ull);
 	for (i = 0; i < 8; i++) {
 		poll_once();
 	}

@@ -225,6 +225,7 @@ client_read(struct client *client)
 		return true;
 	}
 	if (n > 0) {
+		FUZZ_CHECK(come.pieces != NULL, "bytes came, and are nowhere");
 		client_answers(client, &come);
 		return true;
 	}
@@ -469,6 +470,9 @@ spoil(struct parcel *parcel)
 	struct piece *piece;
 	size_t at = g_spoil_at, i;
 
+	if (parcel->num == 0) {
+		return;
+	}
 	for (i = 0; i < parcel->num; i++) {
 		piece = &parcel->pieces[i];
 		if (at < piece->text.len) {

@@ -169,6 +169,7 @@ static void
 model_build(struct model *model, char *text, size_t len)
 {
 	static struct spdk_json_val values[RPCD_MAX_VALUES + 1];
+	static const char delimiters[] = "{[\"/,]}:";
 	char *p = text, *end = text + len;
 	bool escapes;
 	void *next;
@@ -182,7 +183,7 @@ model_build(struct model *model, char *text, size_t len)
 			return;
 		}
 		if (*p != '{' && *p != '[' && *p != '"' && next < (void *)end &&
-		    memchr("{[\"/,]}:", *(char *)next, 8) == NULL && (char *)next > p &&
+		    memchr(delimiters, *(char *)next, sizeof(delimiters) - 1) == NULL && (char *)next > p &&
 		    !only_space((char *)next - 1, next)) {
 			/* "01", "1_": two values, or none? */
 			model_owe(model, 1, 1);

@@ -210,7 +210,7 @@ main(int argc, char **argv)
 	spdk_app_opts_init(&opts, sizeof(opts));
 	opts.name = "sched";
 	opts.shutdown_cb = shut_down;
-	rc = spdk_app_parse_args(argc, argv, &opts, "", NULL, NULL, NULL);
+	rc = spdk_app_parse_args(argc, argv, &opts, NULL, NULL, NULL, NULL);
 	if (rc != SPDK_APP_PARSE_ARGS_SUCCESS) {
 		return 1;
 	}

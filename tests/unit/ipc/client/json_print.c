@@ -203,6 +203,7 @@ growing(void)
 static void
 as_deep_as_can_be(void)
 {
+	static const uint8_t lowest[8] = { 0xff, 0xef, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe };
 	const unsigned depth = CODEC_MAX_DEPTH - 1; /* in one more */
 	uint8_t packed[4096];
 	struct cal_text text;
@@ -219,7 +220,7 @@ as_deep_as_can_be(void)
 		memset(packed + len, 0x91, depth);
 		len += depth;
 		packed[len++] = 0xcb; /* the longest double */
-		memcpy(packed + len, "\xff\xef\xff\xff\xff\xff\xff\xfe", 8);
+		memcpy(packed + len, lowest, sizeof(lowest));
 		len += 8;
 		memset(&text, 0, sizeof(text));
 		CHECK_EQ(cal_json_print(&text, packed, len), 0);
