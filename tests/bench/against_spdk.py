@@ -82,7 +82,7 @@ def build_with_spdk(spdk, out):
     libs = present(pkg_config(spdk, "--libs", "spdk_event", "spdk_env_dpdk"))
     folders = [flag[2:] for flag in libs if flag.startswith("-L")]
     command = [
-        os.environ.get("CC", "gcc"), "-std=gnu11", "-O2", "-g", "-D_GNU_SOURCE", "-march=native",
+        *os.environ.get("CC", "gcc").split(), "-std=gnu11", "-O2", "-g", "-D_GNU_SOURCE", "-march=native",
         "-fno-strict-aliasing", "-fno-omit-frame-pointer", "-fPIC", "-pthread",
         "-include", "rte_config.h", "-I", os.path.join(spdk, "include"),
         *dpdk_includes(spdk, folders), SOURCE, "-o", out,
