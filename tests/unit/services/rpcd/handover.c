@@ -246,6 +246,7 @@ a_signal_in_between(void)
 		} else {
 			given = next(takeover);
 			CHECK_EQ(given.head.type, HANDOVER_DONE);
+			drop(&given);
 			commit(takeover);
 			CHECK_EQ(joined(), 0);
 			CHECK(g_handed_over && access(g_path, F_OK) == 0);
