@@ -89,6 +89,7 @@ emit(struct cal_json_scan *scan, enum cal_json_event_kind kind, size_t start, bo
 		.start = start,
 		.end = scan->pos,
 		.repeated = kind == CAL_JSON_NAME && flag,
+		.has_nul = kind == CAL_JSON_NAME && scan->has_nul,
 		.out_of_range = kind == CAL_JSON_SCALAR && flag,
 	};
 
@@ -173,7 +174,8 @@ unicode_escape(struct cal_json_scan *scan, const char *text, size_t len)
 	if (cp < 0) {
 		return fail(scan, scan->pos, "a \\u escape needs four hex digits");
 	}
-	if (cp == 0 && scan->name) {
+	scan->has_nul |= cp == 0;
+	if (cp == 0 && scan->name && !scan->nul_names) {
 		return fail(scan, scan->pos, "a name must not have a NUL in it");
 	}
 	if (cp >= 0xdc00 && cp <= 0xdfff) {
@@ -432,6 +434,7 @@ begin_string(struct cal_json_scan *scan, bool name)
 {
 	scan->token = scan->pos++;
 	scan->name = name;
+	scan->has_nul = false;
 	scan->hash = FNV_BASIS;
 	scan->state = IN_STRING;
 	return STEP_ON;

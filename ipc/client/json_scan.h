@@ -32,6 +32,7 @@ struct cal_json_event {
 	unsigned depth;    /* containers around it: 0 for the outermost value, and for its END */
 	size_t start, end; /* bytes of the text; of containers their bracket alone */
 	bool repeated;     /* NAME: this object has one of the same name already */
+	bool has_nul;      /* NAME: there is a NUL in it, which json-c ends it at */
 	bool out_of_range; /* SCALAR: an integer outside -2^63 … 2^64-1 */
 };
 typedef void (*cal_json_event_fn)(void *ctx, const struct cal_json_event *event);
@@ -42,6 +43,7 @@ struct cal_json_scan {
 	size_t max_values; /* names, scalars, and both ends of containers each count; 0: any number
 	                    */
 	bool comments;     /* take slash-star and slash-slash comments as white space */
+	bool nul_names;    /* take names with a NUL in them */
 
 	/* What failed, after -EBADMSG or -E2BIG: a phrase, and the offset of the byte. */
 	const char *error;
@@ -51,7 +53,7 @@ struct cal_json_scan {
 	size_t pos, token;
 	unsigned state, number, depth;
 	uint64_t in_object; /* bit d: the container at depth d is an object */
-	bool name;
+	bool name, has_nul;
 	uint64_t hash;
 	size_t values;
 	uint64_t *names; /* hashes of the names seen in the objects that are open */

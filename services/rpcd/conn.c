@@ -410,6 +410,7 @@ conn_open(struct server *server, int fd, bool is_tcp, struct conn **out)
 	STAILQ_INIT(&conn->writes);
 	cal_json_scan_init(&conn->scan, frame_note, &conn->notes);
 	conn->scan.max_values = RPCD_MAX_VALUES;
+	conn->scan.nul_names = true; /* params are packed out of the text, not by json-c */
 	uv_timer_init(&server->loop, &conn->linger);
 	if (is_tcp) {
 		uv_tcp_init(&server->loop, &conn->u.tcp);

@@ -55,7 +55,7 @@ note_member(struct frame_notes *notes, struct request_note *note,
 	if (event->kind == CAL_JSON_NAME) {
 		notes->in_id = is_named(notes, event, "\"id\"");
 		notes->in_params = is_named(notes, event, "\"params\"");
-		note->repeated |= event->repeated;
+		note->odd |= event->repeated || event->has_nul;
 	} else if (notes->in_id && event->kind == CAL_JSON_SCALAR) {
 		note->id_start = event->start;
 		note->id_end = event->end;
@@ -83,7 +83,12 @@ frame_note(void *ctx, const struct cal_json_event *event)
 	level = notes->is_array ? 1 : 0;
 	if (event->depth == level && event->kind != CAL_JSON_END) {
 		note_add(notes);
-	} else if (event->depth == level + 1) {
+		return;
+	}
+	if (event->depth > level) {
+		notes->notes[notes->count - 1].has_nul |= event->has_nul;
+	}
+	if (event->depth == level + 1) {
 		note_member(notes, &notes->notes[notes->count - 1], event);
 	}
 }
@@ -142,10 +147,13 @@ string_is(struct json_object *value, const char *expected)
 }
 
 static bool
-request_is_valid(const struct request *req)
+request_is_valid(const struct request *req, const struct request_note *note)
 {
 	enum json_type params = json_object_get_type(req->params);
 
+	if (note->has_nul && req->params != NULL && note->params_end <= note->params_start) {
+		return false; /* json-c would end names at it: see pack_params() */
+	}
 	return (!req->has_jsonrpc || string_is(req->jsonrpc, "2.0")) &&
 	       json_object_is_type(req->method, json_type_string) &&
 	       (params == json_type_null || params == json_type_object ||
@@ -182,7 +190,7 @@ request_send(struct reply *reply, const struct request *req, const char *id, siz
 		                   sizeof(no_method) - 1);
 	}
 	if (!reply->batch && strcmp(method, HANDOVER_METHOD) == 0 && !reply->conn->is_tcp) {
-		return handover_request(reply, id, id_len, req->params);
+		return handover_request(reply, id, id_len, note->has_nul ? NULL : req->params);
 	}
 	codec_buf_init(&buf);
 	rc = pack_params(&buf, req, note, text);
@@ -211,7 +219,7 @@ request_handle(struct reply *reply, struct json_object *object, const struct req
 		                   sizeof(invalid) - 1);
 	}
 	request_read(object, &req);
-	if (req.unknown || note->repeated || !req.has_method || !id_is_valid(req.id)) {
+	if (req.unknown || note->odd || !req.has_method || !id_is_valid(req.id)) {
 		return reply_error(reply, id, id_len, RPC_INVALID_REQUEST, invalid,
 		                   sizeof(invalid) - 1);
 	}
@@ -222,7 +230,7 @@ request_handle(struct reply *reply, struct json_object *object, const struct req
 		id = json_object_to_json_string_ext(req.id, JSON_C_TO_STRING_PLAIN);
 		id_len = strlen(id);
 	}
-	if (!request_is_valid(&req)) {
+	if (!request_is_valid(&req, note)) {
 		return reply_error(reply, id, id_len, RPC_INVALID_REQUEST, invalid,
 		                   sizeof(invalid) - 1);
 	}

@@ -85,7 +85,8 @@ struct server;
 struct request_note {
 	size_t id_start, id_end;         /* the text of its id, both 0 when there is none */
 	size_t params_start, params_end; /* of an object or array that its params are */
-	bool repeated;                   /* a member of the request object stands there twice */
+	bool odd; /* a member of the request object stands there twice, or has a NUL in its name */
+	bool has_nul; /* in the name of anything in it */
 };
 struct frame_notes {
 	struct request_note *notes;

@@ -2,18 +2,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026, the Calandria authors
 """Random and mutated JSON-RPC against a real primary and its cal-rpcd, on real sockets, while a
-device is written and verified.
+device is written and verified. $CAL_BUILD is the build, one with AddressSanitizer, too.
 
     live.py [--inputs N] [--seconds S] [--seed N] [-i ID]
 
 Every method of METHODS.md that does not end the primary or this run, with parameters of the right
-and of other types, single, in batches and pipelines, over many connections; texts cut anywhere,
+and of other types, single, in batches and pipelines, over many connections, Unix and TCP; texts cut anywhere,
 bytes changed; clients that close their half, leave, reset, or do not read. An input is one JSON
 value. What must hold:
   - what is in good form has exactly one answer with its id; everything else an answer or an end of
     the connection; all of it within 10 s;
   - primary and services are the same processes at the end, with as many descriptors, and no more
-    memory than after the first tenth;
+    memory than after the first tenth. cal-rpcd is replaced now and then (cal_service_restart), and
+    hands over: nothing of the above may be lost by that;
   - I/O goes on without an error.
 The last line says what was done. The seed is printed; --seed repeats the inputs.
 """
@@ -48,6 +49,7 @@ if os.environ.get("CAL_SAN") == "asan":
     os.environ["ASAN_OPTIONS"] = ":".join(filter(None, [
         os.environ.get("ASAN_OPTIONS"), f"quarantine_size_mb={QUARANTINE_MB}"]))
     MEMORY_MB += 2 * QUARANTINE_MB  # with its red zones
+RESTART_EVERY = 4000  # inputs
 
 
 class Wrong(Exception):
@@ -163,9 +165,9 @@ def answers_of(line):
 class Talk:
     """A client at work on one stream."""
 
-    def __init__(self, path, stream, rng):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(path)
+    def __init__(self, address, stream, rng):
+        self.sock = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
+        self.sock.connect(address)
         self.sock.setblocking(False)
         self.stream, self.rng = stream, rng
         self.put, self.got = 0, b""
@@ -284,6 +286,7 @@ class Run:
         self.inputs = Inputs(args.seed, self.admin.result("rpc_get_methods", {"current": True}))
         self.done = self.answers = self.connections = 0
         self.before = None
+        self.restarts = 0
 
     def start_io(self):
         job = self.admin.result("cal_perf_start", {"name": LOAD, "workload": "randrw", "queue_depth": 2, "io_size": 4096,
@@ -324,9 +327,18 @@ class Run:
                 "fds": {name: fds(pid) for name, pid in pids.items()},
                 "rss": {name: rss_mb(pid) for name, pid in pids.items()}}
 
+    def check_restarts(self):
+        """All of them were hand-overs that came to their end."""
+        log = self.primary.service_log("rpcd")
+        if "not taken over" in log:
+            raise Wrong(f"a hand-over failed: {log[-2000:]}")
+
     def compare(self):
         rc.wait_until(lambda: self.figures()["fds"] == self.before["fds"], 5, 0.2)
+        self.check_restarts()
         now, before = self.figures(), self.before
+        for figures in (now, before):  # that one was replaced
+            figures["services"].pop("rpcd")
         if now["services"] != before["services"]:
             raise Wrong(f"services were {before['services']} and are {now['services']}")
         if now["threads"] != before["threads"]:
@@ -353,10 +365,14 @@ class Run:
             many = rng.choice([1, 10, 100])
             stream = self.inputs.good(many) if rng.random() < 0.6 else self.inputs.mutated(min(many, 8))
             self.done += stream.inputs
-            talks.append(Talk(self.primary.socket, stream, rng))
+            address = self.primary.socket if rng.random() < 0.7 else ("127.0.0.1", self.args.port)
+            talks.append(Talk(address, stream, rng))
             if self.done >= count:
                 break
         self.connections += len(talks)
+        if self.done >= (self.restarts + 1) * RESTART_EVERY:
+            self.restarts += 1
+            self.admin.result("cal_service_restart", {"name": "rpcd"})
         try:
             self.pump(talks)
         finally:
@@ -399,7 +415,8 @@ class Run:
         now = self.compare()
         took = time.monotonic() - begin
         ios = self.check_io() - ios
-        return (f"{self.done} inputs over {self.connections} connections, {self.answers} answers, {took:.0f} s, "
+        return (f"{self.done} inputs over {self.connections} connections, {self.answers} answers, {self.restarts} hand-overs, "
+                f"{took:.0f} s, "
                 f"{ios} I/O verified, memory {now['rss']['primary']:.0f} MB (before: {self.before['rss']['primary']:.0f}), "
                 f"rpcd {now['rss']['rpcd']:.1f} MB (before: {self.before['rss']['rpcd']:.1f})")
 
@@ -412,7 +429,10 @@ def main():
     ap.add_argument("-i", "--instance", type=int, default=0)
     args = ap.parse_args()
     print(f"seed {args.seed}", flush=True)
-    with rc.Primary(args.instance, megabytes=128) as primary:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        args.port = probe.getsockname()[1]
+    with rc.Primary(args.instance, args=("--rpc-tcp", str(args.port)), megabytes=128) as primary:
         if not primary.wait_state("running", seconds=20):
             print(primary.logs())
             return 1

@@ -69,7 +69,8 @@ struct client {
 	size_t put;           /* … and how much of it the socket has taken */
 	struct cal_text got;
 	bool at_line;         /* `got` ends with a whole line */
-	struct parcel parcel; /* it was taken for a successor */
+	struct parcel parcel; /* it was taken for a successor … */
+	int said;             /* … and has said that it has it all: 1, or something else: 2 */
 };
 
 static struct client g_clients[MAX_CLIENTS];
@@ -125,8 +126,6 @@ client_leave(struct client *client)
 		close(client->fd);
 		client->gone = true;
 		if (client != g_successor) {
-			/* What it was sent, and has not read, is lost, too. */
-			g_lost_some |= client->parcel.num > 0;
 			parcel_close_fds(&client->parcel);
 		}
 	}
@@ -150,17 +149,6 @@ client_write(struct client *client)
 	return n > 0;
 }
 
-/* It was not taken for one, after all. */
-static void
-not_successor(void)
-{
-	if (g_successor != NULL) {
-		g_lost_some = true;
-		parcel_close_fds(&g_successor->parcel);
-		g_successor = NULL;
-	}
-}
-
 /* What is given away ends with the piece that says so. */
 static void
 client_succeed(struct client *client)
@@ -169,11 +157,13 @@ client_succeed(struct client *client)
 	bool is_rude = (g_manners & SUCCESSOR_RUDE) != 0;
 
 	parcel_parse(&client->parcel);
-	if ((g_manners & SUCCESSOR_GONE) != 0) {
+	if (client->parcel.go) {
+		FUZZ_CHECK(g_successor == NULL && client->said == 1, "handed over to two");
+		g_successor = client;
+	} else if ((g_manners & SUCCESSOR_GONE) != 0) {
 		client_leave(client);
-	} else if (client->parcel.done && (g_manners & SUCCESSOR_SILENT) == 0) {
-		not_successor();
-		g_successor = is_rude || client->shut ? NULL : client;
+	} else if (client->parcel.done && (g_manners & SUCCESSOR_SILENT) == 0 && !client->said) {
+		client->said = 1 + is_rude;
 		send(client->fd, &ack[is_rude], 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 	}
 }
@@ -427,9 +417,6 @@ turn(void)
 		}
 	}
 	g_idle = busy ? 0 : g_idle + 1;
-	if (g_idle > 50) {
-		not_successor();
-	}
 	/* Nobody moves: what happens next is a matter of time. */
 	g_world.ns += g_idle > 20 ? 20000000 : 0;
 	FUZZ_CHECK(g_idle < MAX_IDLE, "somebody waits for ever");
@@ -450,13 +437,14 @@ on_ready(void *ctx, struct cal_client *client)
 static int
 listener(unsigned which)
 {
+	static unsigned number; /* the kernel may take a while to forget one that was in flight */
 	struct sockaddr_un *addr = &g_addr[which];
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	/* In the abstract name space: no file to clean up. */
 	g_addr_len[which] = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1);
-	g_addr_len[which] +=
-		(socklen_t)snprintf(addr->sun_path + 1, 64, "cal-fuzz-%d-%u", (int)getpid(), which);
+	g_addr_len[which] += (socklen_t)snprintf(addr->sun_path + 1, 64, "cal-fuzz-%d-%u",
+	                                         (int)getpid(), number++);
 	FUZZ_CHECK(fd >= 0 && bind(fd, (struct sockaddr *)addr, g_addr_len[which]) == 0 &&
 	                   listen(fd, RPCD_BACKLOG) == 0,
 	           "cannot listen: %s", strerror(errno));
@@ -527,19 +515,45 @@ static bool
 serve(struct server_opts *opts)
 {
 	bool handed_over, taking_over = opts->takeover != NULL;
+	unsigned i;
 	int rc;
 
 	g_successor = NULL;
 	g_fake.status = g_fake.status == -ECONNRESET ? 0 : g_fake.status; /* a new primary */
 	rc = server_run(opts, &handed_over);
 	FUZZ_CHECK(rc == 0 || (taking_over && g_spoil), "exit status %d", rc);
-	FUZZ_CHECK(!handed_over || g_successor != NULL || taking_over, "handed over to nobody");
-	if (!handed_over) { /* another end came first */
-		not_successor();
+	for (i = 0; handed_over && i < MAX_CLIENTS; i++) { /* the last word may be unread */
+		while (g_clients[i].said != 0 && client_read(&g_clients[i])) {
+		}
 	}
+	FUZZ_CHECK(handed_over == (g_successor != NULL) || (handed_over && taking_over),
+	           "handed over or not?");
 	close(g_socket.lock_fd);
 	opts->takeover = NULL;
 	return g_successor != NULL && handed_over;
+}
+
+static bool
+listens(int fd)
+{
+	socklen_t len = sizeof(int);
+	int is = 0;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is, &len) == 0 && is != 0;
+}
+
+/* The sockets are none: its process would end at once. */
+static void
+give_up(struct server_opts *opts)
+{
+	FUZZ_CHECK(g_spoil, "sockets that do not listen");
+	g_lost_some = true;
+	takeover_abort(opts->takeover);
+	close(opts->unix_fd);
+	close(g_socket.lock_fd);
+	if (opts->tcp_fd >= 0) {
+		close(opts->tcp_fd);
+	}
 }
 
 static void
@@ -569,6 +583,10 @@ serve_all(void)
 			break;
 		}
 		takeover_sockets(opts.takeover, &g_socket.lock_fd, &opts.unix_fd, &opts.tcp_fd);
+		if (!listens(opts.unix_fd) || (opts.tcp_fd >= 0 && !listens(opts.tcp_fd))) {
+			give_up(&opts);
+			break;
+		}
 	}
 }
 
@@ -600,7 +618,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ended_early = !g_over || g_stopped || g_lost_some || g_spoil;
 	for (i = 0; i < MAX_CLIENTS; i++) {
 		ended_early |= g_clients[i].used && !g_clients[i].gone;
-		ended_early |= g_clients[i].parcel.conns > 0;
 	}
 	fake_end();
 	for (i = 0; i < MAX_CLIENTS; i++) {

@@ -28,8 +28,8 @@ struct parcel {
 	size_t num;
 	struct cal_text text; /* all of them */
 	size_t parsed;
-	unsigned conns; /* that were given away in it */
-	bool done;      /* its last frame has come */
+	bool done; /* its last frame has come … */
+	bool go;   /* … and the word that its receiver may serve */
 };
 
 /** One piece more. The descriptors are the parcel's. */
@@ -58,18 +58,23 @@ parcel_parse(struct parcel *parcel)
 
 	for (;;) {
 		left = parcel->text.len - parcel->parsed;
+		if (parcel->done) {
+			FUZZ_CHECK(left == 0 || (left == 1 &&
+			                         parcel->text.data[parcel->parsed] == HANDOVER_GO),
+			           "more than the last frame");
+			parcel->go = left == 1;
+			return;
+		}
 		if (left < sizeof(head)) {
 			return;
 		}
 		memcpy(&head, parcel->text.data + parcel->parsed, sizeof(head));
-		FUZZ_CHECK(head.magic == HANDOVER_MAGIC && !parcel->done &&
-		                   head.num_fds <= HANDOVER_MAX_FDS &&
+		FUZZ_CHECK(head.magic == HANDOVER_MAGIC && head.num_fds <= HANDOVER_MAX_FDS &&
 		                   head.in_len <= 2 * RPCD_MAX_REQUEST + 65536,
 		           "no frame: %x %u", head.magic, head.num_fds);
 		if (left - sizeof(head) < (size_t)head.in_len + head.out_len) {
 			return;
 		}
-		parcel->conns += head.type == HANDOVER_CONN;
 		parcel->done = head.type == HANDOVER_DONE;
 		parcel->parsed += sizeof(head) + head.in_len + head.out_len;
 	}

@@ -152,18 +152,6 @@ value_end(const char *begin, const char *end)
 	return end;
 }
 
-static bool
-has_nul_name(const struct spdk_json_val *values, size_t num)
-{
-	for (; num > 0; num--, values++) {
-		if (values->type == SPDK_JSON_VAL_NAME &&
-		    memchr(values->start, '\0', values->len) != NULL) {
-			return true;
-		}
-	}
-	return false;
-}
-
 /* The values that stand in `text`, one after the other, until one is wrong. */
 static void
 model_build(struct model *model, char *text, size_t len)
@@ -194,12 +182,6 @@ model_build(struct model *model, char *text, size_t len)
 		n = spdk_json_parse(p, (size_t)(end - p), values, RPCD_MAX_VALUES, &next,
 		                    SPDK_JSON_PARSE_FLAG_DECODE_IN_PLACE);
 		FUZZ_CHECK(n > 0, "parsed once, but not twice");
-		if (has_nul_name(values, (size_t)n)) {
-			/* json-c cannot hold it: it may be taken for a mistake in the text. */
-			model_owe(model, 1, 1);
-			model->vague = true;
-			return;
-		}
 		if (values[0].type == SPDK_JSON_VAL_ARRAY_BEGIN) {
 			owe_batch(model, values);
 		} else {

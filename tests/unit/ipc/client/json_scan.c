@@ -177,6 +177,28 @@ bad_texts(void)
 }
 
 static void
+note_nul(void *ctx, const struct cal_json_event *event)
+{
+	*(unsigned *)ctx = *(unsigned *)ctx << 1 | event->has_nul;
+}
+
+static void
+nul_names(void)
+{
+	static const char text[] = "{\"a\\u0000\":\"\\u0000\",\"a\":1,\"\\u0000a\":2}";
+	struct cal_json_scan scan;
+	unsigned seen = 0;
+	size_t end;
+
+	cal_json_scan_init(&scan, note_nul, &seen);
+	scan.nul_names = true;
+	CHECK_EQ(cal_json_scan(&scan, text, sizeof(text) - 1, true, &end), 1);
+	CHECK_EQ(seen,
+	         0x44); /* of {, name, value, name, value, name, value, } the 1st and 3rd name */
+	cal_json_scan_free(&scan);
+}
+
+static void
 depth_and_count(void)
 {
 	struct cal_json_scan scan;
@@ -332,6 +354,7 @@ comments(void)
 static const struct test_case cases[] = {
 	TEST(good_texts),
 	TEST(bad_texts),
+	TEST(nul_names),
 	TEST(depth_and_count),
 	TEST(events),
 	TEST(names_and_numbers_are_judged),

@@ -34,6 +34,11 @@ static const struct exchange rows[] = {
 	{ "{\"method\":\"echo\",\"id\":1,\"params\":{\"n\":18446744073709551615,\"m\":-"
 	  "9223372036854775808}}",
 	  OK("1", "{\"n\":18446744073709551615,\"m\":-9223372036854775808}") },
+	/* a NUL in a name: one name more, not the end of it */
+	{ "{\"method\":\"echo\",\"id\":1,\"params\":{\"a\":1,\"a\\u0000b\":2}}",
+	  OK("1", "{\"a\":1,\"a\\u0000b\":2}") },
+	{ "{\"method\":\"echo\",\"id\\u0000\":2,\"id\":1}", INVALID("null") },
+	{ "{\"method\":\"echo\",\"id\":1,\"\\u0070arams\":{\"a\\u0000b\":2}}", INVALID("1") },
 	/* the id as it was written */
 	{ "{\"method\":\"echo\",\"id\":\"a\\\"\\u00e4\"}",
 	  OK("\"a\\\"\\u00e4\"", "\"no params\"") },
