@@ -171,8 +171,8 @@ model_build(struct model *model, char *text, size_t len)
 			return;
 		}
 		if (*p != '{' && *p != '[' && *p != '"' && next < (void *)end &&
-		    memchr(delimiters, *(char *)next, sizeof(delimiters) - 1) == NULL && (char *)next > p &&
-		    !only_space((char *)next - 1, next)) {
+		    memchr(delimiters, *(char *)next, sizeof(delimiters) - 1) == NULL &&
+		    (char *)next > p && !only_space((char *)next - 1, next)) {
 			/* "01", "1_": two values, or none? */
 			model_owe(model, 1, 1);
 			model->vague = true;
