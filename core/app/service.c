@@ -248,6 +248,8 @@ on_end(void *arg, uint32_t events)
 	if (service_end_status(proc->pidfd, &status) != 0) {
 		return;
 	}
+	/* It may have said last that it gives up. */
+	gate_process_ended(proc->pid);
 	control_fd_del(proc->watch);
 	service_reap_later(proc->pidfd);
 	service_timer_clear(&proc->timer);

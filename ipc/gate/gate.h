@@ -46,6 +46,11 @@ void gate_close(const char *reason);
 /** Remove the socket. After the last gate_link_done(). Control pthread. */
 void gate_fini(void);
 
+/** The process `pid` has ended: deliver the reports that it has left and end its connection. For
+ * who learns of the end by a descriptor of his own, which may be before the gate does. Control
+ * pthread. */
+void gate_process_ended(pid_t pid);
+
 /** Number of links that exist (granted, or ended and not yet done). Control pthread. */
 unsigned gate_num_links(void);
 

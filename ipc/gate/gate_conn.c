@@ -22,6 +22,8 @@
 #include "ipc/gate/gate_packet.h"
 #include "spdk/log.h"
 
+#define MAX_LAST_PACKETS 64
+
 static void
 conn_free(struct gate_conn *conn)
 {
@@ -138,11 +140,64 @@ role_of_peer(const struct gate_conn *conn)
 	return has_group(conn->fd, conn->gid, getegid()) ? GATE_ROLE_MONITOR : GATE_ROLE_NONE;
 }
 
+static void on_report(struct gate_conn *conn, const struct gate_msg *msg);
+
+/* A report may end connections. */
+static bool
+is_there(const struct gate_conn *conn)
+{
+	const struct gate_conn *c;
+
+	TAILQ_FOREACH (c, &g_gate.conns, entry) {
+		if (c == conn) {
+			return conn->state != GATE_CONN_ENDED;
+		}
+	}
+	return false;
+}
+
+/* The reports that an ended process has left, then its connection's end. Its end is told by another
+ * descriptor than they, and why it gave up is the last of them. Bounded: a child of it may still
+ * hold the connection and write. Nobody needs telling: a process may end. */
+static void
+process_ended(struct gate_conn *conn)
+{
+	struct gate_packet packet;
+	unsigned n;
+
+	for (n = 0; n < MAX_LAST_PACKETS && is_there(conn); n++) {
+		if (conn->state == GATE_CONN_NEW || conn->role == GATE_ROLE_MONITOR ||
+		    gate_packet_recv(conn->fd, &packet) <= 0) {
+			break;
+		}
+		if (gate_packet_check(&packet) >= 0 && packet.num_fds == 0 &&
+		    packet.msg.type == GATE_REPORT) {
+			on_report(conn, &packet.msg);
+		}
+		gate_packet_close_fds(&packet);
+	}
+	if (is_there(conn)) {
+		gate_conn_end(conn);
+	}
+}
+
+void
+gate_process_ended(pid_t pid)
+{
+	struct gate_conn *conn;
+
+	TAILQ_FOREACH (conn, &g_gate.conns, entry) {
+		if (conn->pid == pid && conn->state != GATE_CONN_ENDED) {
+			process_ended(conn);
+			return;
+		}
+	}
+}
+
 static void
 on_pidfd(void *arg, uint32_t events)
 {
-	/* Nobody needs telling: a process may end. A child of it may still hold the connection. */
-	gate_conn_end(arg);
+	process_ended(arg);
 }
 
 /* Returns 0, or -ESRCH when it is gone already. */
