@@ -12,7 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ADVICE "correct it, or name another file with -c"
+#include "calandria/state.h"
+
+#define ADVICE    "correct it, or name another file with -c"
+#define ATTACH_MS 5000
 
 struct confd {
 	int instance;
@@ -170,9 +173,14 @@ static bool
 matters_not(struct confd *confd, const char *err)
 {
 	char nothing[] = "{\"subsystems\":[]}", text[sizeof(confd->broken)];
+	struct cal_state_file state;
+	bool alive;
 
+	/* A start waits for us before it lets anybody attach; later the grant comes at once. */
 	if (confd->state_dir == NULL || confd->state.lock_fd < 0 ||
-	    cal_client_attach(confd->client, 0, text, sizeof(text)) != 0) {
+	    cal_state_read(confd->instance, &state, &alive) != 0 ||
+	    state.main.state <= CAL_RUN_ENV ||
+	    cal_client_attach(confd->client, ATTACH_MS, text, sizeof(text)) != 0) {
 		return false;
 	}
 	snprintf(confd->broken, sizeof(confd->broken), "%s", err);
