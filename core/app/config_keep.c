@@ -90,6 +90,8 @@ listener_answer(void)
 	w = spdk_jsonrpc_begin_result(request);
 	spdk_json_write_object_begin(w);
 	spdk_json_write_named_uint64(w, "changes", g_keep.changes);
+	/* The last look counts as one, whether anything has changed or not. */
+	spdk_json_write_named_bool(w, "final", g_keep.final);
 	spdk_json_write_object_end(w);
 	spdk_jsonrpc_end_result(request, w);
 }

@@ -24,8 +24,10 @@ struct keeper {
 	struct cal_client *client;
 	const struct state_file *file;
 	uint64_t changes;          /* what the snapshot has at least */
+	bool final;                /* the last of them is the stop */
 	struct cal_text text;      /* the snapshot */
 	char digest[24], kept[24]; /* of it, and of what is kept ("": not known) */
+	char untouched[24];        /* of it as it was when nothing had changed */
 	bool failing;
 	struct confd_error error;
 };
@@ -174,24 +176,36 @@ link_ended(int rc)
 	return rc == -ESHUTDOWN || rc == -ECONNRESET || rc == -ENOTCONN || rc == -ECANCELED;
 }
 
+/* What the start came from is not copied before something changes, counted or (a device that went
+ * by itself) not. Once a change is counted, this says nothing: the change may have been made before
+ * the first look. */
+static bool
+is_untouched(struct keeper *k)
+{
+	if (k->kept[0] != '\0' || k->changes > (k->final ? 1 : 0)) {
+		return false;
+	}
+	if (k->untouched[0] == '\0') {
+		memcpy(k->untouched, k->digest, sizeof(k->untouched));
+	}
+	return strcmp(k->untouched, k->digest) == 0;
+}
+
 /* Take a snapshot and have it on the disk. Returns 0, or the link's end. */
 static int
 keep_once(struct keeper *k)
 {
-	int rc;
+	int rc = snapshot(k);
 
-	if (k->kept[0] == '\0' && k->changes == 0) {
-		/* What the start came from is not copied before something changes. Nor looked at: a
-		 * change that is not counted yet would be in it, and be taken for kept. */
-		return tell(k, "digest", "");
-	}
-	rc = snapshot(k);
 	if (rc != 0) {
 		if (link_ended(rc)) {
 			return rc;
 		}
 		return tell_failure(k, "the configuration cannot be taken for",
 		                    rc == 1 ? k->error.text : strerror(-rc));
+	}
+	if (is_untouched(k)) {
+		return tell(k, "digest", "");
 	}
 	if (strcmp(k->digest, k->kept) != 0) {
 		rc = state_file_write(k->file, k->text.data, k->text.len);
@@ -222,6 +236,9 @@ next_change(struct keeper *k, uint64_t known)
 	}
 	if (rc == 0 && json_object_object_get_ex(answer, "changes", &value)) {
 		k->changes = json_object_get_uint64(value);
+	}
+	if (rc == 0 && json_object_object_get_ex(answer, "final", &value)) {
+		k->final = json_object_get_boolean(value);
 	}
 	json_object_put(answer);
 	return rc;

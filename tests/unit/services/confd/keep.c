@@ -16,6 +16,8 @@
 static struct {
 	const uint64_t *changes;  /* what cal_config_changes answers in turn, then the end: 0 */
 	bool begins_with_nothing; /* … but the first one is no end */
+	uint64_t final;           /* which of them is the stop, 0 for none */
+	const char *bdev_at_last; /* what the configuration is then, if another one */
 	const char *bdev;         /* the configuration of that subsystem, as JSON */
 	int write_rc;             /* of the next writes */
 	unsigned fail_writes;     /* so many of them */
@@ -56,7 +58,13 @@ answer_of(const char *method, const char *params)
 	char text[64];
 
 	if (strcmp(method, "cal_config_changes") == 0) {
-		snprintf(text, sizeof(text), "{\"changes\":%" PRIu64 "}", *g_fake.changes++);
+		bool final = *g_fake.changes != 0 && *g_fake.changes == g_fake.final;
+
+		snprintf(text, sizeof(text), "{\"changes\":%" PRIu64 ",\"final\":%s}",
+		         *g_fake.changes++, final ? "true" : "false");
+		if (final && g_fake.bdev_at_last != NULL) {
+			g_fake.bdev = g_fake.bdev_at_last;
+		}
 		g_fake.begins_with_nothing = false;
 		return json_tokener_parse(text);
 	}
@@ -148,6 +156,36 @@ first_round(void)
 	                       "      {\"method\":\"b\"}\n    ] }\n  ]\n}\n");
 }
 
+/* The last look counts as a change and is none: what has stayed as it was is not written. */
+static void
+stop(void)
+{
+	static const uint64_t unchanged[] = { 0, 1, 0, 0 }, changed[] = { 0, 1, 2, 0, 0 };
+	struct load_result fresh = { 0 };
+
+	g_fake.bdev = ONE;
+	g_fake.bdev_at_last = NULL;
+	g_fake.final = 1;
+	g_fake.begins_with_nothing = true;
+	CHECK_EQ(run(unchanged, &fresh), -ESHUTDOWN);
+	CHECK_EQ(g_fake.writes, 0);
+	/* A device has gone by itself. */
+	g_fake.bdev_at_last = "[]";
+	g_fake.begins_with_nothing = true;
+	CHECK_EQ(run(unchanged, &fresh), -ESHUTDOWN);
+	CHECK_EQ(g_fake.writes, 1);
+	/* A counted change is written, even if it was made before the first look. */
+	g_fake.bdev = ONE;
+	g_fake.bdev_at_last = NULL;
+	g_fake.final = 2;
+	g_fake.begins_with_nothing = true;
+	CHECK_EQ(run(changed, &fresh), -ESHUTDOWN);
+	CHECK_EQ(g_fake.writes, 1);
+	CHECK_EQ(run(changed + 2, &fresh), -ESHUTDOWN); /* it was all there was to be seen */
+	CHECK_EQ(g_fake.writes, 1);
+	g_fake.final = 0;
+}
+
 /* A confd that follows another one knows what that had written. */
 static void
 goes_on(void)
@@ -183,6 +221,6 @@ a_write_that_fails_is_tried_again(void)
 	codec_buf_free(&g_fake.answer);
 }
 
-static const struct test_case cases[] = { TEST(first_round), TEST(goes_on),
+static const struct test_case cases[] = { TEST(first_round), TEST(stop), TEST(goes_on),
 	                                  TEST(a_write_that_fails_is_tried_again) };
 TEST_MAIN("services/confd/keep", cases)
