@@ -15,6 +15,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* How often, and how long apart, a folder is emptied that others still fill. */
+#define EMPTY_TRIES   100
+#define EMPTY_WAIT_US 2000
+
 static const char *
 run_root(void)
 {
@@ -32,18 +36,26 @@ cal_instance_path(char *buf, size_t size, int id, const char *name)
 	return n >= 0 && (size_t)n < size ? 0 : -ENAMETOOLONG;
 }
 
+/* A service of a killed predecessor that is just attaching puts files there until it notices. */
 static int
 instance_empty(int id, const char *keep)
 {
 	char path[CAL_PATH_MAX];
-	int fd, rc;
+	int fd, rc, tries;
 
 	rc = cal_instance_path(path, sizeof(path), id, "");
 	if (rc != 0) {
 		return rc;
 	}
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? -errno : folder_empty(fd, keep);
+	for (tries = 0; tries < EMPTY_TRIES; tries++) {
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		rc = fd < 0 ? -errno : folder_empty(fd, keep);
+		if (rc != -ENOTEMPTY) {
+			break;
+		}
+		usleep(EMPTY_WAIT_US);
+	}
+	return rc;
 }
 
 static pid_t

@@ -150,6 +150,10 @@ conn_flush(struct conn *conn)
 		if (conn->out.cap > RPCD_MAX_OUTPUT) { /* a rare long answer is not kept for ever */
 			cal_text_free(&conn->out);
 		}
+		/* No write is left to say later that there is room again. */
+		if (!TAILQ_EMPTY(&conn->waiting)) {
+			server_mark_dirty(conn);
+		}
 		return 0;
 	}
 	write = malloc(sizeof(*write));

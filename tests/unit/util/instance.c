@@ -160,10 +160,42 @@ claims_race(void)
 	CHECK_EQ(cal_instance_owner(3), 0);
 }
 
+/* A killed primary's service goes on putting files there for a while. */
+static void
+others_still_fill_it(void)
+{
+	char path[CAL_PATH_MAX], name[CAL_PATH_MAX + 16];
+	pid_t owner, child;
+	int fd, i, status;
+
+	REQUIRE(cal_instance_path(path, sizeof(path), 4, "link") == 0);
+	child = fork();
+	if (child == 0) {
+		for (i = 0; i < 1000; i++) {
+			snprintf(name, sizeof(name), "%s/%d", path, i);
+			(void)mkdir(path, 0700);
+			(void)mkdir(name, 0700);
+			usleep(i % 8 == 0 ? 100 : 0);
+		}
+		_exit(0);
+	}
+	fd = cal_instance_claim(4, &owner);
+	for (i = 0; i < 200 && fd >= 0; i++) {
+		close(fd);
+		fd = cal_instance_claim(4, &owner);
+	}
+	CHECK_EQ(fd < 0 ? fd : 0, 0);
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	if (fd >= 0) {
+		cal_instance_release(4, fd);
+	}
+}
+
 static const struct test_case cases[] = {
 	TEST(path_is_composed_and_bounded),
 	TEST(claim_excludes_and_release_removes),
 	TEST(leftovers_of_the_dead_are_removed),
 	TEST(claims_race),
+	TEST(others_still_fill_it),
 };
 TEST_MAIN_WITH("instance", cases, setup, teardown)
