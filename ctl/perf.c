@@ -69,6 +69,7 @@ start(struct ctl *ctl, uint64_t *id)
 	ctl_json_put_u64(params, "time_ms", opts.time_ms);
 	ctl_json_put_u64(params, "rwmixread", opts.rwmixread);
 	ctl_json_put(params, "verify", json_object_new_boolean(opts.verify));
+	ctl_json_put(params, "gaps", json_object_new_boolean(opts.gaps));
 	rc = ctl_call(ctl, "cal_perf_start", params, &result);
 	json_object_put(params);
 	if (rc == CTL_OK) {
@@ -188,6 +189,9 @@ static const struct ctl_option options[] = {
 	  "percent of reads in rw and randrw (default 50)" },
 	{ "verify", 0, CTL_OPT_FLAG, &opts.verify, NULL,
 	  "write a pattern, read it back and check it:\nDESTROYS the data on BDEV" },
+	{ "gaps", 0, CTL_OPT_FLAG, &opts.gaps, NULL,
+	  "also the times between completions, in the reactor's\nown on-CPU time and by the "
+	  "clock" },
 	{ 0 },
 };
 

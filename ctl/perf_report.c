@@ -20,6 +20,26 @@ ctl_perf_is_bad(struct json_object *result)
 	       ctl_json_u64(ctl_json_get(result, "verify"), "mismatches") > 0;
 }
 
+static const char *const gap_keys[] = { "p50", "p99", "p99_9", "p99_99", "max" };
+#define NUM_GAPS (sizeof(gap_keys) / sizeof(gap_keys[0]))
+
+static void
+put_gaps(struct json_object *root, const char *name, struct json_object *result)
+{
+	struct json_object *from = ctl_json_get(result, name), *gaps;
+	size_t i;
+
+	if (from == NULL) {
+		return;
+	}
+	gaps = json_object_new_object();
+	for (i = 0; i < NUM_GAPS; i++) {
+		ctl_json_put(gaps, gap_keys[i],
+		             ctl_json_new_double(ctl_json_double(from, gap_keys[i]), 2));
+	}
+	ctl_json_put(root, name, gaps);
+}
+
 struct json_object *
 ctl_perf_json(const struct ctl_perf_run *run, struct json_object *result)
 {
@@ -49,6 +69,8 @@ ctl_perf_json(const struct ctl_perf_run *run, struct json_object *result)
 	ctl_json_put(root, "latency_us", latency);
 	ctl_json_put(root, "longest_gap_us",
 	             ctl_json_new_double(ctl_json_double(result, "longest_gap_us"), 2));
+	put_gaps(root, "gaps_us", result);
+	put_gaps(root, "wall_gaps_us", result);
 	verify = json_object_new_object();
 	ctl_json_put_u64(verify, "checked", ctl_json_u64(from_verify, "checked"));
 	ctl_json_put_u64(verify, "mismatches", ctl_json_u64(from_verify, "mismatches"));
@@ -97,6 +119,19 @@ print_verify(FILE *out, const struct ctl_term *term, struct json_object *verify)
 	}
 }
 
+static void
+print_gaps(FILE *out, const char *title, struct json_object *gaps)
+{
+	if (gaps != NULL) {
+		fprintf(out, "  %-9s p50 %s, p99 %s, p99.9 %s, p99.99 %s, max %s\n", title,
+		        ctl_units_latency(ctl_json_double(gaps, "p50")).s,
+		        ctl_units_latency(ctl_json_double(gaps, "p99")).s,
+		        ctl_units_latency(ctl_json_double(gaps, "p99_9")).s,
+		        ctl_units_latency(ctl_json_double(gaps, "p99_99")).s,
+		        ctl_units_latency(ctl_json_double(gaps, "max")).s);
+	}
+}
+
 void
 ctl_perf_print(FILE *out, const struct ctl_term *term, const struct ctl_perf_run *run,
                struct json_object *result)
@@ -130,6 +165,8 @@ ctl_perf_print(FILE *out, const struct ctl_term *term, const struct ctl_perf_run
 	}
 	fprintf(out, "\n  gap       %s, the longest time without a completion\n",
 	        ctl_units_latency(ctl_json_double(result, "longest_gap_us")).s);
+	print_gaps(out, "gaps", ctl_json_get(result, "wall_gaps_us"));
+	print_gaps(out, "on CPU", ctl_json_get(result, "gaps_us"));
 	if (run->verify) {
 		print_verify(out, term, ctl_json_get(result, "verify"));
 	}

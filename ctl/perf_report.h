@@ -22,6 +22,7 @@ struct ctl_perf_run {
 	uint64_t time_ms;
 	uint64_t rwmixread;
 	bool verify;
+	bool gaps;
 	bool interrupted;
 };
 

@@ -10,6 +10,7 @@
 #ifndef CAL_BDEV_PERF_H
 #define CAL_BDEV_PERF_H
 
+#include "perf_gaps.h"
 #include "spdk/stdinc.h"
 
 #define PERF_NAME_MAX    256
@@ -40,16 +41,19 @@ struct perf_params {
 	uint64_t time_ms;
 	uint32_t rwmixread; /* per cent, of rw and randrw */
 	bool verify;
+	bool gaps; /* count the gaps between completions */
 };
 
 struct perf_result {
 	enum perf_phase phase;
-	uint64_t elapsed_us; /* of the run */
-	uint64_t ios;        /* that succeeded in the run; each figure below is of these */
+	uint64_t elapsed_us; /* of the run, or of its slice */
+	uint64_t ios;        /* that succeeded in it; each figure below is of these */
 	uint64_t errors;     /* failed, in any phase */
 	uint64_t bytes;
 	double latency_avg_us, latency_p50_us, latency_p99_us, latency_p99_9_us, latency_max_us;
 	double longest_gap_us; /* between two completions, the start counted as one */
+	bool gaps;
+	struct perf_gap_figures on_cpu_gaps, wall_gaps;
 	bool verify;
 	uint64_t checked, mismatches; /* blocks */
 	uint64_t first_lba;
@@ -76,8 +80,9 @@ const char *perf_phase_name(enum perf_phase phase);
 int perf_job_start(uint32_t id, const struct perf_params *params, perf_started_fn started,
                    perf_result_fn ended, void *ctx, struct perf_job **job);
 
-/** Ask for its figures so far. App thread; not after `ended`. Returns 0 or -ENOMEM. */
-int perf_job_peek(struct perf_job *job, perf_result_fn fn, void *ctx);
+/** Ask for its figures so far; with `slice`, have those of the run begin anew (what failed and what
+ *  was verified are counted on). App thread; not after `ended`. Returns 0 or -ENOMEM. */
+int perf_job_peek(struct perf_job *job, bool slice, perf_result_fn fn, void *ctx);
 
 /** Have it end: no new I/O, `ended` when what is under way has completed. App thread. */
 void perf_job_stop(struct perf_job *job);

@@ -29,31 +29,11 @@ perf_phase_name(enum perf_phase phase)
 
 /* --- figures ---------------------------------------------------------------------------------- */
 
-struct quantiles {
-	const double *shares;
-	uint64_t *ticks;
-	size_t count;
-	size_t next;
-};
-
-static void
-take_quantiles(void *ctx, uint64_t start, uint64_t end, uint64_t count, uint64_t total,
-               uint64_t so_far)
-{
-	struct quantiles *q = ctx;
-
-	while (q->next < q->count && count > 0 &&
-	       (double)so_far >= q->shares[q->next] * (double)total) {
-		q->ticks[q->next++] = end;
-	}
-}
-
 void
 perf_job_result(const struct perf_job *job, struct perf_result *result)
 {
 	static const double shares[] = { 0.50, 0.99, 0.999 };
 	uint64_t ticks[SPDK_COUNTOF(shares)] = { 0 }, end, gap = job->longest_gap;
-	struct quantiles q = { shares, ticks, SPDK_COUNTOF(shares), 0 };
 	double us = 1e6 / (double)spdk_get_ticks_hz();
 
 	memset(result, 0, sizeof(*result));
@@ -71,7 +51,7 @@ perf_job_result(const struct perf_job *job, struct perf_result *result)
 	result->ios = job->num_ios;
 	result->bytes = job->num_ios * job->params.io_size;
 	if (job->num_ios > 0) {
-		spdk_histogram_data_iterate(job->histogram, take_quantiles, &q);
+		perf_quantiles(job->histogram, shares, ticks, SPDK_COUNTOF(shares));
 		result->latency_avg_us = (double)job->latency_sum / (double)job->num_ios * us;
 		result->latency_max_us = (double)job->latency_max * us;
 		/* A bucket's end may lie beyond the largest value that was seen. */
@@ -80,6 +60,10 @@ perf_job_result(const struct perf_job *job, struct perf_result *result)
 		result->latency_p99_9_us = (double)spdk_min(ticks[2], job->latency_max) * us;
 	}
 	result->longest_gap_us = (double)gap * us;
+	result->gaps = job->params.gaps;
+	if (result->gaps) {
+		perf_gaps_figures(&job->gaps, &result->wall_gaps, &result->on_cpu_gaps);
+	}
 	result->verify = job->params.verify;
 	result->checked = job->verify.checked;
 	result->mismatches = job->verify.mismatches;
@@ -90,10 +74,28 @@ perf_job_result(const struct perf_job *job, struct perf_result *result)
 	memcpy(result->first_reason, job->verify.first.reason, sizeof(result->first_reason));
 }
 
+void
+perf_job_reset(struct perf_job *job)
+{
+	/* Before the run there is nothing to begin anew. */
+	if (job->phase != PERF_RUN || job->run_end_tsc != 0) {
+		return;
+	}
+	job->run_begin_tsc = spdk_get_ticks();
+	job->num_ios = 0;
+	job->latency_sum = job->latency_max = 0;
+	job->longest_gap = 0;
+	spdk_histogram_data_reset(job->histogram);
+	if (job->params.gaps) {
+		perf_gaps_reset(&job->gaps);
+	}
+}
+
 /* --- figures for others ----------------------------------------------------------------------- */
 
 struct peek {
 	struct perf_job *job;
+	bool slice;
 	struct perf_result result;
 	perf_result_fn fn;
 	void *ctx;
@@ -118,12 +120,15 @@ peek_take(void *ctx)
 		peek->result = peek->job->result;
 	} else {
 		perf_job_result(peek->job, &peek->result);
+		if (peek->slice) {
+			perf_job_reset(peek->job);
+		}
 	}
 	spdk_thread_send_msg(spdk_thread_get_app_thread(), peek_deliver, peek);
 }
 
 int
-perf_job_peek(struct perf_job *job, perf_result_fn fn, void *ctx)
+perf_job_peek(struct perf_job *job, bool slice, perf_result_fn fn, void *ctx)
 {
 	struct peek *peek = calloc(1, sizeof(*peek));
 
@@ -131,6 +136,7 @@ perf_job_peek(struct perf_job *job, perf_result_fn fn, void *ctx)
 		return -ENOMEM;
 	}
 	peek->job = job;
+	peek->slice = slice;
 	peek->fn = fn;
 	peek->ctx = ctx;
 	spdk_thread_send_msg(job->thread, peek_take, peek);

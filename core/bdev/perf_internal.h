@@ -9,6 +9,7 @@
 #define CAL_BDEV_PERF_INTERNAL_H
 
 #include "perf.h"
+#include "perf_gaps.h"
 #include "perf_verify.h"
 
 #include "spdk/bdev.h"
@@ -51,7 +52,7 @@ struct perf_job {
 	uint64_t *busy; /* with verify, a bit a slot: I/O under way */
 	struct perf_verify verify;
 
-	uint64_t run_begin_tsc;
+	uint64_t run_begin_tsc; /* of the slice, if there are some */
 	uint64_t run_end_tsc;
 	uint64_t last_completion_tsc;
 	uint64_t longest_gap;
@@ -60,6 +61,7 @@ struct perf_job {
 	uint64_t latency_sum;
 	uint64_t latency_max;
 	struct spdk_histogram_data *histogram;
+	struct perf_gaps gaps; /* when asked for */
 	int start_rc;
 	char error[PERF_ERROR_MAX];
 	struct perf_result result; /* final, on its way to the app thread */
@@ -85,6 +87,9 @@ void perf_job_release(struct perf_job *job);
 
 /** The message that ends both; app thread → job's thread. */
 void perf_job_exit(void *ctx);
+
+/** Begin a new slice: what the run's figures are of begins now. */
+void perf_job_reset(struct perf_job *job);
 
 /** Its figures as they stand. */
 void perf_job_result(const struct perf_job *job, struct perf_result *result);

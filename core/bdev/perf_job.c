@@ -148,6 +148,9 @@ job_io_done(struct spdk_bdev_io *bdev_io, bool success, void *arg)
 	}
 	if (job->phase == PERF_RUN && job->run_end_tsc == 0) {
 		job->longest_gap = spdk_max(job->longest_gap, now - job->last_completion_tsc);
+		if (job->params.gaps) {
+			perf_gaps_tally(&job->gaps, now - job->last_completion_tsc);
+		}
 		job->last_completion_tsc = now;
 	}
 	if (job->params.verify) {
@@ -257,6 +260,7 @@ perf_job_release(struct perf_job *job)
 	free(job->busy);
 	perf_verify_fini(&job->verify);
 	spdk_histogram_data_free(job->histogram);
+	perf_gaps_fini(&job->gaps);
 }
 
 static void
@@ -294,6 +298,9 @@ perf_job_begin_phase(struct perf_job *job, enum perf_phase phase)
 		job->timer = SPDK_POLLER_REGISTER(job_time_over, job, job->params.time_ms * 1000);
 		if (job->timer == NULL) {
 			perf_job_fail(job, "no memory for a timer");
+		}
+		if (job->params.gaps) {
+			perf_gaps_mark(&job->gaps);
 		}
 		job->run_begin_tsc = job->last_completion_tsc = spdk_get_ticks();
 	}

@@ -2,9 +2,10 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* cal_perf_start, cal_perf_get, cal_perf_stop: the table of jobs. It and everything here belong to
- * the app thread. A client that goes away leaves its job to its time; its figures can be had by the
- * next. */
+/* cal_perf_start, cal_perf_get, cal_perf_slice, cal_perf_stop: the table of jobs. It and everything
+ * here belong to the app thread. A job belongs to the link that asked for it and is ended with it,
+ * for nobody would know any more what it is for. One that was asked for by JSON-RPC has its time:
+ * cal-rpcd, whose link that is, may be replaced meanwhile. */
 
 #include "perf.h"
 
@@ -22,6 +23,8 @@ struct entry {
 	uint32_t id;
 	char bdev[PERF_NAME_MAX];
 	bool verify;
+	const void *owner;    /* a link to compare, NULL: none */
+	bool forgotten;       /* its link has ended: nobody wants what it comes to */
 	struct perf_job *job; /* NULL: it has ended, `result` is what it came to */
 	struct perf_result result;
 	struct spdk_jsonrpc_request *start_request;
@@ -83,6 +86,18 @@ write_verify(struct spdk_json_write_ctx *w, const struct perf_result *r)
 }
 
 static void
+write_gaps(struct spdk_json_write_ctx *w, const char *name, const struct perf_gap_figures *gaps)
+{
+	spdk_json_write_named_object_begin(w, name);
+	spdk_json_write_named_double(w, "p50", gaps->p50);
+	spdk_json_write_named_double(w, "p99", gaps->p99);
+	spdk_json_write_named_double(w, "p99_9", gaps->p99_9);
+	spdk_json_write_named_double(w, "p99_99", gaps->p99_99);
+	spdk_json_write_named_double(w, "max", gaps->max);
+	spdk_json_write_object_end(w);
+}
+
+static void
 send_result(struct spdk_jsonrpc_request *request, uint32_t id, const char *bdev,
             const struct perf_result *r)
 {
@@ -103,6 +118,10 @@ send_result(struct spdk_jsonrpc_request *request, uint32_t id, const char *bdev,
 	                             seconds > 0 ? (double)r->bytes / 1048576.0 / seconds : 0);
 	write_latency(w, r);
 	spdk_json_write_named_double(w, "longest_gap_us", r->longest_gap_us);
+	if (r->gaps) {
+		write_gaps(w, "gaps_us", &r->on_cpu_gaps);
+		write_gaps(w, "wall_gaps_us", &r->wall_gaps);
+	}
 	if (r->verify) {
 		write_verify(w, r);
 	}
@@ -138,6 +157,7 @@ struct start_params {
 	uint64_t time_ms;
 	uint32_t rwmixread;
 	bool verify;
+	bool gaps;
 };
 
 static const struct spdk_json_object_decoder start_decoders[] = {
@@ -149,6 +169,7 @@ static const struct spdk_json_object_decoder start_decoders[] = {
 	{ "time_ms", offsetof(struct start_params, time_ms), spdk_json_decode_uint64, true },
 	{ "rwmixread", offsetof(struct start_params, rwmixread), spdk_json_decode_uint32, true },
 	{ "verify", offsetof(struct start_params, verify), spdk_json_decode_bool, true },
+	{ "gaps", offsetof(struct start_params, gaps), spdk_json_decode_bool, true },
 };
 
 /* NULL, or what is wrong. */
@@ -213,6 +234,10 @@ job_ended(void *ctx, const struct perf_result *result)
 	struct entry *entry = ctx;
 
 	entry->job = NULL;
+	if (entry->forgotten && entry->stop_request == NULL) {
+		entry_free(entry);
+		return;
+	}
 	entry->result = *result;
 	if (entry->stop_request != NULL) {
 		send_result(entry->stop_request, entry->id, entry->bdev, result);
@@ -221,6 +246,27 @@ job_ended(void *ctx, const struct perf_result *result)
 	}
 	trim_kept();
 }
+
+static void
+link_gone(const void *link)
+{
+	struct entry *entry, *next;
+
+	TAILQ_FOREACH_SAFE (entry, &g_entries, link, next) {
+		if (entry->owner != link) {
+			continue;
+		}
+		entry->owner = NULL;
+		entry->forgotten = true;
+		if (entry->job == NULL) {
+			entry_free(entry);
+		} else if (entry->stop_request == NULL) {
+			perf_job_stop(entry->job);
+		}
+	}
+}
+
+static struct rpc_link_watch g_watch = { .gone = link_gone };
 
 static unsigned
 num_running(void)
@@ -259,7 +305,9 @@ start_job(struct spdk_jsonrpc_request *request, const struct start_params *p)
 		.time_ms = p->time_ms,
 		.rwmixread = p->rwmixread,
 		.verify = p->verify,
+		.gaps = p->gaps,
 	};
+	static bool watching;
 	const struct entry *other = p->verify ? other_verifier(p->name) : NULL;
 	struct entry *entry;
 	int rc;
@@ -277,6 +325,10 @@ start_job(struct spdk_jsonrpc_request *request, const struct start_params *p)
 		                                     MAX_RUNNING);
 		return;
 	}
+	if (!watching) {
+		watching = true;
+		rpc_server_watch_links(&g_watch);
+	}
 	entry = calloc(1, sizeof(*entry));
 	if (entry == NULL) {
 		spdk_jsonrpc_send_error_response(request, -ENOMEM, spdk_strerror(ENOMEM));
@@ -285,6 +337,7 @@ start_job(struct spdk_jsonrpc_request *request, const struct start_params *p)
 	snprintf(params.bdev, sizeof(params.bdev), "%s", p->name);
 	snprintf(entry->bdev, sizeof(entry->bdev), "%s", p->name);
 	entry->id = ++g_last_id;
+	entry->owner = rpc_request_link(request);
 	entry->verify = p->verify;
 	entry->start_request = request;
 	TAILQ_INSERT_TAIL(&g_entries, entry, link);
@@ -365,7 +418,8 @@ decode_entry(struct spdk_jsonrpc_request *request, const struct spdk_json_val *p
 }
 
 static void
-cal_perf_get(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params)
+answer_with_figures(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params,
+                    bool slice)
 {
 	struct entry *entry = decode_entry(request, params);
 	struct get *get;
@@ -383,13 +437,26 @@ cal_perf_get(struct spdk_jsonrpc_request *request, const struct spdk_json_val *p
 		get->id = entry->id;
 		memcpy(get->bdev, entry->bdev, sizeof(get->bdev));
 	}
-	if (get == NULL || perf_job_peek(entry->job, got_figures, get) != 0) {
+	if (get == NULL || perf_job_peek(entry->job, slice, got_figures, get) != 0) {
 		free(get);
 		spdk_jsonrpc_send_error_response(request, -ENOMEM, spdk_strerror(ENOMEM));
 	}
 }
+
+static void
+cal_perf_get(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params)
+{
+	answer_with_figures(request, params, false);
+}
 SPDK_RPC_REGISTER("cal_perf_get", cal_perf_get, SPDK_RPC_RUNTIME)
 RPC_OPEN_TO_MONITOR(cal_perf_get)
+
+static void
+cal_perf_slice(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params)
+{
+	answer_with_figures(request, params, true);
+}
+SPDK_RPC_REGISTER("cal_perf_slice", cal_perf_slice, SPDK_RPC_RUNTIME)
 
 static void
 cal_perf_stop(struct spdk_jsonrpc_request *request, const struct spdk_json_val *params)

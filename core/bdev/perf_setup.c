@@ -30,7 +30,8 @@ job_get_memory(struct perf_job *job, struct spdk_bdev *bdev)
 	job->histogram = spdk_histogram_data_alloc();
 	job->buffers = spdk_zmalloc(stride * job->depth, align, NULL, SPDK_ENV_NUMA_ID_ANY,
 	                            SPDK_MALLOC_DMA);
-	if (job->ios == NULL || job->histogram == NULL || job->buffers == NULL) {
+	if (job->ios == NULL || job->histogram == NULL || job->buffers == NULL ||
+	    (job->params.gaps && perf_gaps_init(&job->gaps) != 0)) {
 		perf_job_fail(
 			job,
 			"no memory for %u buffers of %u bytes: lower the queue depth or the I/O "

@@ -70,6 +70,7 @@ struct spdk_jsonrpc_server_conn {
 	struct spdk_interrupt *bell; /* in interrupt mode */
 	bool stalled;         /* it has enough to read, and has not read since the last look */
 	bool local;           /* no link: rpc_call_local()'s */
+	bool for_others;      /* cal-rpcd's: it asks for clients of its own */
 	bool refused;         /* it broke the protocol; its end is on the way */
 	unsigned refs;        /* the server's and one a request */
 	unsigned outstanding; /* requests under way */

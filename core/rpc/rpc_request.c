@@ -403,6 +403,12 @@ rpc_request_is_awaited(const struct spdk_jsonrpc_request *req)
 	return req->conn->link != NULL || req->conn->local;
 }
 
+const void *
+rpc_request_link(const struct spdk_jsonrpc_request *req)
+{
+	return req->conn->link != NULL && !req->conn->for_others ? req->conn : NULL;
+}
+
 struct spdk_jsonrpc_server_conn *
 spdk_jsonrpc_get_conn(struct spdk_jsonrpc_request *req)
 {

@@ -56,6 +56,7 @@ static struct {
 	bool pool_grows;     /* asked for; atomic, cleared by the control pthread */
 	unsigned num_conns;
 	struct rpc_conn_list conns;
+	struct rpc_link_watch *watches;
 	void (*done)(void *ctx);
 	void *done_ctx;
 } g_server = {
@@ -367,6 +368,7 @@ conn_end(struct spdk_jsonrpc_server_conn *conn)
 {
 	spdk_jsonrpc_conn_closed_fn cb = conn->close_cb;
 	struct link *link = conn->link;
+	struct rpc_link_watch *watch;
 
 	TAILQ_REMOVE(&g_server.conns, conn, tailq);
 	g_server.num_conns--;
@@ -382,8 +384,18 @@ conn_end(struct spdk_jsonrpc_server_conn *conn)
 	if (cb != NULL) {
 		cb(conn, conn->close_ctx);
 	}
+	for (watch = g_server.watches; watch != NULL; watch = watch->next) {
+		watch->gone(conn);
+	}
 	rpc_walk_conn_changed(conn);
 	rpc_conn_unref(conn);
+}
+
+void
+rpc_server_watch_links(struct rpc_link_watch *watch)
+{
+	watch->next = g_server.watches;
+	g_server.watches = watch;
 }
 
 static void
@@ -435,6 +447,8 @@ rpc_server_link_up(void *ctx, struct link *link)
 		conn->caller.config =
 			conn->caller.role != GATE_ROLE_MONITOR && strcmp(name, "confd") == 0;
 		conn->caller.monitor = service && strcmp(name, "mond") == 0;
+		conn->for_others =
+			conn->caller.role != GATE_ROLE_MONITOR && strcmp(name, "rpcd") == 0;
 		conn->pid = link_peer_pid(link);
 		snprintf(conn->name, sizeof(conn->name), "%s", name);
 		if (app != NULL && spdk_thread_send_msg(app, link_up_on_app, conn) == 0) {

@@ -84,6 +84,18 @@ int rpc_request_error(const struct spdk_jsonrpc_request *request, char *msg, siz
 /** Whether anybody still waits for its answer. A handler that takes its time may look. */
 bool rpc_request_is_awaited(const struct spdk_jsonrpc_request *request);
 
+/** The link that a request came by, as something to compare with what rpc_server_watch_links()
+ * says; NULL: none, or it is cal-rpcd's, whose users come and go without it and stay when it is
+ * replaced. */
+const void *rpc_request_link(const struct spdk_jsonrpc_request *request);
+
+/** Hear of every link that has ended, for what belongs to who asked for it. App thread. */
+struct rpc_link_watch {
+	void (*gone)(const void *link);
+	struct rpc_link_watch *next;
+};
+void rpc_server_watch_links(struct rpc_link_watch *watch);
+
 /** From inside a handler: have another method answer in its place. `params` (NULL: none) are a part
  *  of this request's own. States, roles and --rpcs-allowed hold for it as for any. */
 void rpc_request_pass_on(struct spdk_jsonrpc_request *request, const char *method,

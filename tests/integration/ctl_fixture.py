@@ -45,6 +45,12 @@ class Instance:
         assert out.count("\n") == 1, (args, out)
         return json.loads(out)
 
+    def rpc(self, method, params=None):
+        """By JSON-RPC: what is begun so outlives the connection."""
+        answer = self.root.primaries[-1].rpc_call(method, params, timeout=60)
+        assert "result" in answer, (method, params, answer)
+        return answer["result"]
+
     def on_terminal(self, *args, columns=80, **env):
         """What calctl prints on a terminal."""
         terminal, its_end = pty.openpty()

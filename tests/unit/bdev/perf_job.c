@@ -8,6 +8,9 @@
 #include "tests/unit/fake_env.h"
 #include "tests/unit/test.h"
 
+#include <sys/syscall.h>
+#include <time.h>
+
 #include "core/bdev/perf.h"
 #include "spdk/bdev.h"
 
@@ -45,6 +48,24 @@ static int
 new_thread(struct spdk_thread *thread)
 {
 	g_threads[g_num_threads++] = thread;
+	return 0;
+}
+
+/* --- the clock of on-CPU time
+ * --------------------------------------------------------------------- */
+
+static uint64_t g_on_cpu_ns;
+static bool g_gaps;
+
+/* The library's reads the OS thread's CPU time with it. */
+int
+clock_gettime(clockid_t clock, struct timespec *ts)
+{
+	if (clock != CLOCK_THREAD_CPUTIME_ID) {
+		return (int)syscall(SYS_clock_gettime, clock, ts);
+	}
+	ts->tv_sec = (time_t)(g_on_cpu_ns / 1000000000);
+	ts->tv_nsec = (long)(g_on_cpu_ns % 1000000000);
 	return 0;
 }
 
@@ -263,6 +284,7 @@ begin(enum perf_workload workload, uint32_t depth, bool verify)
 		.time_ms = 2,
 		.rwmixread = 50,
 		.verify = verify,
+		.gaps = g_gaps,
 	};
 	struct perf_job *job = NULL;
 
@@ -481,7 +503,7 @@ figures_can_be_asked_for_and_a_hang_shows(void)
 	}
 	fake_delay_us(700);
 	spdk_set_thread(g_threads[0]);
-	CHECK_EQ(perf_job_peek(job, on_peeked, NULL), 0);
+	CHECK_EQ(perf_job_peek(job, false, on_peeked, NULL), 0);
 	spdk_set_thread(NULL);
 	settle();
 	CHECK(got.peeked);
@@ -490,6 +512,98 @@ figures_can_be_asked_for_and_a_hang_shows(void)
 	CHECK(got.result.longest_gap_us >= 700);
 	run_to_end();
 	CHECK(got.result.longest_gap_us >= 700);
+}
+
+static void
+peek(struct perf_job *job, bool slice)
+{
+	got.peeked = false;
+	spdk_set_thread(g_threads[0]);
+	CHECK_EQ(perf_job_peek(job, slice, on_peeked, NULL), 0);
+	spdk_set_thread(NULL);
+	settle();
+	CHECK(got.peeked);
+}
+
+/* A completion, so many microseconds by the clock and on the CPU after the one before. */
+static void
+gap(uint64_t wall_us, uint64_t on_cpu_us)
+{
+	fake_delay_us(wall_us - 1);
+	g_on_cpu_ns += on_cpu_us * 1000;
+	complete_one();
+	settle();
+}
+
+/* The end of its bucket; a tick of the fake clock is a microsecond. */
+static bool
+about(double value, double wanted)
+{
+	return value >= wanted && value <= wanted * (1 + 1.0 / 32) + 1.001;
+}
+
+static void
+gaps_are_counted_by_the_clock_and_on_the_cpu(void)
+{
+	struct perf_job *job;
+	int i;
+
+	reset();
+	g_gaps = true;
+	job = begin(PERF_RANDREAD, 4, false);
+	g_gaps = false;
+	for (i = 0; i < 97; i++) {
+		gap(10, 6);
+	}
+	gap(500, 3); /* the core was somebody else's */
+	gap(40, 30);
+	gap(100, 90);
+	peek(job, false);
+	CHECK(got.result.gaps);
+	CHECK(about(got.result.wall_gaps.p50, 10));
+	CHECK(about(got.result.wall_gaps.p99, 100));
+	CHECK_EQ((int)(got.result.wall_gaps.max + 0.5), 500);
+	CHECK(about(got.result.on_cpu_gaps.p50, 6));
+	CHECK(about(got.result.on_cpu_gaps.p99, 30));
+	CHECK(about(got.result.on_cpu_gaps.p99_99, 90));
+	CHECK_EQ((int)(got.result.on_cpu_gaps.max + 0.5), 90);
+	run_to_end();
+	begin(PERF_RANDREAD, 4, false);
+	run_to_end();
+	CHECK(!got.result.gaps);
+}
+
+/* Neither an I/O nor a gap is lost or counted twice between two slices. */
+static void
+slices_begin_where_the_last_one_ended(void)
+{
+	struct perf_job *job;
+	uint64_t total = 0;
+	int i, k;
+
+	reset();
+	g_gaps = true;
+	job = begin(PERF_RANDREAD, 4, false);
+	g_gaps = false;
+	for (i = 1; i <= 3; i++) {
+		for (k = 0; k < 10 * i; k++) {
+			gap(5, 4);
+		}
+		gap(10ull * i + 10, 9);
+		fake_delay_us(30);
+		peek(job, true);
+		CHECK_EQ(got.result.ios, 10 * i + 1);
+		CHECK_EQ(got.result.phase, PERF_RUN);
+		total += got.result.ios;
+		/* The one that was open at the last slice is this one's. */
+		CHECK_EQ((int)(got.result.wall_gaps.max + 0.5), i == 1             ? 20
+		                                                : 10 * i + 10 > 35 ? 40
+		                                                                   : 35);
+		CHECK_EQ((int)(got.result.on_cpu_gaps.max + 0.5), 9);
+		CHECK(got.result.elapsed_us >= 50 * (uint64_t)i && got.result.elapsed_us < 400);
+	}
+	run_to_end();
+	CHECK_EQ(got.result.ios + total, dev.reads);
 }
 
 static void
@@ -507,7 +621,7 @@ stop_ends_it_at_once_without_readback(void)
 	perf_job_stop(job);
 	perf_job_stop(job);
 	/* Asked before the news of the end: answered all the same. */
-	CHECK_EQ(perf_job_peek(job, on_peeked, NULL), 0);
+	CHECK_EQ(perf_job_peek(job, false, on_peeked, NULL), 0);
 	spdk_set_thread(NULL);
 	run_to_end();
 	CHECK(got.peeked);
@@ -566,6 +680,8 @@ static const struct test_case cases[] = {
 	TEST(a_submission_that_is_refused_ends_the_job),
 	TEST(a_removed_device_ends_the_job),
 	TEST(figures_can_be_asked_for_and_a_hang_shows),
+	TEST(gaps_are_counted_by_the_clock_and_on_the_cpu),
+	TEST(slices_begin_where_the_last_one_ended),
 	TEST(stop_ends_it_at_once_without_readback),
 	TEST(what_cannot_start_says_why),
 };

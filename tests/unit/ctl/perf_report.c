@@ -116,6 +116,31 @@ json_has_the_agreed_keys_and_ours(void)
 }
 
 static void
+gaps_are_shown_when_they_were_counted(void)
+{
+	struct json_object *value = result(
+		"0",
+		",\"gaps_us\":{\"p50\":1,\"p99\":2,\"p99_9\":3.123,\"p99_99\":4,\"max\":500},"
+		"\"wall_gaps_us\":{\"p50\":1,\"p99\":2,\"p99_9\":3,\"p99_99\":4,\"max\":5000}");
+	struct json_object *root = ctl_perf_json(&verified, value);
+	char *text = print(&verified, value);
+
+	CHECK(strstr(text,
+	             "  gaps      p50 1.00 us, p99 2.00 us, p99.9 3.00 us, p99.99 4.00 us, max "
+	             "5.00 ms\n") != NULL);
+	CHECK(strstr(text,
+	             "  on CPU    p50 1.00 us, p99 2.00 us, p99.9 3.12 us, p99.99 4.00 us, max "
+	             "500 us\n") != NULL);
+	CHECK_STR(json_object_to_json_string_ext(ctl_json_get(root, "gaps_us"),
+	                                         JSON_C_TO_STRING_PLAIN),
+	          "{\"p50\":1.00,\"p99\":2.00,\"p99_9\":3.12,\"p99_99\":4.00,\"max\":500.00}");
+	CHECK(ctl_json_get(root, "wall_gaps_us") != NULL);
+	free(text);
+	json_object_put(root);
+	json_object_put(value);
+}
+
+static void
 an_empty_result_prints_zeros(void)
 {
 	struct ctl_perf_run run = { .bdev = "x", .workload = "read", .interrupted = true };
@@ -154,6 +179,7 @@ static const struct test_case cases[] = {
 	TEST(text_has_units),
 	TEST(the_first_wrong_byte_is_described),
 	TEST(json_has_the_agreed_keys_and_ours),
+	TEST(gaps_are_shown_when_they_were_counted),
 	TEST(an_empty_result_prints_zeros),
 	TEST(the_live_line_shows_the_rate_since_the_last_look),
 };
