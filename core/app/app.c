@@ -21,6 +21,7 @@
 #include "core/reactor/reactor_internal.h"
 #include "core/rpc/rpc_server.h"
 #include "core/util/log_internal.h"
+#include "core/util/systemd.h"
 #include "ipc/gate/control.h"
 #include "spdk/env.h"
 #include "spdk/log.h"
@@ -340,16 +341,21 @@ spdk_app_start(struct spdk_app_opts *opts_user, spdk_msg_fn start_fn, void *ctx)
 	g_app.lock_fd = -1;
 	g_app.start_fn = start_fn;
 	g_app.start_ctx = ctx;
+	app_systemd_open();
+	state_set_observer(app_systemd_state_entered);
 	rc = options_take(opts_user, start_fn);
 	if (rc == 0) {
 		coredump_allow();
 		rc = stages_up();
 	}
 	if (rc == -ECANCELED) {
+		systemd_close();
 		return 0;
 	}
 	if (rc != 0) {
+		g_app.rc = rc;
 		app_say_why(g_app.opts.name);
+		systemd_close();
 		return rc;
 	}
 	g_is_up = true;
@@ -375,6 +381,7 @@ spdk_app_fini(void)
 {
 	if (g_is_up) {
 		stages_down(NUM_STAGES);
+		systemd_close();
 		g_is_up = false;
 	}
 }

@@ -327,6 +327,7 @@ boot_on_control(void *arg)
 	g_boot.gate_listens = true;
 	service_start_all();
 	app_deadline_start();
+	app_systemd_on_control();
 	return 0;
 }
 
@@ -512,6 +513,7 @@ signals_unwatch(void *arg)
 		control_fd_del(g_boot.signal_watch);
 		g_boot.signal_watch = NULL;
 	}
+	app_systemd_off_control();
 	return 0;
 }
 

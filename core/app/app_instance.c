@@ -44,6 +44,7 @@ app_fail(int rc, const char *fmt, ...)
 void
 app_say_why(const char *name)
 {
+	app_systemd_failed(g_app.reason, g_app.rc);
 	if (g_app.opts.log != NULL) {
 		SPDK_ERRLOG("%s\n", g_app.reason);
 	} else {

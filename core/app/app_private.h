@@ -8,6 +8,7 @@
  *   app_instance.c  main thread: the instance's lock and folder
  *   app_boot.c    control pthread: gate, services, signals; hands what happens to whoever is awake
  *   app_deadline.c  control pthread: --init-timeout
+ *   app_systemd.c  control pthread: what systemd is told
  *   app_run.c     app thread: start-up states, stop
  *   config_rpc.c  app thread: the configuration service's side of the start
  *   config_keep.c app thread: changes of the configuration, and who waits until they are kept
@@ -126,6 +127,18 @@ void app_deadline_met(void);
 void app_deadline_heard(void);
 /** Stop the clock for good. Control pthread. */
 void app_deadline_cancel(void);
+
+/* --- app_systemd.c ---------------------------------------------------------------------------- */
+
+/** Whether systemd wants to be told ($NOTIFY_SOCKET), before anything else. Main thread. */
+void app_systemd_open(void);
+/** The state file shows another state. Any thread, reactors included: posts, at most. */
+void app_systemd_state_entered(void);
+/** From now on it is the control pthread that tells; the main thread again. Control pthread. */
+void app_systemd_on_control(void);
+void app_systemd_off_control(void);
+/** Why it ends; `rc` as spdk_app_start() returns. Main thread or control pthread. */
+void app_systemd_failed(const char *reason, int rc);
 
 /* --- app_run.c -------------------------------------------------------------------------------- */
 

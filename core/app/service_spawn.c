@@ -26,11 +26,21 @@
 
 static char **g_env;
 
+/* Not handed on: what we set ourselves, and what systemd gave to us alone, or a service that is
+ * ready would say so for the primary. */
 static bool
 is_ours(const char *entry)
 {
-	return strncmp(entry, "CAL_SERVICE_FD=", 15) == 0 ||
-	       strncmp(entry, "CAL_INSTANCE=", 13) == 0;
+	static const char *const names[] = { "CAL_SERVICE_FD=", "CAL_INSTANCE=", "NOTIFY_SOCKET=",
+		                             "WATCHDOG_USEC=", "WATCHDOG_PID=" };
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strncmp(entry, names[i], strlen(names[i])) == 0) {
+			return true;
+		}
+	}
+	return false;
 }
 
 int

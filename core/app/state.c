@@ -21,6 +21,7 @@
 
 static struct cal_state_file g_private;
 static struct cal_state_file *g_file = &g_private;
+static void (*g_observer)(void);
 static bool g_ended; /* the main block has its last content */
 
 static uint64_t
@@ -174,13 +175,29 @@ wake_waiters(void)
 	}
 }
 
+/* The state is another one. */
+static void
+tell(void)
+{
+	wake_waiters();
+	if (g_observer != NULL) {
+		g_observer();
+	}
+}
+
+void
+state_set_observer(void (*fn)(void))
+{
+	g_observer = fn;
+}
+
 void
 state_enter(enum cal_run_state state)
 {
 	if (main_begin()) {
 		put_state(&g_file->main, state);
 		seq_end(&g_file->main_seq);
-		wake_waiters();
+		tell();
 	}
 }
 
@@ -191,7 +208,7 @@ state_end(const char *text)
 	put_state(&g_file->main, CAL_RUN_FAILED);
 	put_reason(&g_file->main, text);
 	seq_end(&g_file->main_seq);
-	wake_waiters();
+	tell();
 }
 
 enum cal_run_state

@@ -27,6 +27,9 @@ void state_set_reason(const char *text);
  *  writes afterwards, should it come to life again, is dropped. Any thread. */
 void state_end(const char *text);
 enum cal_run_state state_now(void); /* any thread */
+/** Call `fn` behind each change of state, on the thread that makes it (NULL: nobody). Main thread.
+ */
+void state_set_observer(void (*fn)(void));
 
 /* Services' block: the control pthread. */
 void state_publish_services(const struct cal_state_service *services, uint32_t n);

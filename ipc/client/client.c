@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "calandria/state.h"
+#include "core/util/systemd.h"
 #include "ipc/client/client_internal.h"
 
 #define DEFAULT_SPIN_US            50
@@ -112,6 +113,17 @@ cal_client_fd(const struct cal_client *client)
 	return client->fd;
 }
 
+/* What a service says to its primary is what systemd wants to know, if that has started it. */
+static void
+client_tell_systemd(enum gate_report_code code, const char *text)
+{
+	if (code == GATE_REPORT_READY) {
+		systemd_ready(text[0] != '\0' ? text : "ready");
+	} else if (code == GATE_REPORT_FAILED) {
+		(void)systemd_send(text, "%s", "");
+	}
+}
+
 int
 cal_client_report(struct cal_client *client, enum gate_report_code code, const char *text)
 {
@@ -124,6 +136,7 @@ cal_client_report(struct cal_client *client, enum gate_report_code code, const c
 	snprintf(msg.name, sizeof(msg.name), "%s", client->name);
 	snprintf(msg.text, sizeof(msg.text), "%s", text != NULL ? text : "");
 	rc = gate_packet_send(client->fd, &msg, NULL, 0);
+	client_tell_systemd(code, msg.text);
 	return rc == -EPIPE ? -ECONNRESET : rc;
 }
 
@@ -166,9 +179,25 @@ client_time_left(int64_t deadline_us)
 }
 
 int
-client_next_packet(struct cal_client *client, int64_t deadline_us, struct gate_packet *packet)
+client_poll(const struct cal_client *client, int64_t deadline_us)
 {
 	struct pollfd pfd = { .fd = client->fd, .events = POLLIN };
+	int limit = systemd_interval_ms(), left, rc;
+
+	do {
+		systemd_alive();
+		left = client_time_left(deadline_us);
+		if (limit < 0 || (left >= 0 && left <= limit)) {
+			return poll(&pfd, 1, left);
+		}
+		rc = poll(&pfd, 1, limit);
+	} while (rc == 0);
+	return rc;
+}
+
+int
+client_next_packet(struct cal_client *client, int64_t deadline_us, struct gate_packet *packet)
+{
 	int rc, n;
 
 	for (;;) {
@@ -176,7 +205,7 @@ client_next_packet(struct cal_client *client, int64_t deadline_us, struct gate_p
 		if (rc != -EAGAIN) {
 			return rc == -ECONNRESET ? 0 : rc;
 		}
-		n = poll(&pfd, 1, client_time_left(deadline_us));
+		n = client_poll(client, deadline_us);
 		if (n == 0) {
 			return -ETIMEDOUT;
 		}

@@ -80,6 +80,10 @@ int64_t client_deadline(int timeout_ms);
 int client_time_left(int64_t deadline_us);
 int64_t client_now_us(void);
 
+/** poll() for the gate's connection until `deadline_us`, telling systemd meanwhile that we are alive,
+ *  if it has started us. Returns what poll() does. */
+int client_poll(const struct cal_client *client, int64_t deadline_us);
+
 /** Wait for a packet of the gate. Returns 1, 0 at the end of the connection, -ETIMEDOUT, or another
  *  negative errno. */
 int client_next_packet(struct cal_client *client, int64_t deadline_us, struct gate_packet *packet);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <rte_pause.h>
 
+#include "core/util/systemd.h"
 #include "ipc/client/client_internal.h"
 
 /* Reading the clock costs as much as several looks at the ring. */
@@ -61,6 +62,7 @@ cal_client_process(struct cal_client *client)
 {
 	int delivered;
 
+	systemd_alive();
 	/* The socket first: what the primary published before its end is seen after it. */
 	read_socket(client);
 	delivered = client_process_ring(client);
@@ -104,7 +106,6 @@ spin(struct cal_client *client, int64_t deadline)
 static int
 wait_once(struct cal_client *client, int64_t deadline)
 {
-	struct pollfd pfd = { .fd = client->fd, .events = POLLIN };
 	int rc;
 
 	if (client->status != 0) {
@@ -115,7 +116,7 @@ wait_once(struct cal_client *client, int64_t deadline)
 		return client->status != 0 ? finish(client) : rc;
 	}
 	if (cal_client_arm(client) == 0) {
-		rc = poll(&pfd, 1, client_time_left(deadline));
+		rc = client_poll(client, deadline);
 		if (rc < 0 && errno != EINTR) {
 			return -errno;
 		}

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "calandria/state.h"
+#include "core/util/systemd.h"
 
 #define ADVICE    "correct it, or name another file with -c"
 #define ATTACH_MS 5000
@@ -253,6 +254,7 @@ main(int argc, char **argv)
 		return rc;
 	}
 	setvbuf(stderr, NULL, _IOLBF, 0);
+	(void)systemd_open();
 	rc = run(&confd, err, sizeof(err));
 	if (rc != -ESHUTDOWN) {
 		fprintf(stderr, "cal-confd: %s\n", err[0] != '\0' ? err : strerror(-rc));

@@ -18,6 +18,7 @@
 #include "calandria/state.h"
 #include "calandria/stats.h"
 #include "calandria/version.h"
+#include "core/util/systemd.h"
 #include "ipc/client/client.h"
 #include "ipc/client/monitor.h"
 #include "services/mond/server.h"
@@ -35,6 +36,7 @@ static struct {
 	uv_loop_t *loop;
 	uv_poll_t gate;
 	uv_prepare_t before_sleep;
+	uv_timer_t alive;
 	uv_signal_t term;
 	uv_signal_t intr;
 	bool ending;
@@ -59,6 +61,7 @@ end(int status, bool primary_ends)
 	server_stop();
 	uv_close((uv_handle_t *)&g.gate, NULL);
 	uv_close((uv_handle_t *)&g.before_sleep, NULL);
+	uv_close((uv_handle_t *)&g.alive, NULL);
 	uv_close((uv_handle_t *)&g.term, NULL);
 	uv_close((uv_handle_t *)&g.intr, NULL);
 }
@@ -88,6 +91,12 @@ arm_before_sleep(uv_prepare_t *prepare)
 	while (!g.ending && cal_client_arm(g.client) == 1) {
 		process_link();
 	}
+}
+
+static void
+tell_alive(uv_timer_t *timer)
+{
+	systemd_alive();
 }
 
 static void
@@ -306,6 +315,10 @@ serve(char *err, size_t err_size)
 	uv_poll_start(&g.gate, UV_READABLE, gate_readable);
 	uv_prepare_init(g.loop, &g.before_sleep);
 	uv_prepare_start(&g.before_sleep, arm_before_sleep);
+	uv_timer_init(g.loop, &g.alive);
+	if (systemd_is_open()) {
+		uv_timer_start(&g.alive, tell_alive, 0, (uint64_t)systemd_interval_ms());
+	}
 	uv_signal_init(g.loop, &g.term);
 	uv_signal_start(&g.term, got_signal, SIGTERM);
 	uv_signal_init(g.loop, &g.intr);
@@ -361,6 +374,7 @@ main(int argc, char **argv)
 		}
 	}
 	signal(SIGPIPE, SIG_IGN);
+	(void)systemd_open();
 	rc = attach(err, sizeof(err));
 	if (rc == 0) {
 		rc = serve(err, sizeof(err));

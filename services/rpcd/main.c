@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/util/listen_addr.h"
+#include "core/util/systemd.h"
 
 #define DEFAULT_SOCKET "/var/tmp/spdk.sock"
 #define DEFAULT_MODE   0600
@@ -361,6 +362,7 @@ main(int argc, char **argv)
 	sigaction(SIGTERM, &early, NULL);
 	sigaction(SIGINT, &early, NULL);
 	setvbuf(stderr, NULL, _IOLBF, 0);
+	(void)systemd_open();
 	cal_client_opts_init(&opts, sizeof(opts));
 	opts.instance = rpcd->instance;
 	opts.name = "rpcd";

@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/util/systemd.h"
+
 /* The primary stops: what it has answered is in the link already. */
 #define STOP_MS 100
 /* A primary whose link is gone has this long to be seen dead: its connections are closed a little
@@ -205,6 +207,7 @@ server_end(struct server *server)
 	uv_close((uv_handle_t *)&server->deadline, NULL);
 	uv_close((uv_handle_t *)&server->orphan, NULL);
 	uv_close((uv_handle_t *)&server->accept_pause, NULL);
+	uv_close((uv_handle_t *)&server->alive, NULL);
 	nap_close(&server->nap);
 	uv_close((uv_handle_t *)&server->sigterm, NULL);
 	uv_close((uv_handle_t *)&server->sigint, NULL);
@@ -287,6 +290,13 @@ server_stop(struct server *server, int exit_code, unsigned grace_ms)
 	uv_timer_start(&server->deadline, deadline_over, grace_ms, 0);
 }
 
+/* Also without a primary. */
+static void
+tell_alive(uv_timer_t *timer)
+{
+	systemd_alive();
+}
+
 static void
 on_signal(uv_signal_t *handle, int signum)
 {
@@ -341,10 +351,14 @@ handles_init(struct server *server)
 	uv_timer_init(&server->loop, &server->deadline);
 	uv_timer_init(&server->loop, &server->orphan);
 	uv_timer_init(&server->loop, &server->accept_pause);
+	uv_timer_init(&server->loop, &server->alive);
 	uv_signal_init(&server->loop, &server->sigterm);
 	uv_signal_init(&server->loop, &server->sigint);
 	server->prepare.data = server->deadline.data = server->orphan.data = server;
 	server->accept_pause.data = server->sigterm.data = server->sigint.data = server;
+	if (systemd_is_open()) {
+		uv_timer_start(&server->alive, tell_alive, 0, (uint64_t)systemd_interval_ms());
+	}
 	rc = nap_init(&server->nap, &server->loop);
 	if (rc == 0) {
 		rc = uv_poll_init(&server->loop, &server->link, cal_client_fd(server->client));
