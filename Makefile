@@ -78,9 +78,10 @@ $(B)/obj/services/mond/trace.o: CPPFLAGS += -isystem $(B)/gen
 MAINS       := core/app/main.c
 CORE_SRCS   := $(filter-out $(MAINS),$(wildcard core/*/*.c ipc/gate/*.c ipc/link/*.c ipc/codec/*.c ipc/stats/*.c drivers/*/*.c))
 CLIENT_SRCS := $(wildcard ipc/client/*.c)
-RPCD_SRCS   := $(wildcard services/rpcd/*.c)
+HANDOVER_SRCS := $(wildcard services/handover/*.c)
+RPCD_SRCS   := $(wildcard services/rpcd/*.c) $(HANDOVER_SRCS)
 CONFD_SRCS  := $(wildcard services/confd/*.c)
-MOND_SRCS   := $(wildcard services/mond/*.c)
+MOND_SRCS   := $(wildcard services/mond/*.c) $(HANDOVER_SRCS)
 CTL_SRCS    := $(wildcard ctl/*.c)
 
 objs = $(patsubst %.c,$(B)/obj/%.o,$(1))

@@ -165,14 +165,18 @@ unsigned
 ctl_orphans_find(const struct ctl *ctl, const struct cal_state_file *state,
                  struct ctl_orphan orphans[CTL_MAX_ORPHANS])
 {
+	char monitor[CAL_PATH_MAX];
 	unsigned i, num = 0;
 
 	for (i = 0; i < ctl_instance_num_services(state); i++) {
 		num += add(ctl, state->services[i].name, state->services[i].pid, orphans, num);
 	}
-	/* A later start of this instance that failed has another list, and the socket is still the
-	 * first one's. */
+	/* A later start of this instance that failed has another list, and the sockets are still
+	 * the first one's. */
 	num += add(ctl, "rpcd", listener_of(state->main.rpc_socket), orphans, num);
+	if (cal_instance_path(monitor, sizeof(monitor), ctl->instance, CAL_MONITOR_SOCKET) == 0) {
+		num += add(ctl, "mond", listener_of(monitor), orphans, num);
+	}
 	return num;
 }
 

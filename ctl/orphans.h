@@ -13,7 +13,7 @@
 #include "calandria/state.h"
 #include "ctl/ctl.h"
 
-#define CTL_MAX_ORPHANS (CAL_STATE_MAX_SERVICES + 1)
+#define CTL_MAX_ORPHANS (CAL_STATE_MAX_SERVICES + 2)
 
 struct ctl_orphan {
 	char name[16]; /* "rpcd" */

@@ -24,7 +24,7 @@
 struct service g_services[NUM_SERVICES] = {
 	[RPCD] = { .name = "rpcd", .binary = "cal-rpcd", .hands_over = true },
 	[CONFD] = { .name = "confd", .binary = "cal-confd" },
-	[MOND] = { .name = "mond", .binary = "cal-mond", .optional = true },
+	[MOND] = { .name = "mond", .binary = "cal-mond", .optional = true, .hands_over = true },
 };
 
 struct supervisor g_sup = { .replaced = TAILQ_HEAD_INITIALIZER(g_sup.replaced) };

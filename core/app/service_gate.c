@@ -4,7 +4,9 @@
 
 /* What the gate hears of service processes. */
 
+#include <signal.h>
 #include <stdio.h>
+#include <sys/pidfd.h>
 
 #include "core/app/service_private.h"
 #include "spdk/log.h"
@@ -31,7 +33,9 @@ on_ready(struct service *svc, struct service_proc *proc)
 	if (proc != NULL && proc == svc->next) {
 		service_promote(svc);
 		if (before != NULL) {
-			/* It is on its way out. */
+			/* It is on its way out, or is now: one that had nothing to hand over has
+			 * not heard of it. */
+			(void)pidfd_send_signal(before->pidfd, SIGTERM, NULL, 0);
 			TAILQ_INSERT_TAIL(&g_sup.replaced, before, link);
 			service_timer_set(&before->timer, SERVICE_RESTART_GRACE,
 			                  service_proc_overdue, before);

@@ -7,14 +7,26 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
 #define MAX_DEPTH 8
 
+static bool
+is_kept(const char *name, const char *const *keep)
+{
+	for (; keep != NULL && *keep != NULL; keep++) {
+		if (strcmp(name, *keep) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static int
-empty(int fd, const char *keep, int depth)
+empty(int fd, const char *const *keep, int depth)
 {
 	struct dirent *entry;
 	int rc = 0, sub;
@@ -28,7 +40,7 @@ empty(int fd, const char *keep, int depth)
 	}
 	while ((entry = readdir(dir)) != NULL) {
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-		    (keep != NULL && strcmp(entry->d_name, keep) == 0)) {
+		    is_kept(entry->d_name, keep)) {
 			continue;
 		}
 		if (unlinkat(fd, entry->d_name, 0) == 0 || errno == ENOENT) {
@@ -56,7 +68,7 @@ empty(int fd, const char *keep, int depth)
 }
 
 int
-folder_empty(int fd, const char *keep)
+folder_empty(int fd, const char *const *keep)
 {
 	return empty(fd, keep, 0);
 }

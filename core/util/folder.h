@@ -8,9 +8,10 @@
 #ifndef CAL_CORE_UTIL_FOLDER_H
 #define CAL_CORE_UTIL_FOLDER_H
 
-/** Remove what the folder open at `fd` holds, but not `keep` (NULL: everything) at its top. `fd` is
- *  closed. Goes on after an error. Returns 0 or the last negative errno. */
-int folder_empty(int fd, const char *keep);
+/** Remove what the folder open at `fd` holds, but not at its top what `keep` names (ends with NULL;
+ *  NULL: everything). `fd` is closed. Goes on after an error. Returns 0 or the last negative errno.
+ */
+int folder_empty(int fd, const char *const *keep);
 
 /** Remove the folder at `path` with all it holds. Returns 0, also when there is none, or a negative
  *  errno. */

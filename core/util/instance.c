@@ -36,9 +36,13 @@ cal_instance_path(char *buf, size_t size, int id, const char *name)
 	return n >= 0 && (size_t)n < size ? 0 : -ENAMETOOLONG;
 }
 
+/* What a claim leaves: a living monitor may be behind its socket. */
+static const char *const g_keep_claim[] = { CAL_LOCK_NAME, CAL_MONITOR_SOCKET, NULL };
+static const char *const g_keep_release[] = { CAL_LOCK_NAME, NULL };
+
 /* A service of a killed predecessor that is just attaching puts files there until it notices. */
 static int
-instance_empty(int id, const char *keep)
+instance_empty(int id, const char *const *keep)
 {
 	char path[CAL_PATH_MAX];
 	int fd, rc, tries;
@@ -132,7 +136,7 @@ claim_once(int id, const char *path, pid_t *owner)
 		rc = -errno;
 	}
 	if (rc == 0) {
-		rc = instance_empty(id, CAL_LOCK_NAME);
+		rc = instance_empty(id, g_keep_claim);
 	}
 	if (rc != 0) {
 		close(fd);
@@ -164,7 +168,7 @@ cal_instance_release(int id, int lock_fd)
 {
 	char path[CAL_PATH_MAX];
 
-	(void)instance_empty(id, CAL_LOCK_NAME);
+	(void)instance_empty(id, g_keep_release);
 	if (cal_instance_path(path, sizeof(path), id, CAL_LOCK_NAME) == 0) {
 		(void)unlink(path);
 	}

@@ -10,9 +10,8 @@
 
 #include <stddef.h>
 
+#include "calandria/instance.h"
 #include "ipc/codec/codec.h"
-
-#define CAL_MONITOR_SOCKET "mond.sock"
 
 /** Call a method of instance `instance`'s monitor and wait for the answer. `params` is one
  * MessagePack value (NULL for nil). On 0, *reply holds the whole response message (free() it) and

@@ -4,14 +4,19 @@
 
 /* cal-mond: the monitor. It has a link to the primary like the other services, but what it answers
  * it takes from the state file, the stats segment and its BPF maps, so that it goes on answering
- * while reactors hang. */
+ * while reactors hang. When the primary dies it keeps its socket and says so to whoever asks, until
+ * the next primary's monitor takes over. */
 
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "calandria/instance.h"
@@ -28,43 +33,147 @@
  */
 #define DEFAULT_MIN_US 50
 #define DEFAULT_SAMPLE 4096
+/* A primary whose link is gone has this long to be seen dead: its connections are closed a little
+ * before it is. */
+#define DYING_MS 200
+/* How often one without a primary looks whether it is dead, and whether the socket is still its. */
+#define DYING_STEP_MS 10
+#define ORPHAN_MS     1000
+/* One that serves may be on its way out. */
+#define WAIT_MS  1500
+#define RETRY_MS 20
+
+#define RPC_INTERNAL_ERROR -32603
 
 static struct {
 	int instance;
-	struct cal_client *client;
+	struct cal_client *client; /* NULL: the primary is gone */
+	pid_t primary_pid;
+	int primary_pidfd;
+	uint64_t lost_ns;  /* CLOCK_REALTIME */
+	uint64_t lost_ms;  /* uv_now() */
+	bool primary_died; /* it was seen */
 	struct trace_target target;
-	uv_loop_t *loop;
+	char path[CAL_PATH_MAX];
+	struct takeover takeover;
+	uv_loop_t loop;
 	uv_poll_t gate;
 	uv_prepare_t before_sleep;
 	uv_timer_t alive;
+	uv_timer_t orphan;
 	uv_signal_t term;
 	uv_signal_t intr;
+	bool stop_asked; /* by a signal, while a successor takes over */
 	bool ending;
 	int status;
-} g;
+} g = { .primary_pidfd = -1 };
 
-/* The links of a trace that nobody can show any more are not left attached: an orderly end of the
- * primary, or its death, ends the trace; a stop of the monitor alone does not. */
+/* --- the end ---------------------------------------------------------------------------------- */
+
 static void
-end(int status, bool primary_ends)
+end(int status, bool handed_over)
 {
-	char err[256];
-
 	if (g.ending) {
 		return;
 	}
 	g.ending = true;
 	g.status = status;
-	if (primary_ends) {
-		trace_stop(g.instance, err, sizeof(err));
+	server_stop(!handed_over);
+	if (g.client != NULL) {
+		uv_close((uv_handle_t *)&g.gate, NULL);
 	}
-	server_stop();
-	uv_close((uv_handle_t *)&g.gate, NULL);
 	uv_close((uv_handle_t *)&g.before_sleep, NULL);
 	uv_close((uv_handle_t *)&g.alive, NULL);
+	uv_close((uv_handle_t *)&g.orphan, NULL);
 	uv_close((uv_handle_t *)&g.term, NULL);
 	uv_close((uv_handle_t *)&g.intr, NULL);
 }
+
+static void
+got_signal(uv_signal_t *handle, int signum)
+{
+	if (handover_is_under_way()) {
+		/* Half of it is a successor's by now. */
+		g.stop_asked = true;
+	} else {
+		end(0, false);
+	}
+}
+
+static void
+handover_done(bool handed_over)
+{
+	if (handed_over) {
+		end(0, true);
+	} else if (g.stop_asked) {
+		end(0, false);
+	}
+}
+
+/* --- the primary's death ---------------------------------------------------------------------- */
+
+static bool
+primary_is_dead(void)
+{
+	struct pollfd pfd = { .fd = g.primary_pidfd, .events = POLLIN };
+
+	return g.primary_pidfd < 0 ? g.client == NULL : poll(&pfd, 1, 0) == 1;
+}
+
+static int
+may_hand_over(pid_t primary_pid)
+{
+	if (g.ending) {
+		return -EAGAIN;
+	}
+	return primary_pid != g.primary_pid && !primary_is_dead() ? -EBUSY : 0;
+}
+
+static void
+orphan_look(uv_timer_t *timer)
+{
+	if (handover_is_under_way()) {
+		return;
+	}
+	if (!g.primary_died && primary_is_dead()) {
+		/* A trace that nobody can show any more is not left attached. */
+		g.primary_died = true;
+		trace_drop(&g.target);
+		uv_timer_set_repeat(timer, ORPHAN_MS);
+		uv_timer_again(timer);
+	}
+	if (!g.primary_died && uv_now(&g.loop) - g.lost_ms > DYING_MS) {
+		/* It has cut us off. A new process may be better at it. */
+		fprintf(stderr, "cal-mond: the primary has ended the link; ending too\n");
+		end(1, false);
+	} else if (g.primary_died && !server_name_is_ours()) {
+		fprintf(stderr,
+		        "cal-mond: %s is not ours any more, and the primary is gone: ending\n",
+		        g.path);
+		end(0, false);
+	}
+}
+
+/* Nothing of the primary's memory may stay with us: it would not be free before we end. */
+static void
+link_lost(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	g.lost_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	fprintf(stderr, "cal-mond: the primary process has ended; requests are answered with its "
+	                "state until another's cal-mond takes over\n");
+	uv_close((uv_handle_t *)&g.gate, NULL);
+	cal_client_close(g.client);
+	g.client = NULL;
+	cal_client_forget_eal();
+	uv_update_time(&g.loop);
+	g.lost_ms = uv_now(&g.loop);
+	uv_timer_start(&g.orphan, orphan_look, DYING_STEP_MS, DYING_STEP_MS);
+}
+
+/* --- the link --------------------------------------------------------------------------------- */
 
 static void
 process_link(void)
@@ -72,10 +181,10 @@ process_link(void)
 	int rc = cal_client_process(g.client);
 
 	if (rc == -ESHUTDOWN) {
-		end(0, true);
+		trace_drop(&g.target);
+		end(0, false);
 	} else if (rc < 0) {
-		fprintf(stderr, "cal-mond: the primary is gone\n");
-		end(0, true);
+		link_lost();
 	}
 }
 
@@ -88,21 +197,16 @@ gate_readable(uv_poll_t *poll, int status, int events)
 static void
 arm_before_sleep(uv_prepare_t *prepare)
 {
-	while (!g.ending && cal_client_arm(g.client) == 1) {
+	while (!g.ending && g.client != NULL && cal_client_arm(g.client) == 1) {
 		process_link();
 	}
 }
 
+/* Also without a primary. */
 static void
 tell_alive(uv_timer_t *timer)
 {
 	systemd_alive();
-}
-
-static void
-got_signal(uv_signal_t *handle, int signum)
-{
-	end(0, false);
 }
 
 /* --- requests --------------------------------------------------------------------------------- */
@@ -216,10 +320,13 @@ handle_request(const struct codec_envelope *request, struct codec_buf *out)
 {
 	bool start = method_is(request, "trace_start"), stop = method_is(request, "trace_stop");
 	struct codec_buf rows;
-	char err[512];
+	char err[768];
 	int rc;
 
-	if (!start && !stop && !method_is(request, "trace_show")) {
+	if (g.client == NULL) {
+		primary_explain(g.instance, g.primary_pid, g.lost_ns, err, sizeof(err));
+		codec_put_error(out, request->id, RPC_INTERNAL_ERROR, err);
+	} else if (!start && !stop && !method_is(request, "trace_show")) {
 		codec_put_error(out, request->id, -32601, "Method not found");
 	} else if (!stop && !param_is(request, "what", "pollers")) {
 		codec_put_error(out, request->id, -32602, "what can be traced: pollers");
@@ -295,38 +402,105 @@ attach(char *err, size_t err_size)
 	if (rc == 0) {
 		rc = find_target(err, err_size);
 	}
+	if (rc == 0) {
+		g.primary_pid = cal_client_primary_pid(g.client);
+		g.primary_pidfd = (int)syscall(SYS_pidfd_open, g.primary_pid, 0);
+	}
 	return rc;
+}
+
+/* The socket: from the one that serves it, or a new one in its place. One that is stopped, or that
+ * speaks of hand-overs otherwise, is not waited for: the name is all that it loses, and without a
+ * primary it ends when it sees that. Returns the listening descriptor or a negative errno. */
+static int
+acquire(char *err, size_t err_size)
+{
+	uint64_t until = uv_hrtime() + WAIT_MS * 1000000ull;
+	int rc;
+
+	for (;;) {
+		rc = takeover_ask(&g.takeover, g.path, g.primary_pid);
+		if (rc != -EAGAIN || uv_hrtime() > until) {
+			break;
+		}
+		poll(NULL, 0, RETRY_MS);
+	}
+	if (rc == 0) {
+		return g.takeover.listener;
+	}
+	if (rc == -EBUSY || rc == -ECANCELED) {
+		snprintf(err, err_size, "%s is served by another cal-mond%s: stop that one", g.path,
+		         rc == -EBUSY ? ", whose primary lives" : ", which does not hand it over");
+		return rc;
+	}
+	if (rc != -ENOENT && rc != -ECONNREFUSED) {
+		fprintf(stderr,
+		        "cal-mond: whoever serves %s does not hand it over (%s): replaced\n",
+		        g.path, strerror(-rc));
+	}
+	rc = server_bind(g.path);
+	if (rc < 0) {
+		snprintf(err, err_size, "cannot listen on %s: %s", g.path, strerror(-rc));
+	}
+	return rc;
+}
+
+static void
+handles_init(void)
+{
+	uv_poll_init(&g.loop, &g.gate, cal_client_fd(g.client));
+	uv_poll_start(&g.gate, UV_READABLE, gate_readable);
+	uv_prepare_init(&g.loop, &g.before_sleep);
+	uv_prepare_start(&g.before_sleep, arm_before_sleep);
+	uv_timer_init(&g.loop, &g.orphan);
+	uv_timer_init(&g.loop, &g.alive);
+	if (systemd_is_open()) {
+		uv_timer_start(&g.alive, tell_alive, 0, (uint64_t)systemd_interval_ms());
+	}
+	uv_signal_init(&g.loop, &g.term);
+	uv_signal_start(&g.term, got_signal, SIGTERM);
+	uv_signal_init(&g.loop, &g.intr);
+	uv_signal_start(&g.intr, got_signal, SIGINT);
 }
 
 static int
 serve(char *err, size_t err_size)
 {
-	char path[CAL_PATH_MAX];
-	int rc;
+	const struct server_opts opts = {
+		.loop = &g.loop,
+		.path = g.path,
+		.handle = handle_request,
+		.may_hand_over = may_hand_over,
+		.handover_done = handover_done,
+	};
+	sigset_t signals;
+	int fd, rc;
 
-	g.loop = uv_default_loop();
-	cal_instance_path(path, sizeof(path), g.instance, CAL_MONITOR_SOCKET);
-	rc = server_start(g.loop, path, handle_request);
+	cal_instance_path(g.path, sizeof(g.path), g.instance, CAL_MONITOR_SOCKET);
+	/* From the moment at which the other one's sockets are ours a signal is for the loop. */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	fd = acquire(err, err_size);
+	if (fd < 0) {
+		return fd;
+	}
+	rc = uv_loop_init(&g.loop);
+	if (rc == 0) {
+		rc = server_start(&opts, fd);
+	}
 	if (rc != 0) {
-		snprintf(err, err_size, "cannot listen on %s: %s", path, strerror(-rc));
+		snprintf(err, err_size, "cannot serve %s: %s", g.path, strerror(-rc));
 		return rc;
 	}
-	uv_poll_init(g.loop, &g.gate, cal_client_fd(g.client));
-	uv_poll_start(&g.gate, UV_READABLE, gate_readable);
-	uv_prepare_init(g.loop, &g.before_sleep);
-	uv_prepare_start(&g.before_sleep, arm_before_sleep);
-	uv_timer_init(g.loop, &g.alive);
-	if (systemd_is_open()) {
-		uv_timer_start(&g.alive, tell_alive, 0, (uint64_t)systemd_interval_ms());
-	}
-	uv_signal_init(g.loop, &g.term);
-	uv_signal_start(&g.term, got_signal, SIGTERM);
-	uv_signal_init(g.loop, &g.intr);
-	uv_signal_start(&g.intr, got_signal, SIGINT);
+	handles_init();
+	sigprocmask(SIG_UNBLOCK, &signals, NULL);
+	takeover_use(&g.takeover);
 	trace_drop_stale(&g.target);
-	cal_client_report(g.client, GATE_REPORT_READY, path);
-	uv_run(g.loop, UV_RUN_DEFAULT);
-	uv_loop_close(g.loop);
+	cal_client_report(g.client, GATE_REPORT_READY, g.path);
+	uv_run(&g.loop, UV_RUN_DEFAULT);
+	uv_loop_close(&g.loop);
 	return 0;
 }
 

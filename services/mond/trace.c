@@ -136,6 +136,14 @@ trace_drop_stale(const struct trace_target *target)
 	}
 }
 
+void
+trace_drop(const struct trace_target *target)
+{
+	if (pins_are_of(target)) {
+		remove_pins(target->instance);
+	}
+}
+
 static int
 make_folder(int instance)
 {

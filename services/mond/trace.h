@@ -36,6 +36,9 @@ int trace_show(const struct trace_target *target, struct codec_buf *out, char *e
 /** Remove the pins: the kernel detaches the probes. Returns 0, or -ENOENT when there are none. */
 int trace_stop(int instance, char *err, size_t err_size);
 
+/** The primary ends, or has died: remove its pins, and no next one's. */
+void trace_drop(const struct trace_target *target);
+
 /** Remove pins of this instance id that belong to another, dead primary. */
 void trace_drop_stale(const struct trace_target *target);
 

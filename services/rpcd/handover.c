@@ -24,24 +24,14 @@
 /* How long a successor may take to say that it has it all. */
 #define ACK_MS 1000
 
-struct out_frame {
-	STAILQ_ENTRY(out_frame) link;
-	int fds[HANDOVER_MAX_FDS];
-	unsigned num_fds;
-	bool own_fds; /* closed with the frame */
-	bool fds_sent;
-	struct cal_text text; /* the frame's head and what follows it */
-	size_t sent;
-};
-
 struct handover {
 	struct server *server;
 	int fd;
 	uv_poll_t poll;
 	uv_timer_t limit;
 	unsigned handles;
-	STAILQ_HEAD(out_frames, out_frame) frames;
-	struct out_frames sent; /* kept until the successor may serve */
+	struct frames_out frames;
+	struct frames_out sent; /* kept until the successor may serve */
 	bool last_queued;
 	bool failed;
 };
@@ -77,13 +67,9 @@ params_read(struct json_object *object, struct request_params *params)
 static bool
 may_hand_over_to(const struct conn *conn)
 {
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
 	uv_os_fd_t fd;
 
-	return uv_fileno(&conn->u.handle, &fd) == 0 &&
-	       getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 &&
-	       (cred.uid == 0 || cred.uid == geteuid());
+	return uv_fileno(&conn->u.handle, &fd) == 0 && handover_peer_is_ours(fd);
 }
 
 /* Returns 0, or the code of an error with its message. */
@@ -149,111 +135,13 @@ handover_request(struct reply *reply, const char *id, size_t id_len, struct json
 /* --- frames ----------------------------------------------------------------------------------- */
 
 static void
-frame_free(struct out_frame *frame)
-{
-	unsigned i;
-
-	for (i = 0; frame->own_fds && i < frame->num_fds; i++) {
-		close(frame->fds[i]);
-	}
-	cal_text_free(&frame->text);
-	free(frame);
-}
-
-/* A frame without its bytes yet; NULL: out of memory. */
-static struct out_frame *
-frame_new(uint16_t type, uint32_t flags, const int *fds, unsigned num_fds)
-{
-	struct handover_frame head = {
-		.magic = HANDOVER_MAGIC,
-		.type = type,
-		.num_fds = (uint16_t)num_fds,
-		.flags = flags,
-	};
-	struct out_frame *frame = calloc(1, sizeof(*frame));
-
-	if (frame == NULL) {
-		return NULL;
-	}
-	if (cal_text_append(&frame->text, (const char *)&head, sizeof(head)) != 0) {
-		free(frame);
-		return NULL;
-	}
-	if (num_fds > 0) {
-		memcpy(frame->fds, fds, num_fds * sizeof(fds[0]));
-	}
-	frame->num_fds = num_fds;
-	return frame;
-}
-
-static struct handover_frame *
-frame_head(struct out_frame *frame)
-{
-	return (struct handover_frame *)frame->text.data;
-}
-
-static void
-frame_queue(struct handover *handover, struct out_frame *frame)
+frame_queue(struct handover *handover, struct frame_out *frame)
 {
 	if (frame == NULL) {
 		handover->failed = true;
 	} else {
 		STAILQ_INSERT_TAIL(&handover->frames, frame, link);
 	}
-}
-
-/* One try. Returns how many bytes were taken, or a negative errno. */
-static ssize_t
-frame_send(int fd, struct out_frame *frame)
-{
-	struct iovec iov = {
-		.iov_base = frame->text.data + frame->sent,
-		.iov_len = frame->text.len - frame->sent,
-	};
-	char control[CMSG_SPACE(sizeof(frame->fds))] = { 0 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *cmsg;
-	ssize_t n;
-
-	if (frame->num_fds > 0 && !frame->fds_sent) {
-		msg.msg_control = control;
-		msg.msg_controllen = CMSG_SPACE(frame->num_fds * sizeof(int));
-		cmsg = CMSG_FIRSTHDR(&msg);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(frame->num_fds * sizeof(int));
-		memcpy(CMSG_DATA(cmsg), frame->fds, frame->num_fds * sizeof(int));
-	}
-	n = sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (n < 0) {
-		return -errno;
-	}
-	frame->fds_sent = true;
-	return n;
-}
-
-/* Returns 0 (all of it, or what the socket takes), or a negative errno. */
-static int
-frames_send(struct handover *handover)
-{
-	struct out_frame *frame;
-	ssize_t n;
-
-	while ((frame = STAILQ_FIRST(&handover->frames)) != NULL) {
-		n = frame_send(handover->fd, frame);
-		if (n == -EINTR) {
-			continue;
-		}
-		if (n < 0) {
-			return n == -EAGAIN ? 0 : (int)n;
-		}
-		frame->sent += (size_t)n;
-		if (frame->sent == frame->text.len) {
-			STAILQ_REMOVE_HEAD(&handover->frames, link);
-			STAILQ_INSERT_TAIL(&handover->sent, frame, link);
-		}
-	}
-	return 0;
 }
 
 /* --- its end ---------------------------------------------------------------------------------- */
@@ -266,17 +154,6 @@ handover_handle_closed(uv_handle_t *handle)
 	if (--handover->handles == 0) {
 		close(handover->fd);
 		free(handover);
-	}
-}
-
-static void
-frames_free(struct out_frames *frames)
-{
-	struct out_frame *frame;
-
-	while ((frame = STAILQ_FIRST(frames)) != NULL) {
-		STAILQ_REMOVE_HEAD(frames, link);
-		frame_free(frame);
 	}
 }
 
@@ -319,7 +196,7 @@ handover_adopt(struct server *server, const struct handover_frame *head, const c
 
 /* A connection that the successor may not serve is ours again. */
 static void
-take_back(struct server *server, struct out_frame *frame)
+take_back(struct server *server, struct frame_out *frame)
 {
 	const struct handover_frame *head = frame_head(frame);
 
@@ -334,8 +211,8 @@ static void
 handover_fail(struct server *server, const char *why)
 {
 	struct handover *handover = server->handover;
-	struct out_frames frames = STAILQ_HEAD_INITIALIZER(frames);
-	struct out_frame *frame;
+	struct frames_out frames = STAILQ_HEAD_INITIALIZER(frames);
+	struct frame_out *frame;
 	struct conn *conn;
 	unsigned i;
 
@@ -371,7 +248,7 @@ handover_conn(struct conn *conn)
 	struct handover *handover = conn->server->handover;
 	uint32_t flags = (conn->is_tcp ? HANDOVER_TCP : 0) | (conn->eof ? HANDOVER_EOF : 0) |
 	                 (conn->refused ? HANDOVER_REFUSED : 0) | (conn->shut ? HANDOVER_SHUT : 0);
-	struct out_frame *frame = NULL;
+	struct frame_out *frame = NULL;
 	uv_os_fd_t uv_fd;
 	size_t before;
 	int fd = -1, rc;
@@ -416,7 +293,7 @@ static void
 queue_last(struct handover *handover)
 {
 	struct server *server = handover->server;
-	struct out_frame *frame;
+	struct frame_out *frame;
 	unsigned i;
 
 	for (i = 0; i < server->num_parked; i++) {
@@ -451,7 +328,7 @@ handover_go_on(struct server *server)
 		queue_last(handover);
 		uv_timer_start(&handover->limit, ack_over, ACK_MS, 0);
 	}
-	rc = frames_send(handover);
+	rc = frames_send(handover->fd, &handover->frames, &handover->sent);
 	if (rc != 0 || handover->failed) {
 		handover_fail(server, handover->failed ? "out of memory" : strerror(-rc));
 		return;

@@ -10,7 +10,6 @@
  *   server.c    the loop, the link, whose turn it is, and the end of all this
  *   accept.c    listening sockets
  *   socket.c    the Unix socket's path and its lock
- *   primary.c   in which state a primary is that does not answer any more
  *   handover.c  everything to a successor; takeover.c is the successor's side
  *
  * What the server does with each odd input follows SPDK's JSON-RPC server (v26.05), except where a
@@ -30,6 +29,7 @@
 #include "ipc/client/client.h"
 #include "ipc/client/json.h"
 #include "ipc/client/json_scan.h"
+#include "services/handover/handover.h"
 
 #ifndef CAL_FUZZ_LIMITS
 #define RPCD_MAX_CONNS   64           /* SPDK's: the next one waits, accepted or in the backlog */
@@ -281,12 +281,6 @@ int rpc_tcp_bind(const char *text, char *err, size_t err_size);
 /** Whether `fd` is bound to the address of `text`. */
 bool rpc_tcp_is(int fd, const char *text);
 
-/* --- primary.c -------------------------------------------------------------------------------- */
-
-/** One sentence for clients: in which state the primary of `instance` is, after the one of
- *  `lost_pid` went away at `lost_ns` (CLOCK_REALTIME). Reads the state file. */
-void primary_explain(int instance, pid_t lost_pid, uint64_t lost_ns, char *buf, size_t size);
-
 /* --- server.c --------------------------------------------------------------------------------- */
 
 /** Serve until the primary or a signal says stop, or a successor has taken over
@@ -390,27 +384,6 @@ void handover_hurry(struct server *server);
 /** The loop ends. */
 void handover_end(struct server *server);
 
-/* What goes over the successor's connection after the answer: frames, then one byte back (it has
- * them all), then one byte more (it may serve). */
-enum { HANDOVER_BEGIN = 1, HANDOVER_CONN, HANDOVER_DONE };
-enum {
-	HANDOVER_TCP = 1, /* BEGIN: there is a TCP listener; CONN: it is a TCP connection */
-	HANDOVER_EOF = 2,
-	HANDOVER_REFUSED = 4,
-	HANDOVER_SHUT = 8,
-};
-#define HANDOVER_MAGIC   0x4f48434cu /* "LCHO" */
-#define HANDOVER_MAX_FDS 3           /* of a frame: lock, Unix and TCP listener */
-#define HANDOVER_ACK     'A'
-#define HANDOVER_GO      'G'
-struct handover_frame {
-	uint32_t magic;
-	uint16_t type;
-	uint16_t num_fds; /* that come with its first byte */
-	uint32_t flags;
-	uint32_t in_len;  /* bytes that follow: read and not yet used … */
-	uint32_t out_len; /* … then those that are still to be written */
-};
 /** Serve the connection (owned) that a frame describes; `bytes` are those that follow its head. */
 void handover_adopt(struct server *server, const struct handover_frame *head, const char *bytes,
                     int fd);

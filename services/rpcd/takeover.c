@@ -15,159 +15,36 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#define ANSWER_S  2
-#define READ_SIZE 65536u
-#define MAX_FDS   (RPCD_MAX_CONNS + RPCD_MAX_PARKED + 16)
+#define ANSWER_MS 2000
+_Static_assert(RPCD_MAX_CONNS + RPCD_MAX_PARKED + HANDOVER_MAX_FDS < FRAMES_MAX_FDS,
+               "what a predecessor has fits");
 /* How long the end of the predecessor's process may come after that of its connection. */
 #define EXIT_MS 200
 
-/* Where in the bytes and descriptors that came. */
-struct place {
-	size_t at;
-	unsigned fd;
-};
-
 struct takeover {
-	int fd;
 	int pidfd; /* of the predecessor */
 	uv_poll_t poll;
 	struct server *server;
 	void (*done)(struct server *server, int status);
-	struct cal_text in;
-	/* Descriptors in the order of their coming; a frame says how many are its own. */
-	int fds[MAX_FDS];
-	unsigned num_fds;
-	struct place seen, used;
+	struct frames_in in;
+	struct frames_place seen;
 	int lock_fd, unix_fd, tcp_fd;
 	bool running;
 	bool complete; /* all was seen, and we said so */
 };
-
-static void
-fds_take(struct takeover *takeover, struct msghdr *msg)
-{
-	struct cmsghdr *cmsg;
-	size_t i, n;
-	int fd;
-
-	for (cmsg = CMSG_FIRSTHDR(msg); cmsg != NULL; cmsg = CMSG_NXTHDR(msg, cmsg)) {
-		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS) {
-			continue;
-		}
-		n = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (i = 0; i < n; i++) {
-			memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(fd));
-			if (takeover->num_fds < MAX_FDS) {
-				takeover->fds[takeover->num_fds++] = fd;
-			} else {
-				close(fd);
-			}
-		}
-	}
-}
-
-/* Returns how many bytes came, 0 at the end, or a negative errno. */
-static ssize_t
-read_some(struct takeover *takeover)
-{
-	char bytes[READ_SIZE];
-	struct iovec iov = { .iov_base = bytes, .iov_len = sizeof(bytes) };
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(HANDOVER_MAX_FDS * sizeof(int))];
-	} control;
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	ssize_t n;
-
-	do {
-		n = recvmsg(takeover->fd, &msg, MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0) {
-		return -errno;
-	}
-	fds_take(takeover, &msg);
-	if ((msg.msg_flags & MSG_CTRUNC) != 0) {
-		return -EMFILE;
-	}
-	return n > 0 && cal_text_append(&takeover->in, bytes, (size_t)n) != 0 ? -ENOMEM : n;
-}
-
-/* The frame at `place`, if it is there as a whole. Returns 1, 0, or -EPROTO. */
-static int
-frame_at(const struct takeover *takeover, const struct place *place, struct handover_frame *head)
-{
-	size_t left = takeover->in.len - place->at;
-
-	if (left < sizeof(*head)) {
-		return 0;
-	}
-	memcpy(head, takeover->in.data + place->at, sizeof(*head));
-	if (head->magic != HANDOVER_MAGIC || head->num_fds > HANDOVER_MAX_FDS) {
-		return -EPROTO;
-	}
-	return left - sizeof(*head) >= (size_t)head->in_len + head->out_len &&
-	       takeover->num_fds - place->fd >= head->num_fds;
-}
-
-static void
-place_pass(struct place *place, const struct handover_frame *head)
-{
-	place->at += sizeof(*head) + head->in_len + head->out_len;
-	place->fd += head->num_fds;
-}
 
 /* --- asking ----------------------------------------------------------------------------------- */
 
 static void
 takeover_free(struct takeover *takeover)
 {
-	while (takeover->used.fd < takeover->num_fds) {
-		close(takeover->fds[takeover->used.fd++]);
-	}
-	if (takeover->fd >= 0) {
-		close(takeover->fd);
-	}
+	frames_close(&takeover->in);
 	if (takeover->pidfd >= 0) {
 		close(takeover->pidfd);
 	}
-	cal_text_free(&takeover->in);
 	free(takeover);
-}
-
-static int
-dial_holder(const char *path, int *pidfd)
-{
-	struct timeval patience = { .tv_sec = ANSWER_S };
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
-	int fd, rc;
-
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0) {
-		return -errno;
-	}
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0) {
-		rc = -errno;
-		close(fd);
-		return rc;
-	}
-	*pidfd = (int)syscall(SYS_pidfd_open, cred.pid, 0);
-	return fd;
 }
 
 /* What an error's code means to us. */
@@ -201,32 +78,32 @@ ask(struct takeover *takeover, pid_t primary_pid, int instance, bool take)
 	               "\",\"params\":{\"version\":%d,\"instance\":%d,\"primary_pid\":%d,"
 	               "\"take\":%s}}\n",
 	               HANDOVER_VERSION, instance, (int)primary_pid, take ? "true" : "false");
-	if (send(takeover->fd, request, (size_t)len, MSG_NOSIGNAL) != len) {
+	if (send(takeover->in.fd, request, (size_t)len, MSG_NOSIGNAL) != len) {
 		return -EPIPE;
 	}
-	while (takeover->in.len == 0 ||
-	       (line = memchr(takeover->in.data, '\n', takeover->in.len)) == NULL) {
-		n = read_some(takeover);
+	while (takeover->in.bytes.len == 0 ||
+	       (line = memchr(takeover->in.bytes.data, '\n', takeover->in.bytes.len)) == NULL) {
+		n = frames_read(&takeover->in);
 		if (n <= 0) {
 			return n == 0 ? -ECONNRESET : (int)n;
 		}
 	}
 	*line = '\0';
-	rc = answer_status(takeover->in.data);
-	takeover->used.at = (size_t)(line + 1 - takeover->in.data);
+	rc = answer_status(takeover->in.bytes.data);
+	takeover->in.used.at = (size_t)(line + 1 - takeover->in.bytes.data);
 	return rc;
 }
 
 static int
 take_begin(struct takeover *takeover)
 {
-	const int *fds = takeover->fds;
+	const int *fds = takeover->in.fds;
 	struct handover_frame head;
 	ssize_t n;
 	int rc;
 
-	while ((rc = frame_at(takeover, &takeover->used, &head)) == 0) {
-		n = read_some(takeover);
+	while ((rc = frames_at(&takeover->in, &takeover->in.used, &head)) == 0) {
+		n = frames_read(&takeover->in);
 		if (n <= 0) {
 			return n == 0 ? -ECONNRESET : (int)n;
 		}
@@ -238,8 +115,8 @@ take_begin(struct takeover *takeover)
 	takeover->lock_fd = fds[0];
 	takeover->unix_fd = fds[1];
 	takeover->tcp_fd = head.num_fds > 2 ? fds[2] : -1;
-	place_pass(&takeover->used, &head);
-	takeover->seen = takeover->used;
+	frames_pass(&takeover->in.used, &head);
+	takeover->seen = takeover->in.used;
 	return 0;
 }
 
@@ -253,8 +130,8 @@ takeover_ask(const char *path, int instance, pid_t primary_pid, bool take, struc
 		return -ENOMEM;
 	}
 	takeover->pidfd = -1;
-	takeover->fd = dial_holder(path, &takeover->pidfd);
-	rc = takeover->fd < 0 ? takeover->fd : ask(takeover, primary_pid, instance, take);
+	takeover->in.fd = handover_dial(path, ANSWER_MS, &takeover->pidfd);
+	rc = takeover->in.fd < 0 ? takeover->in.fd : ask(takeover, primary_pid, instance, take);
 	if (rc == 0 && take) {
 		rc = take_begin(takeover);
 	}
@@ -313,11 +190,11 @@ frames_look(struct takeover *takeover)
 	struct handover_frame head;
 	int rc;
 
-	while ((rc = frame_at(takeover, &takeover->seen, &head)) == 1) {
+	while ((rc = frames_at(&takeover->in, &takeover->seen, &head)) == 1) {
 		if (head.type != (head.num_fds == 1 ? HANDOVER_CONN : HANDOVER_DONE)) {
 			return -EPROTO;
 		}
-		place_pass(&takeover->seen, &head);
+		frames_pass(&takeover->seen, &head);
 		if (head.type == HANDOVER_DONE) {
 			return 1;
 		}
@@ -330,13 +207,14 @@ static void
 frames_use(struct takeover *takeover)
 {
 	struct handover_frame head;
-	struct place place = takeover->used;
+	struct frames_place place = takeover->in.used;
 
-	while (frame_at(takeover, &place, &head) == 1 && head.type == HANDOVER_CONN) {
-		place_pass(&takeover->used, &head);
-		handover_adopt(takeover->server, &head, takeover->in.data + place.at + sizeof(head),
-		               takeover->fds[place.fd]);
-		place = takeover->used;
+	while (frames_at(&takeover->in, &place, &head) == 1 && head.type == HANDOVER_CONN) {
+		frames_pass(&takeover->in.used, &head);
+		handover_adopt(takeover->server, &head,
+		               takeover->in.bytes.data + place.at + sizeof(head),
+		               takeover->in.fds[place.fd]);
+		place = takeover->in.used;
 	}
 	finish(takeover, 0);
 }
@@ -368,16 +246,16 @@ on_predecessor(uv_poll_t *poll, int status, int events)
 	int rc = 0;
 
 	do {
-		n = read_some(takeover);
+		n = frames_read(&takeover->in);
 		if (!takeover->complete) {
 			rc = frames_look(takeover);
 			takeover->complete = rc == 1;
 		}
 	} while (n > 0 && rc == 0);
 	if (rc == 1) {
-		(void)!send(takeover->fd, &ack, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+		(void)!send(takeover->in.fd, &ack, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 	}
-	if (takeover->complete && takeover->in.len > takeover->seen.at) {
+	if (takeover->complete && takeover->in.bytes.len > takeover->seen.at) {
 		frames_use(takeover); /* the one more byte can only be HANDOVER_GO */
 	} else if (rc < 0 || (n <= 0 && n != -EAGAIN)) {
 		predecessor_left(takeover);
@@ -388,10 +266,10 @@ int
 takeover_start(struct takeover *takeover, struct server *server,
                void (*done)(struct server *server, int status))
 {
-	int flags = fcntl(takeover->fd, F_GETFL), rc;
+	int flags = fcntl(takeover->in.fd, F_GETFL), rc;
 
-	fcntl(takeover->fd, F_SETFL, flags | O_NONBLOCK);
-	rc = uv_poll_init(&server->loop, &takeover->poll, takeover->fd);
+	fcntl(takeover->in.fd, F_SETFL, flags | O_NONBLOCK);
+	rc = uv_poll_init(&server->loop, &takeover->poll, takeover->in.fd);
 	if (rc != 0) {
 		return rc;
 	}
@@ -402,7 +280,7 @@ takeover_start(struct takeover *takeover, struct server *server,
 	server->takeover = takeover;
 	rc = uv_poll_start(&takeover->poll, UV_READABLE, on_predecessor);
 	/* Some of it may have come with the beginning. */
-	if (rc == 0 && takeover->in.len > takeover->used.at) {
+	if (rc == 0 && takeover->in.bytes.len > takeover->in.used.at) {
 		on_predecessor(&takeover->poll, 0, UV_READABLE);
 	}
 	return rc;

@@ -11,7 +11,7 @@
  * What must hold is told by another parser, that of core/rpc: each whole request has exactly one
  * answer with its id, answers are JSON, and after them the connection ends. */
 
-/* objs: services/rpcd */
+/* objs: services/rpcd services/handover */
 /* libs: -ljson-c -luv -ldl -Wl,--wrap=cal_state_read */
 
 #include "tests/fuzz/fake_primary.h"

@@ -27,15 +27,16 @@
 extern "C" {
 #endif
 
-#define CAL_RUN_ROOT     "/run/calandria" /* $CALANDRIA_RUN_ROOT overrides it, for tests */
-#define CAL_PATH_MAX     256
-#define CAL_LOCK_NAME    "lock"
-#define CAL_STATE_NAME   "state"
-#define CAL_STATS_NAME   "stats"
-#define CAL_GATE_NAME    "gate.sock"
-#define CAL_TEMPLATE_DIR "template"
-#define CAL_LINK_DIR     "link"
-#define CAL_LOG_DIR      "log"
+#define CAL_RUN_ROOT       "/run/calandria" /* $CALANDRIA_RUN_ROOT overrides it, for tests */
+#define CAL_PATH_MAX       256
+#define CAL_LOCK_NAME      "lock"
+#define CAL_STATE_NAME     "state"
+#define CAL_STATS_NAME     "stats"
+#define CAL_GATE_NAME      "gate.sock"
+#define CAL_MONITOR_SOCKET "mond.sock"
+#define CAL_TEMPLATE_DIR   "template"
+#define CAL_LINK_DIR       "link"
+#define CAL_LOG_DIR        "log"
 /* EAL's file prefix, hence the folder below dpdk/. */
 #define CAL_EAL_PREFIX "cal"
 
@@ -44,7 +45,8 @@ extern "C" {
 int cal_instance_path(char *buf, size_t size, int id, const char *name);
 
 /** Create the instance's folder if need be and take its lock. Whatever a dead predecessor left in
- *  the folder is removed (after the lock is held, never before). Control or main thread, once.
+ *  the folder is removed (after the lock is held, never before), but the monitor's socket: whoever
+ *  still serves it hands it over to the new primary's. Control or main thread, once.
  *  Returns the lock's descriptor (close-on-exec; keep it open for the process's life), -EBUSY when
  * a living primary holds it (*owner is its pid, 0 if unknown), or another negative errno. */
 int cal_instance_claim(int id, pid_t *owner);

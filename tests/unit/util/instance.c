@@ -79,7 +79,8 @@ file_write(const char *folder, const char *name)
 	close(fd);
 }
 
-/* What a killed primary leaves: folders in folders, and a link that must not be followed. */
+/* What a killed primary leaves: folders in folders, and a link that must not be followed. Only the
+ * monitor's socket stays (fails without g_keep_claim), and not for longer than that primary. */
 static void
 leftovers_of_the_dead_are_removed(void)
 {
@@ -105,6 +106,7 @@ leftovers_of_the_dead_are_removed(void)
 	REQUIRE(mkdir(path, 0700) == 0);
 	file_write(path, "config");
 	file_write(base, "state");
+	file_write(base, CAL_MONITOR_SOCKET);
 	snprintf(path, sizeof(path), "%s/elsewhere", base);
 	REQUIRE(symlink(outside, path) == 0);
 
@@ -115,6 +117,8 @@ leftovers_of_the_dead_are_removed(void)
 	CHECK(access(path, F_OK) != 0);
 	snprintf(path, sizeof(path), "%s/link", base);
 	CHECK(access(path, F_OK) != 0);
+	snprintf(path, sizeof(path), "%s/" CAL_MONITOR_SOCKET, base);
+	CHECK_EQ(access(path, F_OK), 0);
 	cal_instance_release(2, fd);
 	snprintf(path, sizeof(path), "%s/precious", outside);
 	CHECK_EQ(unlink(path), 0);

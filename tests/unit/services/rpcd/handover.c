@@ -23,16 +23,16 @@ next(struct takeover *takeover)
 	struct given given = { .fd = -1 };
 	const char *bytes;
 
-	while (frame_at(takeover, &takeover->used, &given.head) == 0) {
-		REQUIRE(read_some(takeover) > 0);
+	while (frames_at(&takeover->in, &takeover->in.used, &given.head) == 0) {
+		REQUIRE(frames_read(&takeover->in) > 0);
 	}
-	bytes = takeover->in.data + takeover->used.at + sizeof(given.head);
+	bytes = takeover->in.bytes.data + takeover->in.used.at + sizeof(given.head);
 	cal_text_append(&given.in, bytes, given.head.in_len);
 	cal_text_append(&given.out, bytes + given.head.in_len, given.head.out_len);
 	if (given.head.num_fds > 0) {
-		given.fd = takeover->fds[takeover->used.fd];
+		given.fd = takeover->in.fds[takeover->in.used.fd];
 	}
-	place_pass(&takeover->used, &given.head);
+	frames_pass(&takeover->in.used, &given.head);
 	return given;
 }
 
@@ -72,8 +72,8 @@ commit(struct takeover *takeover)
 {
 	char go = 0;
 
-	CHECK_EQ(send(takeover->fd, "A", 1, MSG_NOSIGNAL), 1);
-	CHECK_EQ(recv(takeover->fd, &go, 1, 0), 1);
+	CHECK_EQ(send(takeover->in.fd, "A", 1, MSG_NOSIGNAL), 1);
+	CHECK_EQ(recv(takeover->in.fd, &go, 1, 0), 1);
 	CHECK_EQ(go, HANDOVER_GO);
 }
 

@@ -43,7 +43,7 @@ static void
 frame(uint16_t type, uint32_t flags, const int *fds, unsigned num_fds, const char *in,
       const char *out)
 {
-	struct out_frame *frame = frame_new(type, flags, fds, num_fds);
+	struct frame_out *frame = frame_new(type, flags, fds, num_fds);
 
 	cal_text_append_cstr(&frame->text, in);
 	cal_text_append_cstr(&frame->text, out);

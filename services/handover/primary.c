@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "calandria/state.h"
-#include "services/rpcd/rpcd.h"
+#include "services/handover/handover.h"
 
 static void
 time_print(uint64_t ns, char *buf, size_t size)
