@@ -130,7 +130,7 @@ cal_client_report(struct cal_client *client, enum gate_report_code code, const c
 	struct gate_msg msg;
 	int rc;
 
-	gate_packet_init(&msg, GATE_REPORT);
+	gate_packet_init_abi(&msg, GATE_REPORT, client->abi);
 	msg.code = code;
 	msg.instance = (uint32_t)client->instance;
 	snprintf(msg.name, sizeof(msg.name), "%s", client->name);
@@ -176,6 +176,16 @@ client_time_left(int64_t deadline_us)
 	}
 	left = deadline_us - client_now_us();
 	return left <= 0 ? 0 : (int)((left + 999) / 1000);
+}
+
+void
+client_pong(struct cal_client *client)
+{
+	struct gate_msg msg;
+
+	gate_packet_init_abi(&msg, GATE_PONG, client->abi);
+	msg.instance = (uint32_t)client->instance;
+	client->pong_due = gate_packet_send(client->fd, &msg, NULL, 0) == -EAGAIN;
 }
 
 int

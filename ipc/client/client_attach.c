@@ -10,6 +10,9 @@
 #include "core/env/env_internal.h"
 #include "ipc/client/client_internal.h"
 
+/* The primary opens a link at once; it is its control pthread's word. */
+#define OPEN_TIMEOUT_MS 5000
+
 /* Map what was granted, after a look at whether it is what the packet says. */
 static int
 map_grant(struct cal_client *client, struct gate_packet *packet, char *err, size_t err_size)
@@ -37,6 +40,8 @@ map_grant(struct cal_client *client, struct gate_packet *packet, char *err, size
 		                      "the primary with id %d granted a link of an unknown layout",
 		                      client->instance);
 	}
+	/* What is in it is nobody's business who reads a core dump of ours. */
+	madvise(memory, geometry->link_size, MADV_DONTDUMP);
 	client->memory = memory;
 	client->memory_size = geometry->link_size;
 	client->bell = packet->fds[1];
@@ -48,10 +53,28 @@ map_grant(struct cal_client *client, struct gate_packet *packet, char *err, size
 	return 0;
 }
 
-/* Wait for GRANT. Returns 0 or a negative errno. */
+/* Tell the gate. Whether it is there is found when its answer is waited for. */
 static int
-take_grant(struct cal_client *client, int timeout_ms, struct gate_packet *packet, char *err,
-           size_t err_size)
+ask(struct cal_client *client, enum gate_msg_type type, char *err, size_t err_size)
+{
+	struct gate_msg msg;
+	int rc;
+
+	gate_packet_init_abi(&msg, type, client->abi);
+	msg.instance = (uint32_t)client->instance;
+	rc = gate_packet_send(client->fd, &msg, NULL, 0);
+	if (rc < 0 && rc != -EPIPE) {
+		return client_explain(err, err_size, rc,
+		                      "cannot ask the primary with id %d for a link: %s",
+		                      client->instance, strerror(-rc));
+	}
+	return 0;
+}
+
+/* Wait for GRANT or OPEN. Returns 0 or a negative errno. */
+static int
+take_packet(struct cal_client *client, enum gate_msg_type type, int timeout_ms,
+            struct gate_packet *packet, char *err, size_t err_size)
 {
 	int64_t deadline = client_deadline(timeout_ms);
 	char state[192];
@@ -74,16 +97,21 @@ take_grant(struct cal_client *client, int timeout_ms, struct gate_packet *packet
 			                      "the primary with id %d ended the connection (%s)",
 			                      client->instance, state);
 		}
-		rc = gate_packet_check(packet);
+		rc = gate_packet_check(packet, client->abi);
 		if (rc < 0) {
 			gate_packet_close_fds(packet);
 			return client_explain(err, err_size, rc,
 			                      "the primary with id %d sent a malformed packet",
 			                      client->instance);
 		}
-		switch (packet->msg.type) {
-		case GATE_GRANT:
+		if (packet->msg.type == type) {
 			return 0;
+		}
+		switch (packet->msg.type) {
+		case GATE_PING:
+			gate_packet_close_fds(packet);
+			client_pong(client);
+			break;
 		case GATE_REFUSED:
 			gate_packet_close_fds(packet);
 			rc = packet->msg.code != 0 && packet->msg.code < 4096
@@ -105,30 +133,45 @@ take_grant(struct cal_client *client, int timeout_ms, struct gate_packet *packet
 	}
 }
 
+/* Ask for a link, map its memory, and have it sealed and opened. */
+static int
+take_link(struct cal_client *client, int timeout_ms, struct gate_packet *grant, char *err,
+          size_t err_size)
+{
+	struct gate_packet open;
+	int rc;
+
+	rc = ask(client, GATE_ATTACH, err, err_size);
+	if (rc == 0) {
+		rc = take_packet(client, GATE_GRANT, timeout_ms, grant, err, err_size);
+	}
+	if (rc < 0) {
+		return rc;
+	}
+	rc = map_grant(client, grant, err, err_size);
+	gate_packet_close_fds(grant);
+	if (rc == 0) {
+		rc = ask(client, GATE_MAPPED, err, err_size);
+	}
+	if (rc == 0) {
+		rc = take_packet(client, GATE_OPEN, OPEN_TIMEOUT_MS, &open, err, err_size);
+	}
+	if (rc == 0) {
+		gate_packet_close_fds(&open);
+	}
+	return rc;
+}
+
 int
 cal_client_attach(struct cal_client *client, int timeout_ms, char *err, size_t err_size)
 {
 	struct gate_packet packet;
-	struct gate_msg msg;
 	int rc;
 
 	if (client->attached || client->memory != NULL) {
 		return client_explain(err, err_size, -EALREADY, "attached already");
 	}
-	gate_packet_init(&msg, GATE_ATTACH);
-	msg.instance = (uint32_t)client->instance;
-	rc = gate_packet_send(client->fd, &msg, NULL, 0);
-	if (rc < 0 && rc != -EPIPE) {
-		return client_explain(err, err_size, rc,
-		                      "cannot ask the primary with id %d for a link: %s",
-		                      client->instance, strerror(-rc));
-	}
-	rc = take_grant(client, timeout_ms, &packet, err, err_size);
-	if (rc < 0) {
-		return rc;
-	}
-	rc = map_grant(client, &packet, err, err_size);
-	gate_packet_close_fds(&packet);
+	rc = take_link(client, timeout_ms, &packet, err, err_size);
 	if (rc < 0) {
 		return rc;
 	}

@@ -146,7 +146,7 @@ static int
 take_welcome(struct cal_client *client, int64_t deadline, char *err, size_t err_size)
 {
 	struct gate_packet packet;
-	char state[192];
+	char state[192], ours[32];
 	int rc;
 
 	rc = client_next_packet(client, deadline, &packet);
@@ -163,14 +163,21 @@ take_welcome(struct cal_client *client, int64_t deadline, char *err, size_t err_
 		                      client->instance);
 	}
 	gate_packet_close_fds(&packet);
-	rc = gate_packet_check(&packet);
+	/* A REFUSED can be read in any version. Anything else is of one that both speak. */
+	rc = gate_packet_check_any(&packet);
+	if (rc < 0 || packet.msg.type != GATE_REFUSED) {
+		rc = gate_packet_check(&packet, packet.msg.abi >= CAL_ABI_OLDEST &&
+		                                                packet.msg.abi <= CAL_ABI_VERSION
+		                                        ? packet.msg.abi
+		                                        : CAL_ABI_VERSION);
+	}
 	if (rc == -EPROTONOSUPPORT) {
-		return client_explain(
-			err, err_size, rc,
-			"the primary with id %d speaks version %u of the protocol, "
-			"%s (Calandria %s) version %u: use programs of the same release",
-			client->instance, packet.msg.abi, client->name, CAL_VERSION_STRING,
-			CAL_ABI_VERSION);
+		gate_packet_abi_text(ours, sizeof(ours), CAL_ABI_OLDEST, CAL_ABI_VERSION);
+		return client_explain(err, err_size, rc,
+		                      "the primary with id %d speaks version %u of the protocol, "
+		                      "%s (Calandria %s) %s: use programs of the same release",
+		                      client->instance, packet.msg.abi, client->name,
+		                      CAL_VERSION_STRING, ours);
 	}
 	if (rc == 0 && packet.msg.type == GATE_REFUSED) {
 		rc = packet.msg.code != 0 && packet.msg.code < 4096 ? -(int)packet.msg.code
@@ -188,6 +195,7 @@ take_welcome(struct cal_client *client, int64_t deadline, char *err, size_t err_
 		                      "the primary with id %d does not answer as one at its gate",
 		                      client->instance);
 	}
+	client->abi = packet.msg.abi;
 	client->role = (enum gate_role)packet.msg.code;
 	client->primary_pid = packet.msg.pid;
 	return 0;
@@ -213,6 +221,7 @@ cal_client_connect(const struct cal_client_opts *user_opts, struct cal_client **
 	snprintf(client->name, sizeof(client->name), "%s", opts.name);
 	client->spin_us = opts.spin_us;
 	client->connect_timeout_ms = opts.connect_timeout_ms;
+	client->abi = CAL_ABI_VERSION;
 	client->bell = -1;
 	client->stats_fd = -1;
 	client->first_free = -1;

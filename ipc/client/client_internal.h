@@ -48,6 +48,9 @@ struct cal_client {
 	int fd;
 	pid_t primary_pid;
 	enum gate_role role;
+	unsigned abi;      /* what is spoken: the WELCOME said it */
+	bool pong_due;     /* a PING is not answered yet */
+	int64_t socket_us; /* when the socket was looked at last */
 	int status; /* 0, -ESHUTDOWN (asked to stop) or -ECONNRESET (gone): what process() returns
 	             */
 
@@ -83,6 +86,8 @@ int64_t client_now_us(void);
 /** poll() for the gate's connection until `deadline_us`, telling systemd meanwhile that we are alive,
  *  if it has started us. Returns what poll() does. */
 int client_poll(const struct cal_client *client, int64_t deadline_us);
+/** Answer a PING, now or, if that does not go out, with the next look at the socket. */
+void client_pong(struct cal_client *client);
 
 /** Wait for a packet of the gate. Returns 1, 0 at the end of the connection, -ETIMEDOUT, or another
  *  negative errno. */

@@ -43,7 +43,8 @@ client_ring_init(struct client_ring *ring, void *base, size_t size,
 	ring->responses = (struct rte_ring *)(bytes + layout.response_ring);
 	ring->request_slots = bytes + layout.request_slots;
 	ring->response_slots = bytes + layout.response_slots;
-	if (ring->header->magic != LINK_MAGIC || ring->header->abi != CAL_ABI_VERSION ||
+	if (ring->header->magic != LINK_MAGIC || ring->header->abi < CAL_ABI_OLDEST ||
+	    ring->header->abi > CAL_ABI_VERSION ||
 	    memcmp(&ring->header->geometry, geometry, sizeof(*geometry)) != 0 ||
 	    !ring_is(ring->requests, geometry->num_request_slots) ||
 	    !ring_is(ring->responses, geometry->num_response_slots)) {

@@ -20,6 +20,9 @@
 #define YOUNG_US   50000
 #define NAP_MIN_US 15
 #define NAP_MAX_US 200
+/* Who finds every response by spinning still looks at the socket so often: a STOP or a PING waits.
+ */
+#define SOCKET_US 100000
 
 /* Take the bells, and a STOP or the end. */
 static void
@@ -28,6 +31,10 @@ read_socket(struct cal_client *client)
 	struct gate_packet packet;
 	int rc;
 
+	client->socket_us = client_now_us();
+	if (client->pong_due) {
+		client_pong(client);
+	}
 	while (client->status != -ECONNRESET) {
 		rc = gate_packet_recv(client->fd, &packet);
 		if (rc == -EAGAIN) {
@@ -41,8 +48,13 @@ read_socket(struct cal_client *client)
 			}
 			return;
 		}
-		if (gate_packet_check(&packet) == 0 && packet.msg.type == GATE_STOP) {
+		if (gate_packet_check(&packet, client->abi) < 0) {
+			continue;
+		}
+		if (packet.msg.type == GATE_STOP) {
 			client->status = -ESHUTDOWN;
+		} else if (packet.msg.type == GATE_PING) {
+			client_pong(client);
 		}
 	}
 }
@@ -82,10 +94,13 @@ cal_client_arm(struct cal_client *client)
 static bool
 spin(struct cal_client *client, int64_t deadline)
 {
-	int64_t end = client_now_us() + client->spin_us;
+	int64_t now = client_now_us(), end = now + client->spin_us;
 
 	if (!client->attached || client->spin_us == 0) {
 		return false;
+	}
+	if (now - client->socket_us > SOCKET_US) {
+		read_socket(client);
 	}
 	if (deadline >= 0 && end > deadline) {
 		end = deadline;

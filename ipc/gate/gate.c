@@ -28,7 +28,7 @@
 
 struct gate g_gate = {
 	.listen_fd = -1,
-	.hello_timeout_ms = GATE_HELLO_TIMEOUT_MS,
+	.answer_timeout_ms = GATE_ANSWER_TIMEOUT_MS,
 	.conns = TAILQ_HEAD_INITIALIZER(g_gate.conns),
 };
 
@@ -147,12 +147,12 @@ gate_close(const char *reason)
 
 	g_gate.closed = true;
 	snprintf(g_gate.close_reason, sizeof(g_gate.close_reason), "%s", reason);
-	gate_packet_init(&msg, GATE_STOP);
-	msg.instance = (uint32_t)g_gate.id;
-	snprintf(msg.text, sizeof(msg.text), "%s", reason);
 	for (conn = TAILQ_FIRST(&g_gate.conns); conn != NULL; conn = next) {
 		next = TAILQ_NEXT(conn, entry);
 		if (conn->state != GATE_CONN_NEW && conn->state != GATE_CONN_ENDED) {
+			gate_packet_init_abi(&msg, GATE_STOP, conn->abi);
+			msg.instance = (uint32_t)g_gate.id;
+			snprintf(msg.text, sizeof(msg.text), "%s", reason);
 			gate_packet_send(conn->fd, &msg, NULL, 0);
 			gate_conn_end(conn);
 		}
@@ -201,6 +201,20 @@ gate_num_links(void)
 		n += conn->link != NULL;
 	}
 	return n;
+}
+
+int
+gate_ping(pid_t pid)
+{
+	struct gate_conn *conn;
+
+	TAILQ_FOREACH (conn, &g_gate.conns, entry) {
+		if (conn->pid == pid && conn->state != GATE_CONN_NEW &&
+		    conn->state != GATE_CONN_ENDED) {
+			return gate_conn_ping(conn);
+		}
+	}
+	return -ENOENT;
 }
 
 int

@@ -30,6 +30,8 @@ struct gate_ops {
 	/* A greeted connection (a service's or any other's: see the name) came or went; used by the
 	 * supervisor. */
 	void (*peer)(void *ctx, const char *name, pid_t pid, bool connected);
+	/* A process has answered a gate_ping(). NULL: nobody asks. */
+	void (*alive)(void *ctx, const char *name, pid_t pid);
 };
 
 /** Create and listen on instance `id`'s gate.sock. May be called before EAL is up: hellos are
@@ -53,6 +55,12 @@ void gate_process_ended(pid_t pid);
 
 /** Number of links that exist (granted, or ended and not yet done). Control pthread. */
 unsigned gate_num_links(void);
+
+/** Ask the process `pid`, a greeted one, for a sign of life; alive() says that it came. There is
+ * one question at a time: the answer to an older one that is still to come answers this, too.
+ * Returns 0, -ENOENT when it has no connection (or has not said hello), -EALREADY when it has not
+ * answered the last one, -EAGAIN when it does not even read. Control pthread. */
+int gate_ping(pid_t pid);
 
 /** Make a connected pair for a service that is about to be spawned: *child_fd is inherited by it
  *  (as CAL_SERVICE_FD in its environment), the other end is treated as an accepted connection with

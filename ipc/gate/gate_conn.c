@@ -46,8 +46,7 @@ conn_unwatch(struct gate_conn *conn)
 		close(conn->pidfd);
 		conn->pidfd = -1;
 	}
-	control_timer_cancel(conn->hello_timer);
-	conn->hello_timer = NULL;
+	gate_conn_expected(conn);
 	/* The peer sees the end now, though the descriptor has to wait for the app thread. */
 	shutdown(conn->fd, SHUT_RDWR);
 	if (greeted) {
@@ -58,13 +57,16 @@ conn_unwatch(struct gate_conn *conn)
 void
 gate_conn_end(struct gate_conn *conn)
 {
+	bool served = conn->state == GATE_CONN_LINKED;
+
 	if (conn->state == GATE_CONN_ENDED) {
 		return;
 	}
 	conn_unwatch(conn);
-	if (conn->link != NULL) {
+	if (served) {
 		g_gate.ops->link_down(g_gate.ctx, conn->link);
 	} else {
+		gate_grant_undo(conn);
 		conn_free(conn);
 	}
 }
@@ -87,7 +89,7 @@ gate_conn_refuse(struct gate_conn *conn, int error, const char *fmt, ...)
 	struct gate_msg msg;
 	va_list args;
 
-	gate_packet_init(&msg, GATE_REFUSED);
+	gate_packet_init_abi(&msg, GATE_REFUSED, conn->abi);
 	msg.code = (uint32_t)error;
 	msg.instance = (uint32_t)g_gate.id;
 	va_start(args, fmt);
@@ -102,7 +104,7 @@ static void
 conn_fault(struct gate_conn *conn, const char *what)
 {
 	SPDK_ERRLOG("%s (pid %d): %s; its connection is closed\n", conn->name, conn->pid, what);
-	if (conn->link != NULL) {
+	if (conn->state == GATE_CONN_LINKED) {
 		cal_stats_links()->closed_for_fault++;
 	}
 	gate_conn_end(conn);
@@ -170,7 +172,7 @@ process_ended(struct gate_conn *conn)
 		    gate_packet_recv(conn->fd, &packet) <= 0) {
 			break;
 		}
-		if (gate_packet_check(&packet) >= 0 && packet.num_fds == 0 &&
+		if (gate_packet_check(&packet, conn->abi) >= 0 && packet.num_fds == 0 &&
 		    packet.msg.type == GATE_REPORT) {
 			on_report(conn, &packet.msg);
 		}
@@ -238,12 +240,32 @@ take_name(struct gate_conn *conn, const struct gate_msg *msg)
 	}
 }
 
+/* There is no version that both of us speak. REFUSED goes out in the peer's, so that it reads it.
+ */
+static void
+refuse_version(struct gate_conn *conn, const struct gate_msg *hello)
+{
+	char theirs[32], ours[32], release[sizeof(hello->version)];
+
+	take_name(conn, hello);
+	copy_printable(release, sizeof(release), hello->version);
+	gate_packet_abi_text(theirs, sizeof(theirs), gate_packet_oldest_abi(hello), hello->abi);
+	gate_packet_abi_text(ours, sizeof(ours), CAL_ABI_OLDEST, CAL_ABI_VERSION);
+	conn->abi = hello->abi;
+	gate_conn_refuse(conn, EPROTONOSUPPORT,
+	                 "%s (Calandria %s) speaks %s of the protocol, this primary (Calandria %s) "
+	                 "%s: use programs of the same release",
+	                 conn->name, release[0] != '\0' ? release : "of another release", theirs,
+	                 CAL_VERSION_STRING, ours);
+}
+
 static void
 on_hello(struct gate_conn *conn, const struct gate_packet *packet)
 {
 	struct gate_msg reply;
 	int rc;
 
+	conn->abi = gate_packet_choose_abi(&packet->msg);
 	take_name(conn, &packet->msg);
 	if (conn->service) {
 		conn->pid = packet->cred_pid;
@@ -265,9 +287,8 @@ on_hello(struct gate_conn *conn, const struct gate_packet *packet)
 		gate_conn_refuse(conn, -rc, "its process cannot be watched: %s", strerror(-rc));
 		return;
 	}
-	control_timer_cancel(conn->hello_timer);
-	conn->hello_timer = NULL;
-	gate_packet_init(&reply, GATE_WELCOME);
+	gate_conn_expected(conn);
+	gate_packet_init_abi(&reply, GATE_WELCOME, conn->abi);
 	reply.code = conn->role;
 	reply.instance = (uint32_t)g_gate.id;
 	snprintf(reply.version, sizeof(reply.version), "%s", CAL_VERSION_STRING);
@@ -305,18 +326,41 @@ on_report(struct gate_conn *conn, const struct gate_msg *msg)
 	                   text);
 }
 
+int
+gate_conn_ping(struct gate_conn *conn)
+{
+	struct gate_msg msg;
+	int rc;
+
+	if (conn->pinged) {
+		return -EALREADY;
+	}
+	gate_packet_init_abi(&msg, GATE_PING, conn->abi);
+	msg.instance = (uint32_t)g_gate.id;
+	rc = gate_packet_send(conn->fd, &msg, NULL, 0);
+	conn->pinged = rc == 0;
+	return rc;
+}
+
+static void
+on_pong(struct gate_conn *conn)
+{
+	conn->pinged = false;
+	if (g_gate.ops->alive != NULL) {
+		g_gate.ops->alive(g_gate.ctx, conn->name, conn->pid);
+	}
+}
+
 static void
 on_packet(struct gate_conn *conn, const struct gate_packet *packet)
 {
 	bool greeted = conn->state != GATE_CONN_NEW;
-	int rc = gate_packet_check(packet);
+	int rc = greeted ? gate_packet_check(packet, conn->abi) : gate_packet_check_any(packet);
 
-	if (rc == -EPROTONOSUPPORT) {
-		take_name(conn, &packet->msg);
-		gate_conn_refuse(conn, EPROTONOSUPPORT,
-		                 "it speaks version %u of the protocol, this primary (Calandria "
-		                 "%s) version %u: use programs of the same release",
-		                 packet->msg.abi, CAL_VERSION_STRING, CAL_ABI_VERSION);
+	/* As long as its head is whole, whatever the rest: it may have had another form. */
+	if (!greeted && packet->len >= offsetof(struct gate_msg, code) &&
+	    packet->msg.magic == GATE_MAGIC && gate_packet_choose_abi(&packet->msg) == 0) {
+		refuse_version(conn, &packet->msg);
 		return;
 	}
 	if (rc < 0 || packet->num_fds > 0) {
@@ -340,6 +384,18 @@ on_packet(struct gate_conn *conn, const struct gate_packet *packet)
 	case GATE_ATTACH:
 		if (conn->state == GATE_CONN_GREETED) {
 			on_attach(conn);
+			return;
+		}
+		break;
+	case GATE_MAPPED:
+		if (conn->state == GATE_CONN_GRANTED) {
+			gate_grant_mapped(conn);
+			return;
+		}
+		break;
+	case GATE_PONG:
+		if (conn->pinged) {
+			on_pong(conn);
 			return;
 		}
 		break;
@@ -370,12 +426,28 @@ on_readable(void *arg, uint32_t events)
 }
 
 static void
-on_hello_timeout(void *arg)
+on_no_answer(void *arg)
 {
 	struct gate_conn *conn = arg;
 
-	conn->hello_timer = NULL;
-	conn_fault(conn, "it connected and did not say hello");
+	conn->answer_timer = NULL;
+	conn_fault(conn, conn->state == GATE_CONN_GRANTED
+	                         ? "it did not map the link that it was granted"
+	                         : "it connected and did not say hello");
+}
+
+void
+gate_conn_expect(struct gate_conn *conn)
+{
+	gate_conn_expected(conn);
+	conn->answer_timer = control_timer_start(g_gate.answer_timeout_ms, on_no_answer, conn);
+}
+
+void
+gate_conn_expected(struct gate_conn *conn)
+{
+	control_timer_cancel(conn->answer_timer);
+	conn->answer_timer = NULL;
 }
 
 int
@@ -393,6 +465,7 @@ gate_conn_start(int fd, const char *service)
 	}
 	conn->fd = fd;
 	conn->pidfd = -1;
+	conn->abi = CAL_ABI_VERSION;
 	conn->service = service != NULL;
 	snprintf(conn->name, sizeof(conn->name), "%s", service != NULL ? service : "a process");
 	if (service != NULL) {
@@ -418,8 +491,7 @@ gate_conn_start(int fd, const char *service)
 	TAILQ_INSERT_TAIL(&g_gate.conns, conn, entry);
 	g_gate.num_conns++;
 	if (service == NULL) {
-		conn->hello_timer =
-			control_timer_start(g_gate.hello_timeout_ms, on_hello_timeout, conn);
+		gate_conn_expect(conn);
 		if (g_gate.num_conns > GATE_MAX_CONNECTIONS) {
 			gate_conn_refuse(conn, EUSERS, "%u connections are open already",
 			                 GATE_MAX_CONNECTIONS);

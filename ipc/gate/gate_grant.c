@@ -61,7 +61,7 @@ grant_send(struct gate_conn *conn)
 	unsigned num_fds = 0;
 	int stats_fd, rc;
 
-	gate_packet_init(&msg, GATE_GRANT);
+	gate_packet_init_abi(&msg, GATE_GRANT, conn->abi);
 	msg.instance = (uint32_t)g_gate.id;
 	msg.geometry = link_geometry(conn->link);
 	snprintf(msg.text, sizeof(msg.text), "%s", conn->private_dir);
@@ -117,13 +117,37 @@ gate_grant(struct gate_conn *conn)
 		gate_conn_refuse(conn, -rc, "its link cannot be created: %s", strerror(-rc));
 		return;
 	}
+	link_speak(conn->link, conn->abi);
 	rc = grant_send(conn);
 	if (rc < 0) {
 		gate_grant_undo(conn);
 		gate_conn_refuse(conn, -rc, "its grant cannot be sent: %s", strerror(-rc));
 		return;
 	}
+	conn->state = GATE_CONN_GRANTED;
+	gate_conn_expect(conn);
+}
+
+void
+gate_grant_mapped(struct gate_conn *conn)
+{
+	struct gate_msg msg;
+	int rc;
+
+	gate_conn_expected(conn);
+	rc = link_seal(conn->link);
+	if (rc < 0) {
+		gate_conn_refuse(conn, -rc, "its link's memory cannot be sealed%s: %s",
+		                 rc == -EPERM ? ", it has set seals of its own" : "",
+		                 strerror(-rc));
+		return;
+	}
 	conn->state = GATE_CONN_LINKED;
 	cal_stats_links()->granted++;
 	g_gate.ops->link_up(g_gate.ctx, conn->link);
+	gate_packet_init_abi(&msg, GATE_OPEN, conn->abi);
+	msg.instance = (uint32_t)g_gate.id;
+	if (gate_packet_send(conn->fd, &msg, NULL, 0) < 0) {
+		gate_conn_end(conn);
+	}
 }

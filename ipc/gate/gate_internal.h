@@ -14,8 +14,8 @@
 #include "calandria/instance.h"
 #include "ipc/gate/gate.h"
 
-#define GATE_MAX_CONNECTIONS  64
-#define GATE_HELLO_TIMEOUT_MS 5000
+#define GATE_MAX_CONNECTIONS   64
+#define GATE_ANSWER_TIMEOUT_MS 5000 /* for a hello, and for MAPPED */
 
 struct control_fd;
 struct control_timer;
@@ -25,7 +25,9 @@ enum gate_conn_state {
 	GATE_CONN_NEW,     /* has not said hello */
 	GATE_CONN_GREETED, /* may report and attach */
 	GATE_CONN_WAITING, /* has asked to attach, before gate_open() */
-	GATE_CONN_LINKED,  /* has been granted a link */
+	GATE_CONN_GRANTED, /* has been granted a link, and has not mapped it; the app thread knows
+	                      nothing of it */
+	GATE_CONN_LINKED,  /* has it: the app thread serves it */
 	GATE_CONN_ENDED,   /* is gone; the app thread still holds its link */
 };
 
@@ -34,6 +36,8 @@ struct gate_conn {
 	enum gate_conn_state state;
 	enum gate_role role;
 	bool service; /* its socket was inherited; the name was given by the supervisor */
+	bool pinged;  /* a PING waits for its PONG */
+	unsigned abi; /* what is spoken; ours until the hello */
 	char name[32];
 	pid_t pid; /* 0 until it is known */
 	uid_t uid;
@@ -42,7 +46,7 @@ struct gate_conn {
 	int pidfd;
 	struct control_fd *fd_watch;
 	struct control_fd *pidfd_watch;
-	struct control_timer *hello_timer;
+	struct control_timer *answer_timer; /* runs until its hello, and until MAPPED */
 	struct link *link;
 	char private_dir[CAL_PATH_MAX]; /* "" without one */
 };
@@ -58,8 +62,8 @@ struct gate {
 	bool closed;
 	char close_reason[128];
 	uint64_t last_link_id;
-	uint64_t hello_timeout_ms; /* shorter in tests */
-	unsigned num_conns;        /* the ended ones too */
+	uint64_t answer_timeout_ms; /* shorter in tests */
+	unsigned num_conns;         /* the ended ones too */
 	TAILQ_HEAD(gate_conns, gate_conn) conns;
 };
 
@@ -76,11 +80,18 @@ void gate_conn_end(struct gate_conn *conn);
 /** Send REFUSED with an errno and a sentence, log it, end. */
 void gate_conn_refuse(struct gate_conn *conn, int error, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/** Send a PING, if none waits for its PONG. */
+int gate_conn_ping(struct gate_conn *conn);
+/** It has to answer within answer_timeout_ms, or it is closed; the last such demand is over. */
+void gate_conn_expect(struct gate_conn *conn);
+void gate_conn_expected(struct gate_conn *conn);
 /** The app thread has let go of its link. */
 void gate_conn_link_done(struct gate_conn *conn);
 
 /* gate_grant.c */
 
+/** It has mapped the memory: seal it and have the app thread serve it. */
+void gate_grant_mapped(struct gate_conn *conn);
 /** Create the link and the folder of a connection that asked to attach, and send both. On failure
  *  the connection is refused and ended. */
 void gate_grant(struct gate_conn *conn);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdalign.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -11,15 +12,52 @@
 
 #include "ipc/gate/gate_packet.h"
 
+static_assert(CAL_ABI_OLDEST > 0 && CAL_ABI_OLDEST <= CAL_ABI_VERSION &&
+                      CAL_ABI_VERSION <= UINT16_MAX,
+              "a range of versions");
+
 void
-gate_packet_init(struct gate_msg *msg, enum gate_msg_type type)
+gate_packet_init_abi(struct gate_msg *msg, enum gate_msg_type type, unsigned abi)
 {
 	memset(msg, 0, sizeof(*msg));
 	msg->magic = GATE_MAGIC;
-	msg->abi = CAL_ABI_VERSION;
+	msg->abi = (uint16_t)abi;
 	msg->type = type;
 	msg->size = type == GATE_WAKE ? GATE_WAKE_SIZE : sizeof(*msg);
 	msg->pid = getpid();
+}
+
+void
+gate_packet_init(struct gate_msg *msg, enum gate_msg_type type)
+{
+	gate_packet_init_abi(msg, type, CAL_ABI_VERSION);
+	if (type == GATE_HELLO) {
+		msg->code = CAL_ABI_OLDEST;
+	}
+}
+
+unsigned
+gate_packet_oldest_abi(const struct gate_msg *hello)
+{
+	return hello->code > 0 && hello->code <= hello->abi ? hello->code : hello->abi;
+}
+
+unsigned
+gate_packet_choose_abi(const struct gate_msg *hello)
+{
+	unsigned highest = hello->abi < CAL_ABI_VERSION ? hello->abi : CAL_ABI_VERSION;
+
+	return highest >= CAL_ABI_OLDEST && highest >= gate_packet_oldest_abi(hello) ? highest : 0;
+}
+
+void
+gate_packet_abi_text(char *text, size_t size, unsigned oldest, unsigned highest)
+{
+	if (oldest == highest) {
+		snprintf(text, size, "version %u", highest);
+	} else {
+		snprintf(text, size, "versions %u to %u", oldest, highest);
+	}
 }
 
 int
@@ -50,11 +88,11 @@ gate_packet_send(int fd, const struct gate_msg *msg, const int *fds, unsigned nu
 }
 
 int
-gate_packet_wake(int fd)
+gate_packet_wake(int fd, unsigned abi)
 {
 	struct gate_msg msg = {
 		.magic = GATE_MAGIC,
-		.abi = CAL_ABI_VERSION,
+		.abi = (uint16_t)abi,
 		.type = GATE_WAKE,
 		.size = GATE_WAKE_SIZE,
 	};
@@ -135,15 +173,23 @@ gate_packet_recv(int fd, struct gate_packet *packet)
 }
 
 int
-gate_packet_check(const struct gate_packet *packet)
+gate_packet_check(const struct gate_packet *packet, unsigned abi)
 {
 	const struct gate_msg *msg = &packet->msg;
 
 	if (packet->len < offsetof(struct gate_msg, code) || msg->magic != GATE_MAGIC) {
 		return -EPROTO;
 	}
-	if (msg->abi != CAL_ABI_VERSION) {
-		return -EPROTONOSUPPORT;
+	return msg->abi == abi ? gate_packet_check_any(packet) : -EPROTONOSUPPORT;
+}
+
+int
+gate_packet_check_any(const struct gate_packet *packet)
+{
+	const struct gate_msg *msg = &packet->msg;
+
+	if (packet->len < offsetof(struct gate_msg, code) || msg->magic != GATE_MAGIC) {
+		return -EPROTO;
 	}
 	if (packet->truncated || msg->size != packet->len) {
 		return -EPROTO;

@@ -25,8 +25,18 @@ struct gate_packet {
 	pid_t cred_pid;   /* the sender as the kernel knows it, 0 without SO_PASSCRED */
 };
 
-/** Start a packet of our version; everything else is zero. */
+/** Start a packet of our highest version (a HELLO); everything else is zero. */
 void gate_packet_init(struct gate_msg *msg, enum gate_msg_type type);
+/** Start a packet of the version that was agreed upon. */
+void gate_packet_init_abi(struct gate_msg *msg, enum gate_msg_type type, unsigned abi);
+
+/** The version to speak with the sender of this HELLO: the highest that both know, or 0 when there
+ *  is none. */
+unsigned gate_packet_choose_abi(const struct gate_msg *hello);
+/** The oldest version that the sender of this HELLO speaks. */
+unsigned gate_packet_oldest_abi(const struct gate_msg *hello);
+/** "version 3", "versions 3 to 4". */
+void gate_packet_abi_text(char *text, size_t size, unsigned oldest, unsigned highest);
 
 /** Send it with copies of `fds`. Returns 0, -EAGAIN when the peer does not read, -EPIPE or
  *  -ECONNRESET when it is gone, or another negative errno. */
@@ -34,15 +44,18 @@ int gate_packet_send(int fd, const struct gate_msg *msg, const int *fds, unsigne
 
 /** Ring the bell once. What the return value says may be ignored: -EAGAIN means that enough rings
  *  wait unread, and a peer that is gone is noticed elsewhere. */
-int gate_packet_wake(int fd);
+int gate_packet_wake(int fd, unsigned abi);
 
 /** Take one packet. Returns 1; 0 when the connection has ended; -EAGAIN when there is none; or
  *  another negative errno. */
 int gate_packet_recv(int fd, struct gate_packet *packet);
 
-/** Whether a packet is well-formed: 0, -EPROTO (odd in any version), -EPROTONOSUPPORT (of another
- *  version; msg.abi says which). */
-int gate_packet_check(const struct gate_packet *packet);
+/** Whether a packet is well-formed in version `abi`, the one that is spoken: 0, -EPROTO (odd in any
+ *  version), -EPROTONOSUPPORT (of another version; msg.abi says which). */
+int gate_packet_check(const struct gate_packet *packet, unsigned abi);
+/** The same for a packet whose version does not matter: one whose layout never changes (HELLO,
+ *  REFUSED). 0 or -EPROTO. */
+int gate_packet_check_any(const struct gate_packet *packet);
 
 /** Close what came with the packet and was not taken (set fds[i] to -1 to take it). */
 void gate_packet_close_fds(struct gate_packet *packet);

@@ -6,19 +6,28 @@
  * ends are on one machine).
  *
  *   client                         primary
- *   HELLO(abi, name, pid)    →
- *                            ←     WELCOME(abi, role) | REFUSED(text), then close
+ *   HELLO(versions, name)    →
+ *                            ←     WELCOME(version, role) | REFUSED(text), then close
  *   REPORT(code, text)       →                                (a service's: config checked, ready)
  *   ATTACH                   →
  *                            ←     GRANT(paths, geometry) + SCM_RIGHTS {link rw, bell, stats ro}
  *                                  | REFUSED(text)            (may come late: when the env is up)
+ *   MAPPED                   →                                (it has mapped the link's memory)
+ *                            ←     OPEN | REFUSED(text)       (sealed: nobody maps it again)
  *                            ←     WAKE                       (a doorbell, only when armed)
+ *                            ←     PING                       (at any time after WELCOME)
+ *   PONG                     →                                (one for each PING)
  *                            ←     STOP                       (an orderly stop: end now)
  *
  * A WAKE is only the packet's first GATE_WAKE_SIZE bytes: a reactor sends it. The other way the
  * bell is an eventfd, which wakes the reactor without the control pthread in between.
- * The first twelve bytes keep their meaning in every version, so that a peer of another version
- * can be told in a sentence. The connection is the link's life. */
+ * The connection is the link's life.
+ *
+ * Versions: a HELLO's abi is the highest that the client speaks, its code the oldest (0, as in
+ * version 2: no other). WELCOME's abi is the one that is spoken from then on, the highest that both
+ * know; every later packet of either end carries it. The first twelve bytes and the layout of
+ * HELLO and REFUSED stay the same in every version, so that a peer with which there is none in
+ * common can be told in a sentence: REFUSED carries the version of the HELLO then. */
 
 #ifndef CAL_IPC_GATE_PROTO_H
 #define CAL_IPC_GATE_PROTO_H
@@ -40,6 +49,10 @@ enum gate_msg_type {
 	GATE_GRANT,
 	GATE_WAKE,
 	GATE_STOP,
+	GATE_MAPPED,
+	GATE_OPEN,
+	GATE_PING,
+	GATE_PONG,
 };
 
 enum gate_role { GATE_ROLE_NONE = 0, GATE_ROLE_ADMIN, GATE_ROLE_SERVICE, GATE_ROLE_MONITOR };
@@ -65,7 +78,8 @@ struct gate_msg {
 	uint16_t abi;
 	uint16_t type;
 	uint32_t size; /* of this packet */
-	uint32_t code; /* role (WELCOME), report code (REPORT), errno (REFUSED), otherwise 0 */
+	uint32_t code; /* oldest version (HELLO), role (WELCOME), report code (REPORT), errno
+	                  (REFUSED), otherwise 0 */
 	int32_t pid;   /* sender's; the primary believes SO_PEERCRED, not this */
 	uint32_t instance;
 	char name[32];                 /* HELLO: who it is ("rpcd", "calctl") */

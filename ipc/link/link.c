@@ -23,6 +23,7 @@
 #include "ipc/link/layout.h"
 #include "ipc/link/link.h"
 #include "ipc/link/link_internal.h"
+#include "spdk/log.h"
 
 static_assert(CODEC_CHUNK_SIZE <= LINK_RESPONSE_SLOT_SIZE, "a chunk fits a slot");
 
@@ -42,6 +43,7 @@ struct link_end {
 
 struct link {
 	uint64_t id;
+	unsigned abi;
 	enum gate_role role;
 	char peer_name[32];
 	pid_t peer_pid;
@@ -86,9 +88,10 @@ map_memory(struct link *link, const struct link_layout *layout)
 	if (link->memfd < 0) {
 		return -errno;
 	}
-	/* Sealed, or the peer could cut the file and have us fault on it. */
+	/* Sealed, or the peer could cut the file and have us fault on it. What it may not do once
+	 * it has its mapping is sealed by link_seal(). */
 	if (ftruncate(link->memfd, (off_t)layout->size) < 0 ||
-	    fcntl(link->memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+	    fcntl(link->memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0) {
 		goto fail;
 	}
 	/* Populated here, on the control pthread, so that the reactor meets no page fault. */
@@ -98,11 +101,51 @@ map_memory(struct link *link, const struct link_layout *layout)
 		goto fail;
 	}
 	madvise(link->memory, layout->size, MADV_DONTFORK);
+	/* What clients send is nobody's business who reads a core dump. */
+	madvise(link->memory, layout->size, MADV_DONTDUMP);
 	return 0;
 fail:
 	rc = -errno;
 	close(link->memfd);
 	return rc;
+}
+
+/* Into memory, and locked there. What the peer punched before the seal comes back as zeroes. */
+static int
+memory_hold(struct link *link)
+{
+	static bool told;
+
+	if (mlock(link->memory, link->geometry.link_size) == 0) {
+		return 0;
+	}
+	if (!told) {
+		told = true;
+		SPDK_WARNLOG("links are not locked in memory (%s): raise LimitMEMLOCK, or a "
+		             "reactor may wait for swapped pages\n",
+		             strerror(errno));
+	}
+	return madvise(link->memory, link->geometry.link_size, MADV_POPULATE_WRITE) < 0 ? -errno
+	                                                                                : 0;
+}
+
+int
+link_seal(struct link *link)
+{
+	/* FUTURE_WRITE: no new writable mapping, no write(), no hole, also by the mappings that
+	 * there are. SEAL: for good, and the peer cannot set one that would keep us from it later.
+	 */
+	if (fcntl(link->memfd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0) {
+		return -errno;
+	}
+	return memory_hold(link);
+}
+
+void
+link_speak(struct link *link, unsigned abi)
+{
+	link->abi = abi;
+	link->header->abi = abi;
 }
 
 int
@@ -159,7 +202,7 @@ link_create(struct link **out, uint64_t id, enum gate_role role, const char *pee
 	         LINK_NUM_SLOTS, LINK_RESPONSE_SLOT_SIZE);
 	link->header = link->memory;
 	link->header->magic = LINK_MAGIC;
-	link->header->abi = CAL_ABI_VERSION;
+	link_speak(link, CAL_ABI_VERSION);
 	link->header->geometry = link->geometry;
 	*out = link;
 	return 0;
@@ -244,7 +287,7 @@ wake_client(struct link *link, uint32_t reasons)
 	rte_smp_mb();
 	if ((__atomic_load_n(&link->header->client_armed, __ATOMIC_RELAXED) & reasons) != 0) {
 		__atomic_store_n(&link->header->client_armed, 0, __ATOMIC_RELAXED);
-		gate_packet_wake(link->conn_fd);
+		gate_packet_wake(link->conn_fd, link->abi);
 	}
 }
 

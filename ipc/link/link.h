@@ -36,6 +36,15 @@ struct link;
  *  doorbells (not owned). Returns 0 or a negative errno. */
 int link_create(struct link **out, uint64_t id, enum gate_role role, const char *peer_name,
                 pid_t peer_pid, int conn_fd);
+/** The version that was agreed upon with the peer (CAL_ABI_VERSION until it is said). Before the
+ *  GRANT. */
+void link_speak(struct link *link, unsigned abi);
+/** The peer says that it has mapped the memory: from now on nobody can map it writable again, write
+ *  to it by a descriptor, or punch holes into it, whoever holds a descriptor of it. All of it is
+ *  then in memory, also what the peer had punched before, and locked there if we may. Returns 0, or
+ *  -EPERM when the peer has sealed it so that we cannot, or another negative errno: the link is of
+ *  no use then. */
+int link_seal(struct link *link);
 /** Unmap and free. Nobody may use the link any more. */
 void link_destroy(struct link *link);
 /** The shared memory's descriptor (owned by the link) and geometry, for the GRANT. */

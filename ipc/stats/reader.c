@@ -95,6 +95,7 @@ cal_stats_open_fd(int fd, struct cal_stats_view *view)
 	if (map == MAP_FAILED) {
 		return -errno;
 	}
+	madvise(map, (size_t)st.st_size, MADV_DONTDUMP);
 	rc = view_check(map, (uint64_t)st.st_size);
 	if (rc != 0) {
 		munmap(map, (size_t)st.st_size);

@@ -36,7 +36,10 @@ segment_make(const char *path, uint64_t tsc_hz, struct stats_segment **out)
 	int fd, rc;
 
 	unlink(path);
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	/* Nobody may open it for writing, not even through a descriptor that was granted for
+	 * reading
+	 * (/proc/self/fd), unless he has CAP_DAC_OVERRIDE, or is our user and changes the mode. */
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
 	if (fd < 0) {
 		return -errno;
 	}

@@ -43,6 +43,9 @@ enum step {
 	STEP_CLOSE,
 	STEP_WAIT,    /* until the control pthread has seen all of this */
 	STEP_RESTART, /* the gate ends all links, and opens again */
+	STEP_MAPPED,  /* a good one, perhaps once more */
+	STEP_PING,    /* the gate asks for a sign of life */
+	STEP_PONG,    /* a good one, perhaps unasked */
 	STEP_NUM,
 };
 
@@ -94,6 +97,12 @@ do_close(void *arg)
 {
 	gate_close("the test restarts it");
 	return 0;
+}
+
+static int
+do_ping(void *arg)
+{
+	return gate_ping(getpid());
 }
 
 static int
@@ -231,11 +240,12 @@ listen_to(struct peer *peer)
 	int rc = -EAGAIN;
 
 	while (peer->fd >= 0 && (rc = gate_packet_recv(peer->fd, &packet)) == 1) {
-		FUZZ_CHECK(packet.len == GATE_WAKE_SIZE || gate_packet_check(&packet) == 0,
+		FUZZ_CHECK(packet.len == GATE_WAKE_SIZE || gate_packet_check_any(&packet) == 0,
 		           "the gate sent %zu odd bytes", packet.len);
 		FUZZ_CHECK(packet.msg.type == GATE_WELCOME || packet.msg.type == GATE_REFUSED ||
 		                   packet.msg.type == GATE_GRANT || packet.msg.type == GATE_WAKE ||
-		                   packet.msg.type == GATE_STOP,
+		                   packet.msg.type == GATE_STOP || packet.msg.type == GATE_OPEN ||
+		                   packet.msg.type == GATE_PING,
 		           "the gate says %u", packet.msg.type);
 		FUZZ_CHECK(packet.msg.type != GATE_REFUSED || packet.msg.text[0] != '\0',
 		           "refused without a word");
@@ -271,6 +281,15 @@ step(struct peer *peer, struct fuzz_input *in)
 		break;
 	case STEP_ATTACH:
 		say_msg(peer, GATE_ATTACH, 0, NULL);
+		break;
+	case STEP_MAPPED:
+		say_msg(peer, GATE_MAPPED, 0, NULL);
+		break;
+	case STEP_PONG:
+		say_msg(peer, GATE_PONG, 0, NULL);
+		break;
+	case STEP_PING:
+		control_call(do_ping, NULL);
 		break;
 	case STEP_REPORT:
 		say_msg(peer, GATE_REPORT, fuzz_byte(in), NULL);

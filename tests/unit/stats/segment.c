@@ -6,8 +6,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "calandria/instance.h"
@@ -92,7 +95,39 @@ test_slots_end(void)
 	CHECK(cal_stats_reactor(CAL_STATS_MAX_REACTORS) == NULL);
 }
 
-/* The descriptor that is granted cannot be used to write. */
+/* In a child: lose every capability, as services do, and open the file behind `fd` for writing. */
+static int
+reopen_without_capabilities(int fd)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2] = { 0 };
+	char path[32];
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		if (syscall(SYS_capset, &header, none) < 0) {
+			_exit(200);
+		}
+		_exit(open(path, O_RDWR) < 0 ? errno : 0);
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Nor can the file be opened anew through it, by somebody without capabilities, though it be our
+ * user. Fails with mode 0600 in segment_make(). */
+static void
+test_granted_descriptor_cannot_be_reopened(void)
+{
+	REQUIRE(cal_stats_create(ID, 1) == 0);
+	CHECK_EQ(reopen_without_capabilities(cal_stats_fd()), EACCES);
+	cal_stats_destroy();
+}
+
+/* The descriptor that is granted cannot be used to write. Fails with O_RDWR in cal_stats_create().
+ */
 static void
 test_granted_descriptor_is_read_only(void)
 {
@@ -293,6 +328,7 @@ static const struct test_case g_cases[] = {
 	TEST(test_values_move_with_the_segment),
 	TEST(test_slots_end),
 	TEST(test_granted_descriptor_is_read_only),
+	TEST(test_granted_descriptor_cannot_be_reopened),
 	TEST(test_every_field_is_described),
 	TEST(test_value_by_name),
 	TEST(test_damaged_files_are_refused),

@@ -180,7 +180,18 @@ on_peer(void *ctx, const char *name, pid_t pid, bool connected)
 {
 }
 
+static unsigned _Atomic g_alive;
+
+static void
+on_alive(void *ctx, const char *name, pid_t pid)
+{
+	CHECK_STR(name, "tester");
+	CHECK_EQ(pid, getpid());
+	atomic_fetch_add(&g_alive, 1);
+}
+
 static const struct gate_ops g_ops = {
+	.alive = on_alive,
 	.link_up = on_link_up,
 	.link_down = on_link_down,
 	.report = on_report,
@@ -197,6 +208,12 @@ static int
 do_open(void *arg)
 {
 	return gate_open();
+}
+
+static int
+do_ping(void *arg)
+{
+	return gate_ping(getpid());
 }
 
 static int
@@ -267,10 +284,6 @@ attached_client(unsigned spin_us)
 	CHECK_EQ(cal_client_open(&opts, &client, err, sizeof(err)), 0);
 	CHECK_STR(err, "");
 	REQUIRE(client != NULL);
-	/* The grant is sent before link_up() is called. */
-	while (atomic_load(&g_link) == NULL) {
-		usleep(100);
-	}
 	return client;
 }
 
@@ -355,6 +368,7 @@ failing_to_connect(void)
 		{ 0, 0, 0, -ECONNREFUSED, 0, "closed the connection" },
 		{ sizeof(struct gate_msg), GATE_WELCOME, 99, -EPROTONOSUPPORT, 0, "version 99 of" },
 		{ 40, GATE_WELCOME, 99, -EPROTONOSUPPORT, 0, "same release" },
+		{ sizeof(struct gate_msg), GATE_REFUSED, 99, -EUSERS, EUSERS, "refuses: so" },
 		{ 40, GATE_WELCOME, 0, -EPROTO, 0, "does not answer as one" },
 		{ sizeof(struct gate_msg), GATE_GRANT, 0, -EPROTO, 0, "does not answer as one" },
 		{ sizeof(struct gate_msg), GATE_WELCOME, 0, -EPROTO, 99, "does not answer as one" },
@@ -449,6 +463,83 @@ inherited_socket(void)
 	cal_client_close(client);
 	close(fds[0]);
 	unsetenv("CAL_INSTANCE");
+}
+
+struct waiting {
+	struct cal_client *client;
+	int rc;
+};
+
+static void *
+wait_for_grant(void *arg)
+{
+	struct waiting *waiting = arg;
+	char err[256];
+
+	waiting->rc = cal_client_attach(waiting->client, 200, err, sizeof(err));
+	return NULL;
+}
+
+static bool
+answers(unsigned n)
+{
+	for (int i = 0; i < 2000 && atomic_load(&g_alive) != n; i++) {
+		usleep(1000);
+	}
+	return atomic_load(&g_alive) == n;
+}
+
+/* A PING is answered from process(), from wait(), from a call that takes long, from calls whose
+ * answers spinning always finds, and while a link is waited for. Each fails without client_pong()
+ * in read_socket(), the call by spinning without the look at the socket in spin(), the last without
+ * GATE_PING in take_packet(). */
+static void
+signs_of_life(void)
+{
+	struct cal_client_opts opts;
+	struct cal_response response;
+	struct waiting waiting;
+	struct cal_client *client;
+	char err[256] = "";
+	pthread_t thread;
+	int64_t end;
+
+	atomic_store(&g_alive, 0);
+	primary_start(false);
+	opts_for(&opts);
+	REQUIRE(cal_client_connect(&opts, &client, err, sizeof(err)) == 0);
+	CHECK_EQ(control_call(do_ping, NULL), 0);
+	usleep(20000);
+	CHECK_EQ(atomic_load(&g_alive), 0);
+	CHECK_EQ(control_call(do_ping, NULL), -EALREADY);
+	CHECK_EQ(cal_client_process(client), 0);
+	CHECK(answers(1));
+	CHECK_EQ(control_call(do_ping, NULL), 0);
+	CHECK_EQ(cal_client_wait(client, 10), -ETIMEDOUT);
+	CHECK(answers(2));
+	waiting.client = client;
+	REQUIRE(pthread_create(&thread, NULL, wait_for_grant, &waiting) == 0);
+	CHECK_EQ(control_call(do_ping, NULL), 0);
+	CHECK(answers(3));
+	pthread_join(thread, NULL);
+	CHECK_EQ(waiting.rc, -ETIMEDOUT);
+	cal_client_close(client);
+
+	control_call(do_open, NULL);
+	client = attached_client(1000000);
+	atomic_store(&g_deaf, true);
+	CHECK_EQ(control_call(do_ping, NULL), 0);
+	CHECK_EQ(cal_client_call(client, "echo", NULL, 0, 100, &response), -ETIMEDOUT);
+	CHECK(answers(4));
+	atomic_store(&g_deaf, false);
+	CHECK_EQ(control_call(do_ping, NULL), 0);
+	end = client_now_us() + 300000;
+	while (client_now_us() < end) {
+		REQUIRE(cal_client_call(client, "echo", NULL, 0, 2000, &response) == 0);
+	}
+	CHECK(answers(5));
+	cal_client_close(client);
+	primary_stop();
 }
 
 /* --- calling ---------------------------------------------------------------------------------- */
@@ -764,6 +855,7 @@ static const struct test_case cases[] = {
 	TEST(failing_to_connect),
 	TEST(inherited_socket),
 	TEST(attaching),
+	TEST(signs_of_life),
 	TEST(calls),
 	TEST(young_calls_need_no_bell),
 	TEST(long_requests),

@@ -32,6 +32,7 @@
 #include "ipc/gate/gate_internal.h"
 #include "ipc/gate/gate_packet.h"
 #include "ipc/link/link.h"
+#include "ipc/link/link_internal.h"
 #include "spdk/log.h"
 #include "tests/unit/chain.h"
 #include "tests/unit/test.h"
@@ -50,7 +51,7 @@ static struct seen {
 	pid_t link_pid;
 	enum gate_role link_role;
 	char link_name[32];
-	unsigned ups, downs, peers_up, peers_down, reports;
+	unsigned ups, downs, peers_up, peers_down, reports, alive;
 	char name[32];
 	pid_t pid;
 	int code;
@@ -141,11 +142,22 @@ on_peer(void *ctx, const char *name, pid_t pid, bool connected)
 	pthread_mutex_unlock(&g_lock);
 }
 
+static void
+on_alive(void *ctx, const char *name, pid_t pid)
+{
+	pthread_mutex_lock(&g_lock);
+	g_seen.alive++;
+	snprintf(g_seen.name, sizeof(g_seen.name), "%s", name);
+	g_seen.pid = pid;
+	pthread_mutex_unlock(&g_lock);
+}
+
 static const struct gate_ops g_ops = {
 	.link_up = on_link_up,
 	.link_down = on_link_down,
 	.report = on_report,
 	.peer = on_peer,
+	.alive = on_alive,
 };
 
 static unsigned
@@ -259,6 +271,12 @@ do_num_links(void *arg)
 }
 
 static int
+do_ping(void *arg)
+{
+	return gate_ping(*(pid_t *)arg);
+}
+
+static int
 do_pair(void *arg)
 {
 	return gate_service_pair("rpcd", arg);
@@ -357,8 +375,9 @@ enter(const char *name)
 	return fd;
 }
 
+/* As far as the grant. */
 static int
-enter_and_attach(struct gate_packet *grant)
+enter_and_ask(struct gate_packet *grant)
 {
 	int fd = enter("tester");
 
@@ -368,6 +387,48 @@ enter_and_attach(struct gate_packet *grant)
 		return -1;
 	}
 	return fd;
+}
+
+/* Say that it is mapped (which nobody can check); whether the link is opened then. */
+static bool
+opened(int fd)
+{
+	struct gate_packet packet;
+
+	return say(fd, GATE_MAPPED, "") == 0 && take(fd, &packet, 2000) == 1 &&
+	       gate_packet_check(&packet, CAL_ABI_VERSION) == 0 && packet.msg.type == GATE_OPEN;
+}
+
+static int
+enter_and_attach(struct gate_packet *grant)
+{
+	int fd = enter_and_ask(grant);
+
+	if (fd >= 0 && !opened(fd)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* Whether the mapping at `at` stays out of core dumps. */
+static bool
+dumped_not(const void *at)
+{
+	FILE *smaps = fopen("/proc/self/smaps", "re");
+	unsigned long begin, end;
+	bool here = false, found = false;
+	char line[512];
+
+	while (fgets(line, sizeof(line), smaps) != NULL) {
+		if (sscanf(line, "%lx-%lx ", &begin, &end) == 2) {
+			here = begin <= (uintptr_t)at && (uintptr_t)at < end;
+		} else if (here && strncmp(line, "VmFlags:", 8) == 0) {
+			found = strstr(line, " dd") != NULL;
+		}
+	}
+	fclose(smaps);
+	return found;
 }
 
 static bool
@@ -400,7 +461,7 @@ hello(void)
 	             "ck"),
 	         0);
 	REQUIRE(take(fd, &packet, 2000) == 1);
-	CHECK_EQ(gate_packet_check(&packet), 0);
+	CHECK_EQ(gate_packet_check(&packet, CAL_ABI_VERSION), 0);
 	CHECK_EQ(packet.msg.type, GATE_WELCOME);
 	CHECK_EQ(packet.msg.code, GATE_ROLE_ADMIN);
 	CHECK_EQ(packet.msg.instance, ID);
@@ -415,7 +476,8 @@ hello(void)
 	end();
 }
 
-/* HELLOs of another version, shorter and longer than ours: both versions are told. */
+/* HELLOs of another version, shorter and longer than ours: both versions are told, in the sender's.
+ * Fails without refuse_version(). */
 static void
 other_versions(void)
 {
@@ -430,11 +492,12 @@ other_versions(void)
 
 		gate_packet_init(msg, GATE_HELLO);
 		msg->abi = 77;
+		msg->code = 77;
 		msg->size = (uint32_t)lengths[i];
 		memcpy(msg->name, "old", 4);
 		CHECK_EQ(send(fd, msg, lengths[i], 0), (ssize_t)lengths[i]);
 		REQUIRE(take(fd, &packet, 2000) == 1);
-		CHECK_EQ(gate_packet_check(&packet), 0);
+		CHECK_EQ(gate_packet_check(&packet, 77), 0);
 		CHECK_EQ(packet.msg.type, GATE_REFUSED);
 		CHECK_EQ(packet.msg.code, EPROTONOSUPPORT);
 		CHECK(strstr(packet.msg.text, "version 77") != NULL);
@@ -447,6 +510,70 @@ other_versions(void)
 	CHECK_EQ(logged_lines(), 4);
 	CHECK(logged("old (pid "));
 	CHECK(logged("a process (pid "));
+	end();
+}
+
+/* What is spoken is the highest version that both know; without one both ranges are told. Fails
+ * without either comparison in gate_packet_choose_abi(), and without conn->abi in any of the gate's
+ * packets. */
+static void
+negotiated_versions(void)
+{
+	static const struct {
+		unsigned oldest, highest; /* of the client, from ours */
+		unsigned spoken;          /* 0: refused, saying: */
+		const char *theirs;
+	} cases[] = {
+		{ CAL_ABI_VERSION, CAL_ABI_VERSION, CAL_ABI_VERSION, NULL },
+		{ 1, CAL_ABI_VERSION, CAL_ABI_VERSION, NULL },
+		{ CAL_ABI_VERSION, CAL_ABI_VERSION + 1, CAL_ABI_VERSION, NULL },
+		{ 1, UINT16_MAX, CAL_ABI_VERSION, NULL },
+		{ 0, CAL_ABI_VERSION, CAL_ABI_VERSION, NULL },
+		{ CAL_ABI_VERSION + 1, CAL_ABI_VERSION, CAL_ABI_VERSION, NULL }, /* nonsense */
+		{ 0, 2, 0, "speaks version 2 of the protocol" },                 /* as it was */
+		{ 1, CAL_ABI_OLDEST - 1, 0, "speaks versions 1 to 2 of" },
+		{ 0, CAL_ABI_VERSION + 1, 0, "speaks version 4 of" },
+		{ CAL_ABI_VERSION + 1, CAL_ABI_VERSION + 4, 0, "speaks versions 4 to 7 of" },
+	};
+
+	begin(true);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct gate_packet packet;
+		struct gate_msg msg;
+		int fd = knock();
+
+		gate_packet_init_abi(&msg, GATE_HELLO, cases[i].highest);
+		msg.code = cases[i].oldest;
+		snprintf(msg.name, sizeof(msg.name), "other");
+		snprintf(msg.version, sizeof(msg.version), "9.8.7");
+		CHECK_EQ(gate_packet_send(fd, &msg, NULL, 0), 0);
+		REQUIRE(take(fd, &packet, 2000) == 1);
+		if (cases[i].spoken != 0) {
+			CHECK_EQ(packet.msg.type, GATE_WELCOME);
+			CHECK_EQ(gate_packet_check(&packet, cases[i].spoken), 0);
+			gate_packet_init_abi(&msg, GATE_ATTACH, cases[i].spoken);
+			CHECK_EQ(gate_packet_send(fd, &msg, NULL, 0), 0);
+			REQUIRE(take(fd, &packet, 2000) == 1);
+			CHECK_EQ(packet.msg.type, GATE_GRANT);
+			CHECK_EQ(gate_packet_check(&packet, cases[i].spoken), 0);
+			gate_packet_close_fds(&packet);
+			/* Another one than was agreed upon is no version any more. */
+			gate_packet_init_abi(&msg, GATE_MAPPED, cases[i].spoken + 1);
+			CHECK_EQ(gate_packet_send(fd, &msg, NULL, 0), 0);
+		} else {
+			CHECK_EQ(packet.msg.type, GATE_REFUSED);
+			CHECK_EQ(packet.msg.code, EPROTONOSUPPORT);
+			CHECK_EQ(packet.msg.abi, cases[i].highest);
+			CHECK(strstr(packet.msg.text, cases[i].theirs) != NULL);
+			CHECK(strstr(packet.msg.text, "other (Calandria 9.8.7) speaks") != NULL);
+			CHECK(strstr(packet.msg.text, "this primary (Calandria " CAL_VERSION_STRING
+			                              ") version ") != NULL);
+			CHECK(strstr(packet.msg.text, "use programs of the same release") != NULL);
+		}
+		CHECK(is_ended(fd));
+		close(fd);
+	}
+	CHECK_EQ(logged_lines(), sizeof(cases) / sizeof(cases[0]));
 	end();
 }
 
@@ -515,7 +642,12 @@ odd_packets(void)
 		{ .what = "hello with a descriptor", .type = GATE_HELLO, .fds = 1 },
 		{ .what = "hello with three", .type = GATE_HELLO, .fds = 3 },
 		{ .what = "hello with fifty", .type = GATE_HELLO, .fds = 50 },
+		{ .what = "mapped before hello", .type = GATE_MAPPED },
+		{ .what = "pong before hello", .type = GATE_PONG },
 		{ .what = "hello twice", .type = GATE_HELLO, .after_hello = true },
+		{ .what = "mapped without a grant", .type = GATE_MAPPED, .after_hello = true },
+		{ .what = "a pong that nobody asked for", .type = GATE_PONG, .after_hello = true },
+		{ .what = "open, which is the primary's", .type = GATE_OPEN, .after_hello = true },
 		{ .what = "a grant", .type = GATE_GRANT, .after_hello = true },
 		{ .what = "a bell, which is the primary's",
 		  .type = GATE_WAKE,
@@ -586,6 +718,12 @@ attach(void)
 	REQUIRE(take(fd, &grant, 2000) == 1);
 	REQUIRE(grant.msg.type == GATE_GRANT && grant.num_fds == 3);
 	CHECK_EQ(num_links(), 1);
+	/* Nobody serves it until it is sealed. */
+	memory = mmap(NULL, grant.msg.geometry.link_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+	              grant.fds[0], 0);
+	REQUIRE(memory != MAP_FAILED);
+	CHECK_EQ(seen(&g_seen.ups), 0);
+	CHECK(opened(fd));
 	REQUIRE(comes_to(&g_seen.ups, 1));
 	CHECK_EQ(look().link_role, GATE_ROLE_ADMIN);
 	CHECK_STR(look().link_name, "tester");
@@ -594,9 +732,6 @@ attach(void)
 	CHECK_EQ(link_folders(), 1);
 
 	/* The link may be written, the stats may not; all go at exec. */
-	memory = mmap(NULL, grant.msg.geometry.link_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-	              grant.fds[0], 0);
-	REQUIRE(memory != MAP_FAILED);
 	CHECK(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, grant.fds[2], 0) == MAP_FAILED);
 	for (n = 0; n < 3; n++) {
 		CHECK(fcntl(grant.fds[n], F_GETFD) & FD_CLOEXEC);
@@ -642,6 +777,243 @@ attach(void)
 	CHECK_EQ(cal_stats_links()->granted, before.granted + 1);
 	CHECK_EQ(cal_stats_links()->ended, before.ended + 1);
 	CHECK_EQ(cal_stats_links()->closed_for_fault, before.closed_for_fault);
+	end();
+}
+
+static bool
+sealed(int fd)
+{
+	return (fcntl(fd, F_GET_SEALS) & (F_SEAL_FUTURE_WRITE | F_SEAL_SEAL)) != 0;
+}
+
+/* Whether the page at `at` is in memory without anybody's touching it now. */
+static bool
+resident(void *at)
+{
+	unsigned char there = 0;
+
+	return mincore(at, 4096, &there) == 0 && (there & 1) != 0;
+}
+
+/* Once the link is open its memory can be written by the mapping that is there and by nothing else.
+ * Fails without F_SEAL_FUTURE_WRITE (every check but the last three), F_SEAL_SEAL, F_SEAL_SHRINK or
+ * F_SEAL_GROW in link.c, without the mlock() after them (holes), and without MADV_DONTDUMP. */
+static void
+sealed_links(void)
+{
+	struct gate_packet grant = { 0 };
+	size_t size;
+	uint8_t *memory, *read_only, *theirs;
+	char path[64];
+	int fd, again;
+
+	begin(true);
+	fd = enter_and_ask(&grant);
+	REQUIRE(fd >= 0);
+	size = grant.msg.geometry.link_size;
+	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, grant.fds[0], 0);
+	REQUIRE(memory != MAP_FAILED);
+	CHECK(!sealed(grant.fds[0]));
+	/* A hole in time: the primary fills it before anybody uses the link. */
+	CHECK_EQ(madvise(memory + size - 4096, 4096, MADV_REMOVE), 0);
+	CHECK(opened(fd));
+	REQUIRE(comes_to(&g_seen.ups, 1));
+	CHECK(sealed(grant.fds[0]));
+	theirs = link_memory(look().link);
+	CHECK(resident(theirs + size - 4096));
+
+	memory[size - 1] = 0x5a;
+	CHECK_EQ(theirs[size - 1], 0x5a);
+
+	CHECK(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, grant.fds[0], 0) == MAP_FAILED);
+	read_only = mmap(NULL, 4096, PROT_READ, MAP_SHARED, grant.fds[0], 0);
+	REQUIRE(read_only != MAP_FAILED);
+	CHECK(mprotect(read_only, 4096, PROT_READ | PROT_WRITE) < 0);
+	munmap(read_only, 4096);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", grant.fds[0]);
+	again = open(path, O_RDWR | O_CLOEXEC);
+	CHECK(again < 0 ||
+	      mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, again, 0) == MAP_FAILED);
+	CHECK(again < 0 || pwrite(again, "x", 1, 0) < 0);
+	CHECK(pwrite(grant.fds[0], "x", 1, 0) < 0);
+	CHECK(madvise(memory, 4096, MADV_REMOVE) < 0);
+	CHECK(fallocate(grant.fds[0], FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096) < 0);
+	CHECK(ftruncate(grant.fds[0], 0) < 0);
+	CHECK(ftruncate(grant.fds[0], (off_t)size * 2) < 0);
+	CHECK(fcntl(grant.fds[0], F_ADD_SEALS, F_SEAL_WRITE) < 0);
+	if (again >= 0) {
+		close(again);
+	}
+	CHECK(dumped_not(theirs));
+	munmap(memory, size);
+	gate_packet_close_fds(&grant);
+	close(fd);
+	CHECK(links_come_to(0));
+	end();
+}
+
+/* Who seals its link before the primary can is refused, and nothing serves it. Fails without the
+ * check of F_ADD_SEALS in link_seal(). */
+static void
+sealed_by_the_client(void)
+{
+	struct gate_packet grant = { 0 }, packet;
+	unsigned fds_before;
+	int fd;
+
+	begin(true);
+	fds_before = open_fds();
+	fd = enter_and_ask(&grant);
+	REQUIRE(fd >= 0);
+	CHECK_EQ(fcntl(grant.fds[0], F_ADD_SEALS, F_SEAL_SEAL), 0);
+	CHECK_EQ(say(fd, GATE_MAPPED, ""), 0);
+	REQUIRE(take(fd, &packet, 2000) == 1);
+	CHECK_EQ(packet.msg.type, GATE_REFUSED);
+	CHECK_EQ(packet.msg.code, EPERM);
+	CHECK(strstr(packet.msg.text, "it has set seals of its own") != NULL);
+	CHECK(is_ended(fd));
+	close(fd);
+	gate_packet_close_fds(&grant);
+	CHECK(links_come_to(0));
+	CHECK_EQ(seen(&g_seen.ups), 0);
+	CHECK_EQ(open_fds(), fds_before);
+	CHECK_EQ(link_folders(), 0);
+	end();
+}
+
+/* MAPPED twice, ATTACH twice, ATTACH once more in place of MAPPED: the connection ends, and the
+ * link of who had one. Fails without the checks of conn->state in on_packet(). */
+static void
+repeated_steps(void)
+{
+	static const struct {
+		bool open;
+		enum gate_msg_type again;
+	} cases[] = {
+		{ true, GATE_MAPPED },
+		{ true, GATE_ATTACH },
+		{ false, GATE_ATTACH },
+	};
+	struct gate_packet grant;
+	unsigned fds_before, ups = 0;
+
+	begin(true);
+	fds_before = open_fds();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int fd = enter_and_ask(&grant);
+
+		REQUIRE(fd >= 0);
+		if (cases[i].open) {
+			CHECK(opened(fd));
+			CHECK(comes_to(&g_seen.ups, ++ups));
+		}
+		CHECK_EQ(say(fd, cases[i].again, ""), 0);
+		CHECK(is_ended(fd));
+		CHECK(links_come_to(0));
+		gate_packet_close_fds(&grant);
+		close(fd);
+	}
+	CHECK_EQ(seen(&g_seen.ups), ups);
+	CHECK(comes_to(&g_seen.downs, ups));
+	CHECK_EQ(logged_lines(), sizeof(cases) / sizeof(cases[0]));
+	CHECK_EQ(open_fds(), fds_before);
+	CHECK_EQ(link_folders(), 0);
+	end();
+}
+
+/* One ends, is killed, or is never heard of again between grant and MAPPED. The last fails without
+ * gate_conn_expect() in gate_grant(). */
+static void
+half_attached(void)
+{
+	struct cal_stats_links before = *cal_stats_links();
+	struct gate_packet grant;
+	unsigned fds_before;
+	int fd;
+
+	g_gate.answer_timeout_ms = 50;
+	begin(true);
+	fds_before = open_fds();
+	fd = enter_and_ask(&grant);
+	REQUIRE(fd >= 0);
+	gate_packet_close_fds(&grant);
+	CHECK_EQ(num_links(), 1);
+	close(fd);
+	CHECK(links_come_to(0));
+	CHECK_EQ(logged_lines(), 0);
+
+	fd = enter_and_ask(&grant);
+	REQUIRE(fd >= 0);
+	gate_packet_close_fds(&grant);
+	CHECK(is_ended(fd));
+	close(fd);
+	CHECK(links_come_to(0));
+	CHECK(logged("it did not map the link that it was granted"));
+	CHECK_EQ(logged_lines(), 1);
+	/* The app thread never heard of them. */
+	CHECK_EQ(seen(&g_seen.ups), 0);
+	CHECK_EQ(seen(&g_seen.downs), 0);
+	CHECK_EQ(cal_stats_links()->granted, before.granted);
+	CHECK_EQ(cal_stats_links()->ended, before.ended);
+	CHECK_EQ(open_fds(), fds_before);
+	CHECK_EQ(link_folders(), 0);
+
+	/* In time, and left in peace then. */
+	fd = enter_and_attach(&grant);
+	REQUIRE(fd >= 0);
+	gate_packet_close_fds(&grant);
+	poll(NULL, 0, 100);
+	CHECK_EQ(num_links(), 1);
+	/* A stop finds one at this stage. */
+	fds_before = (unsigned)fd;
+	fd = enter_and_ask(&grant);
+	REQUIRE(fd >= 0);
+	gate_packet_close_fds(&grant);
+	end();
+	close(fd);
+	close((int)fds_before);
+	g_gate.answer_timeout_ms = GATE_ANSWER_TIMEOUT_MS;
+}
+
+/* A sign of life is asked for and given, one at a time. That a PONG nobody asked for ends the
+ * connection is in odd_packets(), which fails without conn->pinged. */
+static void
+pings(void)
+{
+	struct gate_packet packet;
+	pid_t me = getpid(), nobody = 1;
+	int fd, stranger;
+
+	begin(true);
+	CHECK_EQ(control_call(do_ping, &me), -ENOENT);
+	stranger = knock();
+	REQUIRE(stranger >= 0);
+	poll(NULL, 0, 5);
+	CHECK_EQ(control_call(do_ping, &me), -ENOENT);
+	fd = enter("pinged");
+	REQUIRE(fd >= 0);
+	for (unsigned i = 1; i <= 3; i++) {
+		CHECK_EQ(control_call(do_ping, &me), 0);
+		CHECK_EQ(control_call(do_ping, &me), -EALREADY);
+		REQUIRE(take(fd, &packet, 2000) == 1);
+		CHECK_EQ(packet.msg.type, GATE_PING);
+		CHECK_EQ(seen(&g_seen.alive), i - 1);
+		CHECK_EQ(say(fd, GATE_PONG, ""), 0);
+		CHECK(comes_to(&g_seen.alive, i));
+		CHECK_STR(look().name, "pinged");
+		CHECK_EQ(look().pid, me);
+	}
+	CHECK_EQ(control_call(do_ping, &nobody), -ENOENT);
+	CHECK_EQ(logged_lines(), 0);
+	/* It answers twice. */
+	CHECK_EQ(control_call(do_ping, &me), 0);
+	CHECK_EQ(say(fd, GATE_PONG, ""), 0);
+	CHECK_EQ(say(fd, GATE_PONG, ""), 0);
+	CHECK(comes_to(&g_seen.peers_down, 1));
+	CHECK_EQ(seen(&g_seen.alive), 4);
+	CHECK(logged("out of turn"));
+	close(fd);
+	close(stranger);
 	end();
 }
 
@@ -750,6 +1122,7 @@ service(void)
 		snprintf(msg.text, sizeof(msg.text), "line 3, column 7:\na comma");
 		gate_packet_send(child_fd, &msg, NULL, 0);
 		say(child_fd, GATE_ATTACH, "");
+		(void)(take(child_fd, &packet, 2000) == 1 && opened(child_fd));
 		for (;;) {
 			pause();
 		}
@@ -908,7 +1281,7 @@ silent_connections(void)
 {
 	int fd, talker;
 
-	g_gate.hello_timeout_ms = 50;
+	g_gate.answer_timeout_ms = 50;
 	begin(true);
 	talker = enter("talker");
 	fd = knock();
@@ -920,7 +1293,7 @@ silent_connections(void)
 	CHECK(comes_to(&g_seen.reports, 1));
 	close(talker);
 	end();
-	g_gate.hello_timeout_ms = GATE_HELLO_TIMEOUT_MS;
+	g_gate.answer_timeout_ms = GATE_ANSWER_TIMEOUT_MS;
 }
 
 static int
@@ -948,8 +1321,14 @@ tear_down(void)
 static const struct test_case cases[] = {
 	TEST(hello),
 	TEST(other_versions),
+	TEST(negotiated_versions),
 	TEST(odd_packets),
 	TEST(attach),
+	TEST(sealed_links),
+	TEST(sealed_by_the_client),
+	TEST(repeated_steps),
+	TEST(half_attached),
+	TEST(pings),
 	TEST(killed_clients),
 	TEST(child_keeps_connection),
 	TEST(service),

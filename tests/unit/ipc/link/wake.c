@@ -44,7 +44,8 @@ sleep_on(int fd)
 		return -ETIMEDOUT;
 	}
 	while (gate_packet_recv(fd, &packet) == 1) {
-		CU_ASSERT(packet.msg.type == GATE_WAKE && gate_packet_check(&packet) == 0);
+		CU_ASSERT(packet.msg.type == GATE_WAKE &&
+		          gate_packet_check(&packet, CAL_ABI_VERSION) == 0);
 	}
 	return 0;
 }
