@@ -13,23 +13,20 @@ FUZZ_SRCS  := $(filter-out tests/fuzz/main.c,$(wildcard tests/fuzz/*.c))
 FUZZ_BINS  := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(FUZZ_SRCS))
 HELPER_SRCS := $(wildcard tests/helpers/*.c)
 HELPER_BINS := $(patsubst tests/helpers/%.c,$(B)/tests/helpers/%,$(HELPER_SRCS))
+CHAOS_SRCS := $(wildcard tests/chaos/*.c)
+CHAOS_BINS := $(patsubst tests/chaos/%.c,$(B)/tests/chaos/%,$(CHAOS_SRCS))
 
 #: make check                 build everything and run every test
 #: make check-unit [T=DIR/NAME]  the unit tests, or the ones whose path contains T
 #: make check-integration [T=NAME]  real processes
 .PHONY: check check-unit check-integration tests
-tests: $(UNIT_BINS) $(HELPER_BINS) $(BENCH_BINS) $(FUZZ_BINS)
+tests: $(UNIT_BINS) $(HELPER_BINS) $(BENCH_BINS) $(FUZZ_BINS) $(CHAOS_BINS)
 # A make of its own, since the packages that this one looks for may only just have arrived.
 check:
 	@scripts/deps.sh build test
 	@$(MAKE) --no-print-directory -j$$(nproc) all tests
 	@$(MAKE) --no-print-directory -j$$(nproc) SAN=tsan B=build-tsan $(STRESS_BIN)
-	$(Q)tests/run --build $(B) unit fuzz model integration stress
-#: make model [T=MODEL[/RUN]]   the protocol models of tests/model, with spin
-.PHONY: model
-model:
-	@scripts/deps.sh build test
-	$(Q)tests/model/protocols.py $(T)
+	$(Q)tests/run --build $(B) unit fuzz integration chaos stress
 #: make stress [S=SECONDS]     threads under load on two OS threads, under ThreadSanitizer (30)
 .PHONY: stress
 STRESS_BIN := build-tsan/tests/unit/thread/stress
@@ -48,7 +45,7 @@ valgrind:
 asan:
 	@scripts/deps.sh build test
 	@$(MAKE) --no-print-directory -j$$(nproc) SAN=asan all tests
-	$(Q)CAL_SAN=asan tests/run --build build-asan $(if $(T),--only $(T)) unit fuzz integration
+	$(Q)CAL_SAN=asan tests/run --build build-asan $(if $(T),--only $(T)) unit fuzz integration $(if $(T),,chaos)
 tsan:
 	@scripts/deps.sh build test
 	@$(MAKE) --no-print-directory -j$$(nproc) SAN=tsan tests
@@ -57,6 +54,14 @@ check-unit: $(if $(T),$(foreach b,$(UNIT_BINS),$(if $(findstring $(T),$(b)),$(b)
 	$(Q)tests/run --build $(B) unit $(if $(T),--only $(T))
 check-integration: all $(HELPER_BINS) $(addprefix $(B)/tests/bench/,bench_call bench_interrupt bench_jsonrpc bench_runtime)
 	$(Q)tests/run --build $(B) integration $(if $(T),--only $(T))
+#: make chaos [N=KILLS] [SEED=] [MODE=interrupt] [REACTORS=2] [SAN=asan]  random kills under verified I/O
+# Needs hugepages (make setup). 10,000 kills by default; `make check` does 1000 and some.
+.PHONY: chaos
+chaos:
+	@scripts/deps.sh build
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(CHAOS_BINS)
+	$(Q)$(if $(SAN),CAL_SAN=$(SAN)) python3 tests/chaos/chaos.py --build $(B) -n $(or $(N),10000) $(if $(SEED),--seed $(SEED)) \
+	    $(if $(MODE),--mode $(MODE)) $(if $(REACTORS),--reactors $(REACTORS))
 #: make bench-runtime [SPDK_DIR=DIR]  what the runtime costs; side by side with a built SPDK tree
 # BENCH_ARGS: options of tests/bench/against_spdk.py, as in BENCH_ARGS="--pairs 9 -- --window-ms 10".
 .PHONY: bench-runtime
@@ -129,6 +134,10 @@ $(B)/tests/helpers/%: $(B)/obj/tests/helpers/%.o $(LIBS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) $< $(call prog_libs,tests/helpers/$*.c) -o $@
+$(B)/tests/chaos/%: $(B)/obj/tests/chaos/%.o $(LIBS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) $< $(call prog_libs,tests/chaos/$*.c) -o $@
 
-.SECONDARY: $(call objs,$(UNIT_SRCS) $(BENCH_SRCS) $(HELPER_SRCS) $(FUZZ_SRCS) tests/fuzz/main.c)
--include $(patsubst %.o,%.d,$(call objs,$(UNIT_SRCS) $(BENCH_SRCS) $(HELPER_SRCS) $(FUZZ_SRCS) tests/fuzz/main.c))
+.SECONDARY: $(call objs,$(UNIT_SRCS) $(BENCH_SRCS) $(HELPER_SRCS) $(CHAOS_SRCS) $(FUZZ_SRCS) tests/fuzz/main.c)
+-include $(patsubst %.o,%.d,$(call objs,$(UNIT_SRCS) $(BENCH_SRCS) $(HELPER_SRCS) $(CHAOS_SRCS) $(FUZZ_SRCS) tests/fuzz/main.c))

@@ -54,6 +54,8 @@ struct perf_result {
 	double longest_gap_us; /* between two completions, the start counted as one */
 	bool gaps;
 	struct perf_gap_figures on_cpu_gaps, wall_gaps;
+	const struct perf_gap_count *gap_counts; /* of a slice, during the callback */
+	size_t num_gap_counts;
 	bool verify;
 	uint64_t checked, mismatches; /* blocks */
 	uint64_t first_lba;

@@ -99,6 +99,7 @@ struct peek {
 	struct perf_result result;
 	perf_result_fn fn;
 	void *ctx;
+	struct perf_gap_count *gap_counts;
 };
 
 static void
@@ -107,6 +108,7 @@ peek_deliver(void *ctx)
 	struct peek *peek = ctx;
 
 	peek->fn(peek->ctx, &peek->result);
+	free(peek->gap_counts);
 	free(peek);
 }
 
@@ -120,6 +122,11 @@ peek_take(void *ctx)
 		peek->result = peek->job->result;
 	} else {
 		perf_job_result(peek->job, &peek->result);
+		if (peek->slice && peek->result.gaps) {
+			peek->gap_counts =
+				perf_gaps_counts(&peek->job->gaps, &peek->result.num_gap_counts);
+			peek->result.gap_counts = peek->gap_counts;
+		}
 		if (peek->slice) {
 			perf_job_reset(peek->job);
 		}

@@ -113,6 +113,40 @@ figures(const struct spdk_histogram_data *histogram, uint64_t max, double us,
 	out->max = (double)max * us;
 }
 
+struct counts {
+	struct perf_gap_count *list;
+	size_t num;
+	uint64_t max;
+};
+
+static void
+take_count(void *ctx, uint64_t start, uint64_t end, uint64_t count, uint64_t total, uint64_t so_far)
+{
+	struct counts *c = ctx;
+
+	if (count > 0) {
+		c->list[c->num].ns = spdk_min(end, c->max);
+		c->list[c->num++].count = count;
+	}
+}
+
+struct perf_gap_count *
+perf_gaps_counts(const struct perf_gaps *gaps, size_t *num)
+{
+	struct counts c = { .max = gaps->on_cpu_max };
+	uint64_t i, buckets = SPDK_HISTOGRAM_NUM_BUCKETS(gaps->on_cpu), used = 0;
+
+	for (i = 0; i < buckets; i++) {
+		used += gaps->on_cpu->bucket[i] > 0;
+	}
+	c.list = calloc(spdk_max(used, (uint64_t)1), sizeof(*c.list));
+	if (c.list != NULL) {
+		spdk_histogram_data_iterate(gaps->on_cpu, take_count, &c);
+	}
+	*num = c.num;
+	return c.list;
+}
+
 void
 perf_gaps_figures(const struct perf_gaps *gaps, struct perf_gap_figures *wall,
                   struct perf_gap_figures *on_cpu)

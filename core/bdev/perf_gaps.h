@@ -26,6 +26,12 @@ struct perf_gaps {
 	uint32_t last_core;
 };
 
+/* So many gaps of at most `ns` (the end of a bucket, and the largest one's own value). */
+struct perf_gap_count {
+	uint64_t ns;
+	uint64_t count;
+};
+
 /* In µs; 0 when there were none. The quantiles are exact to 1/32. */
 struct perf_gap_figures {
 	double p50, p99, p99_9, p99_99, max;
@@ -47,6 +53,10 @@ void perf_gaps_reset(struct perf_gaps *gaps);
 
 void perf_gaps_figures(const struct perf_gaps *gaps, struct perf_gap_figures *wall,
                        struct perf_gap_figures *on_cpu);
+
+/** The on-CPU histogram's buckets that are not empty, ascending, for who adds up several; the
+ *  caller's to free, NULL without memory. */
+struct perf_gap_count *perf_gaps_counts(const struct perf_gaps *gaps, size_t *num);
 
 /** The values that so many of all are at most as large as: `shares` ascending, one of `values`
  *  each, as the ends of buckets. They stay as they are when the histogram is empty. */

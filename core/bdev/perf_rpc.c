@@ -98,6 +98,24 @@ write_gaps(struct spdk_json_write_ctx *w, const char *name, const struct perf_ga
 }
 
 static void
+write_gap_counts(struct spdk_json_write_ctx *w, const struct perf_result *r)
+{
+	size_t i;
+
+	if (r->gap_counts == NULL) {
+		return;
+	}
+	spdk_json_write_named_array_begin(w, "gap_counts");
+	for (i = 0; i < r->num_gap_counts; i++) {
+		spdk_json_write_array_begin(w);
+		spdk_json_write_uint64(w, r->gap_counts[i].ns);
+		spdk_json_write_uint64(w, r->gap_counts[i].count);
+		spdk_json_write_array_end(w);
+	}
+	spdk_json_write_array_end(w);
+}
+
+static void
 send_result(struct spdk_jsonrpc_request *request, uint32_t id, const char *bdev,
             const struct perf_result *r)
 {
@@ -121,6 +139,7 @@ send_result(struct spdk_jsonrpc_request *request, uint32_t id, const char *bdev,
 	if (r->gaps) {
 		write_gaps(w, "gaps_us", &r->on_cpu_gaps);
 		write_gaps(w, "wall_gaps_us", &r->wall_gaps);
+		write_gap_counts(w, r);
 	}
 	if (r->verify) {
 		write_verify(w, r);

@@ -121,6 +121,7 @@ def check_gaps_and_slices(cal):
     first = cal.rpc("cal_perf_slice", job)
     time.sleep(0.1)
     second = cal.rpc("cal_perf_slice", job)
+    assert sum(count for _, count in second["gap_counts"]) == second["ios"], second
     last = cal.rpc("cal_perf_stop", job)
     assert first["elapsed_ms"] >= 300 and 100 <= second["elapsed_ms"] < first["elapsed_ms"], (first, second)
     assert 0 < second["ios"] < first["ios"] and last["ios"] < second["ios"], (first, second, last)

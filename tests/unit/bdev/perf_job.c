@@ -239,6 +239,7 @@ complete_one(void)
 static struct {
 	int started_rc;
 	bool started, ended, peeked;
+	uint64_t gap_counts, gap_max;
 	char error[PERF_ERROR_MAX];
 	struct perf_result result;
 } got;
@@ -263,8 +264,15 @@ on_ended(void *ctx, const struct perf_result *result)
 static void
 on_peeked(void *ctx, const struct perf_result *result)
 {
+	size_t i;
+
 	got.peeked = true;
 	got.result = *result;
+	for (i = 0; i < result->num_gap_counts; i++) {
+		CHECK(i == 0 || result->gap_counts[i].ns > result->gap_counts[i - 1].ns);
+		got.gap_counts += result->gap_counts[i].count;
+		got.gap_max = result->gap_counts[i].ns;
+	}
 }
 
 static void
@@ -518,6 +526,7 @@ static void
 peek(struct perf_job *job, bool slice)
 {
 	got.peeked = false;
+	got.gap_counts = 0;
 	spdk_set_thread(g_threads[0]);
 	CHECK_EQ(perf_job_peek(job, slice, on_peeked, NULL), 0);
 	spdk_set_thread(NULL);
@@ -600,6 +609,8 @@ slices_begin_where_the_last_one_ended(void)
 		                                                : 10 * i + 10 > 35 ? 40
 		                                                                   : 35);
 		CHECK_EQ((int)(got.result.on_cpu_gaps.max + 0.5), 9);
+		CHECK_EQ(got.gap_counts, 10 * i + 1);
+		CHECK_EQ(got.gap_max, 9000);
 		CHECK(got.result.elapsed_us >= 50 * (uint64_t)i && got.result.elapsed_us < 400);
 	}
 	run_to_end();

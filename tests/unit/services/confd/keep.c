@@ -10,7 +10,6 @@
 #include "ipc/client/json_print.c"
 #include "services/confd/call.c"
 #include "services/confd/keep.c"
-#include "services/confd/signals.c"
 
 #include "tests/unit/test.h"
 
