@@ -82,6 +82,9 @@ HANDOVER_SRCS := $(wildcard services/handover/*.c)
 RPCD_SRCS   := $(wildcard services/rpcd/*.c) $(HANDOVER_SRCS)
 CONFD_SRCS  := $(wildcard services/confd/*.c)
 MOND_SRCS   := $(wildcard services/mond/*.c) $(HANDOVER_SRCS)
+# Every service has all of it: a table each.
+SANDBOX_SRCS := $(wildcard services/sandbox/*.c)
+SANDBOX_LIBS := -lseccomp -lcap-ng
 CTL_SRCS    := $(wildcard ctl/*.c)
 
 objs = $(patsubst %.c,$(B)/obj/%.o,$(1))
@@ -117,13 +120,13 @@ $(B)/bin/calandria: $(call objs,$(MAINS)) $(B)/lib/libcalandria.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) $(filter %.o,$^) $(PRIMARY_LIBS) -o $@
 
-$(B)/bin/cal-rpcd:  $(call objs,$(RPCD_SRCS))  $(LIBS)
-$(B)/bin/cal-confd: $(call objs,$(CONFD_SRCS)) $(LIBS)
-$(B)/bin/cal-mond:  $(call objs,$(MOND_SRCS))  $(LIBS)
+$(B)/bin/cal-rpcd:  $(call objs,$(RPCD_SRCS) $(SANDBOX_SRCS))  $(LIBS)
+$(B)/bin/cal-confd: $(call objs,$(CONFD_SRCS) $(SANDBOX_SRCS)) $(LIBS)
+$(B)/bin/cal-mond:  $(call objs,$(MOND_SRCS) $(SANDBOX_SRCS))  $(LIBS)
 $(B)/bin/calctl:    $(call objs,$(CTL_SRCS))   $(LIBS)
-$(B)/bin/cal-rpcd: XLIBS := -luv
-$(B)/bin/cal-confd: XLIBS := -luv
-$(B)/bin/cal-mond: XLIBS := -lbpf -lelf -lz -luv
+$(B)/bin/cal-rpcd: XLIBS := -luv $(SANDBOX_LIBS)
+$(B)/bin/cal-confd: XLIBS := -luv $(SANDBOX_LIBS)
+$(B)/bin/cal-mond: XLIBS := $(SANDBOX_LIBS) -lbpf -lelf -lz -luv
 $(B)/bin/cal-rpcd $(B)/bin/cal-confd $(B)/bin/cal-mond $(B)/bin/calctl:
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -139,4 +142,4 @@ help:
 	@sed -n 's/^#: //p' Makefile tests/tests.mk scripts/install.mk
 
 .SECONDARY: $(B)/obj/services/probes/poller.bpf.o $(B)/gen/poller.skel.h
--include $(patsubst %.o,%.d,$(call objs,$(CORE_SRCS) $(CLIENT_SRCS) $(MAINS) $(RPCD_SRCS) $(CONFD_SRCS) $(MOND_SRCS) $(CTL_SRCS)))
+-include $(patsubst %.o,%.d,$(call objs,$(CORE_SRCS) $(CLIENT_SRCS) $(MAINS) $(RPCD_SRCS) $(CONFD_SRCS) $(MOND_SRCS) $(SANDBOX_SRCS) $(CTL_SRCS)))

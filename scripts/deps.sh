@@ -16,6 +16,7 @@ build=(
     liburing-dev                          # drivers/uring
     uuid-dev                              # spdk/uuid.h
     libbpf-dev libelf-dev zlib1g-dev      # services/mond
+    libseccomp-dev libcap-ng-dev          # services/sandbox: filters of system calls, capabilities
     clang bpftool                         # BPF objects and their skeletons
     procps util-linux kmod python3        # scripts/setup.sh and scripts/demo.sh
 )

@@ -14,6 +14,7 @@
 
 #include "calandria/state.h"
 #include "core/util/systemd.h"
+#include "services/sandbox/sandbox.h"
 
 #define ADVICE    "correct it, or name another file with -c"
 #define ATTACH_MS 5000
@@ -196,6 +197,7 @@ run(struct confd *confd, char *err, size_t err_size)
 {
 	struct load_result loaded = { 0 };
 	struct cal_client_opts opts;
+	char why[512];
 	int rc;
 
 	cal_client_opts_init(&opts, sizeof(opts));
@@ -207,9 +209,14 @@ run(struct confd *confd, char *err, size_t err_size)
 	}
 	if (confd->path != NULL || confd->state_dir != NULL) {
 		rc = read_config(confd, err, err_size);
-		if (rc != 0 && !matters_not(confd, err)) {
-			return rc;
-		}
+	}
+	/* Not before: root may read a configuration in somebody's home. */
+	if (sandbox_drop(&sandbox_confd, confd->state_dir, why, sizeof(why)) != 0) {
+		snprintf(err, err_size, "%s", why);
+		return -EPERM;
+	}
+	if (rc != 0 && !matters_not(confd, err)) {
+		return rc;
 	}
 	if (confd->config.no_subsystems) {
 		fprintf(stderr, "cal-confd: %s: it has no 'subsystems', so nothing is configured\n",
@@ -220,6 +227,9 @@ run(struct confd *confd, char *err, size_t err_size)
 		rc = cal_client_attach(confd->client, -1, err, err_size);
 	} else {
 		rc = 0;
+	}
+	if (rc == 0) {
+		rc = sandbox_enter(&sandbox_confd, err, err_size);
 	}
 	if (rc == 0 && confd->config.path != NULL) {
 		rc = config_load(confd->client, &confd->config, &confd->load, &loaded, err,

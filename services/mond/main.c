@@ -8,6 +8,7 @@
  * the next primary's monitor takes over. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
@@ -28,6 +29,7 @@
 #include "ipc/client/monitor.h"
 #include "services/mond/server.h"
 #include "services/mond/trace.h"
+#include "services/sandbox/sandbox.h"
 
 /* Without these a trace of a busy reactor would be all probe: 10^7 runs a second at a microsecond.
  */
@@ -386,6 +388,23 @@ find_target(char *err, size_t err_size)
 	return 0;
 }
 
+/* The primary's program is opened while we may: later that would take CAP_SYS_PTRACE, since the
+ * primary has more capabilities than we keep. */
+static int
+drop(char *err, size_t err_size)
+{
+	char exe[64];
+	int rc;
+
+	snprintf(exe, sizeof(exe), "/proc/%d/exe", (int)cal_client_primary_pid(g.client));
+	g.target.exe_fd = open(exe, O_RDONLY | O_CLOEXEC);
+	rc = sandbox_drop(&sandbox_mond, NULL, err, err_size);
+	if (rc != 0) {
+		cal_client_report(g.client, GATE_REPORT_FAILED, err);
+	}
+	return rc;
+}
+
 static int
 attach(char *err, size_t err_size)
 {
@@ -396,6 +415,9 @@ attach(char *err, size_t err_size)
 	opts.instance = g.instance;
 	opts.name = "mond";
 	rc = cal_client_connect(&opts, &g.client, err, err_size);
+	if (rc == 0) {
+		rc = drop(err, err_size);
+	}
 	if (rc == 0) {
 		rc = cal_client_attach(g.client, -1, err, err_size);
 	}
@@ -496,6 +518,11 @@ serve(char *err, size_t err_size)
 	}
 	handles_init();
 	sigprocmask(SIG_UNBLOCK, &signals, NULL);
+	rc = sandbox_enter(&sandbox_mond, err, err_size);
+	if (rc != 0) {
+		cal_client_report(g.client, GATE_REPORT_FAILED, err);
+		return rc;
+	}
 	takeover_use(&g.takeover);
 	trace_drop_stale(&g.target);
 	cal_client_report(g.client, GATE_REPORT_READY, g.path);

@@ -226,7 +226,7 @@ trace_start(const struct trace_target *target, uint32_t min_us, uint32_t sample,
 	}
 	remove_pins(target->instance);
 
-	snprintf(exe, sizeof(exe), "/proc/%d/exe", (int)target->pid);
+	snprintf(exe, sizeof(exe), "/proc/self/fd/%d", target->exe_fd);
 	count = sdt_find(exe, "calandria", "poller_run", sites, MAX_SITES);
 	if (count < 0) {
 		return fail(count, err, err_size,

@@ -19,6 +19,7 @@
 struct trace_target {
 	int instance;
 	pid_t pid;           /* of the primary */
+	int exe_fd;          /* of its program; negative: it could not be opened */
 	uint64_t started_ns; /* of the primary, from its state file */
 	uint64_t tsc_hz;
 };

@@ -16,6 +16,7 @@
 
 #include "core/util/listen_addr.h"
 #include "core/util/systemd.h"
+#include "services/sandbox/sandbox.h"
 
 #define DEFAULT_SOCKET "/var/tmp/spdk.sock"
 #define DEFAULT_MODE   0600
@@ -319,6 +320,20 @@ sockets_acquire(struct rpcd *rpcd, int early, char *err, size_t err_size)
 	return tcp_acquire(rpcd, false, err, err_size);
 }
 
+/* The folder of the socket is the one that is written to. */
+static int
+drop(const struct rpcd *rpcd, char *err, size_t err_size)
+{
+	char folder[PATH_MAX] = ".";
+	const char *slash = strrchr(rpcd->path, '/');
+
+	if (slash != NULL) {
+		snprintf(folder, sizeof(folder), "%.*s",
+		         slash == rpcd->path ? 1 : (int)(slash - rpcd->path), rpcd->path);
+	}
+	return sandbox_drop(&sandbox_rpcd, folder, err, err_size);
+}
+
 static int
 serve(struct rpcd *rpcd)
 {
@@ -369,6 +384,9 @@ main(int argc, char **argv)
 	if (cal_client_connect(&opts, &rpcd->client, err, sizeof(err)) != 0) {
 		return fail(rpcd, err);
 	}
+	if (drop(rpcd, err, sizeof(err)) != 0) {
+		return fail(rpcd, err);
+	}
 	/* Before the primary is up: a socket that is taken should not be found out later. */
 	found = socket_acquire(rpcd, false, err, sizeof(err));
 	if (found < 0 || tcp_acquire(rpcd, found == SOCKET_HELD, err, sizeof(err)) != 0) {
@@ -383,7 +401,8 @@ main(int argc, char **argv)
 	if (rc != 0) {
 		return fail(rpcd, err);
 	}
-	if (sockets_acquire(rpcd, found, err, sizeof(err)) != 0) {
+	if (sockets_acquire(rpcd, found, err, sizeof(err)) != 0 ||
+	    sandbox_enter(&sandbox_rpcd, err, sizeof(err)) != 0) {
 		return fail(rpcd, err);
 	}
 	return serve(rpcd);
