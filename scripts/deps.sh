@@ -21,7 +21,10 @@ build=(
     procps util-linux kmod python3        # scripts/setup.sh and scripts/demo.sh
 )
 # What runs the tests.
-test=(libcunit1-dev valgrind g++ pkg-config)
+test=(
+    libcunit1-dev valgrind g++ pkg-config
+    spin                                  # the protocol models of tests/model
+)
 # What `make lint`, `make asan CC=clang` and the like call.
 lint=(clang-format clang-tidy cppcheck libclang-rt-14-dev)
 # What `make fuzz` builds the targets with: clang, with its libFuzzer and sanitizers.

@@ -26,7 +26,12 @@ check:
 	@scripts/deps.sh build test
 	@$(MAKE) --no-print-directory -j$$(nproc) all tests
 	@$(MAKE) --no-print-directory -j$$(nproc) SAN=tsan B=build-tsan $(STRESS_BIN)
-	$(Q)tests/run --build $(B) unit fuzz integration chaos stress
+	$(Q)tests/run --build $(B) unit fuzz model integration chaos stress
+#: make model [T=MODEL[/RUN]]   the protocol models of tests/model, with spin
+.PHONY: model
+model:
+	@scripts/deps.sh build test
+	$(Q)tests/model/protocols.py $(T)
 #: make stress [S=SECONDS]     threads under load on two OS threads, under ThreadSanitizer (30)
 .PHONY: stress
 STRESS_BIN := build-tsan/tests/unit/thread/stress

@@ -23,7 +23,7 @@
 
 struct service g_services[NUM_SERVICES] = {
 	[RPCD] = { .name = "rpcd", .binary = "cal-rpcd", .hands_over = true },
-	[CONFD] = { .name = "confd", .binary = "cal-confd" },
+	[CONFD] = { .name = "confd", .binary = "cal-confd", .hands_over = true },
 	[MOND] = { .name = "mond", .binary = "cal-mond", .optional = true, .hands_over = true },
 };
 

@@ -104,7 +104,9 @@ state_create(int id, const char *app_name)
 	if (rc != 0) {
 		return rc;
 	}
-	fd = open(next, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	/* Others only read it. */
+	unlink(next);
+	fd = open(next, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
 	if (fd < 0) {
 		return -errno;
 	}

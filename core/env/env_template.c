@@ -221,7 +221,7 @@ file_snapshot(int template_fd, const struct runtime_file *file)
 	char path[PATH_MAX + 256];
 	int to, rc;
 
-	to = openat(template_fd, file->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	to = openat(template_fd, file->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
 	if (to < 0) {
 		return -errno;
 	}
@@ -245,7 +245,7 @@ empty_page_list_write(int template_fd)
 	int rc, fd;
 
 	fd = openat(template_fd, SNAPSHOT_HUGEPAGE_DATA, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-	            0600);
+	            0400);
 	if (fd < 0) {
 		return -errno;
 	}
@@ -272,6 +272,20 @@ folder_snapshot(const char *template_dir, char *failed, size_t failed_size)
 		close(fd);
 	}
 	return rc;
+}
+
+/* They are mapped and nobody is to open them any more: by its name a process of our user could map
+ * our rte_mem_config. What there is to be seen of them is in the template. */
+static void
+runtime_unlink(void)
+{
+	char path[PATH_MAX + 256];
+	size_t i;
+
+	for (i = 0; i < g_runtime.count && !spdk_env_dpdk_external_init(); i++) {
+		snprintf(path, sizeof(path), "%s/%s", g_runtime.dir, g_runtime.files[i].name);
+		unlink(path);
+	}
 }
 
 int
@@ -304,6 +318,8 @@ env_template_write(int id)
 		SPDK_ERRLOG("cannot write the template that secondaries attach by (%s of %s): %s\n",
 		            failed, runtime, strerror(-rc));
 		env_dir_remove(template_dir);
+		return rc;
 	}
-	return rc;
+	runtime_unlink();
+	return 0;
 }

@@ -8,6 +8,8 @@
  *   keep.c         --state-dir: what changes afterwards goes to the disk
  *   state_file.c   … to this file
  *   call.c         one call of a method
+ *   predecessor.c  the one that does all this until we do
+ *   signals.c      how it ends
  *   main.c         options, what is reported when
  *
  * File format and order of things are SPDK's (v26.05). */
@@ -42,8 +44,13 @@ struct state_file {
 	char next[PATH_MAX]; /* what becomes it */
 	int dir_fd, lock_fd;
 };
-/** Claim config.`id`.json in `dir`; waits some seconds for another process that has it. Returns 0
- *  or a negative errno with a sentence in `err`. */
+/** Find config.`id`.json in `dir`, to read it. Returns 0 or a negative errno with a sentence in
+ *  `err`. */
+int state_file_find(struct state_file *file, const char *dir, int id, char *err, size_t err_size);
+/** Claim what was found; waits some seconds for another process that has it. Returns 0, or a
+ *  negative errno with a sentence in `err`; then it is closed. */
+int state_file_claim(struct state_file *file, char *err, size_t err_size);
+/** Both. */
 int state_file_open(struct state_file *file, const char *dir, int id, char *err, size_t err_size);
 void state_file_close(struct state_file *file);
 /** Since when it is there, in `text` (strftime()'s `format`). Returns 0, -ENOENT when it is not
@@ -54,6 +61,26 @@ int state_file_set_aside(const struct state_file *file, char *path, size_t size)
 /** Replace it; on the disk when this returns 0. After a negative errno it is as it was, or as it is
  *  to be: whole. */
 int state_file_write(const struct state_file *file, const char *text, size_t len);
+
+/* --- predecessor.c ---------------------------------------------------------------------------- */
+
+/** The process that is the configuration service of the primary `primary`, a child of its, if that
+ *  is another one and lives: we are its successor. Returns a pidfd, or -1. */
+int predecessor_find(int instance, pid_t primary);
+/** Wait for its end. Returns 0, or the link's end. */
+int predecessor_wait(struct cal_client *client, int pidfd);
+
+/* --- signals.c -------------------------------------------------------------------------------- */
+
+/** From now on SIGTERM and SIGINT end us at once, with status 0 … */
+void signals_init(void);
+/** … but not before signals_allow(). */
+void signals_put_off(void);
+void signals_allow(void);
+/** End with the process that started us if it is the primary, even while we are stopped: nobody
+ *  waits for us then, and the next one's needs our lock. Returns false when it has ended already.
+ */
+bool signals_die_with(pid_t primary);
 
 /* --- load.c ----------------------------------------------------------------------------------- */
 

@@ -278,7 +278,9 @@ config_keep(struct cal_client *client, const struct state_file *file,
 	do {
 		rc = next_change(&k, known);
 		if (rc == 0) {
+			signals_put_off();
 			rc = keep_once(&k);
+			signals_allow();
 		}
 		known = k.changes;
 		if (rc == 0 && k.failing) {

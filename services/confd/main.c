@@ -27,6 +27,8 @@ struct confd {
 	struct config config;
 	struct state_file state;
 	struct cal_client *client;
+	int predecessor; /* pidfd of the one that does our work until we do; -1: none */
+	bool attached;
 	char broken[512]; /* why the configuration could not be read */
 };
 
@@ -154,11 +156,15 @@ read_config(struct confd *confd, char *err, size_t err_size)
 	int rc;
 
 	if (confd->state_dir != NULL) {
-		rc = state_file_open(&confd->state, confd->state_dir, confd->instance, err,
+		rc = state_file_find(&confd->state, confd->state_dir, confd->instance, err,
 		                     err_size);
-		if (rc == 0) {
-			rc = read_kept(confd, err, err_size);
+		if (rc == 0 && confd->predecessor < 0) {
+			rc = state_file_claim(&confd->state, err, err_size);
 		}
+		if (rc != 0) {
+			return rc;
+		}
+		rc = read_kept(confd, err, err_size);
 		if (rc != -ENOENT) {
 			return rc;
 		}
@@ -182,20 +188,21 @@ matters_not(struct confd *confd, const char *err)
 	if (confd->state_dir == NULL || confd->state.lock_fd < 0 ||
 	    cal_state_read(confd->instance, &state, &alive) != 0 ||
 	    state.main.state <= CAL_RUN_ENV ||
+	    (confd->predecessor >= 0 && state.main.state != CAL_RUN_RUNNING) ||
 	    cal_client_attach(confd->client, ATTACH_MS, text, sizeof(text)) != 0) {
 		return false;
 	}
+	confd->attached = true;
 	snprintf(confd->broken, sizeof(confd->broken), "%s", err);
 	confd->load.broken = confd->broken;
 	return config_parse(&confd->config, confd->state.path, nothing, strlen(nothing), text,
 	                    sizeof(text)) == 0;
 }
 
-/* Ends with -ESHUTDOWN in order; any other error has a sentence in `err`. */
+/* Everything up to the word that we can do it, or, of a successor, that we could. */
 static int
-run(struct confd *confd, char *err, size_t err_size)
+prepare(struct confd *confd, char *err, size_t err_size)
 {
-	struct load_result loaded = { 0 };
 	struct cal_client_opts opts;
 	char why[512];
 	int rc;
@@ -207,6 +214,11 @@ run(struct confd *confd, char *err, size_t err_size)
 	if (rc != 0) {
 		return rc;
 	}
+	if (!signals_die_with(cal_client_primary_pid(confd->client))) {
+		return -ECONNRESET;
+	}
+	confd->predecessor =
+		predecessor_find(confd->instance, cal_client_primary_pid(confd->client));
 	if (confd->path != NULL || confd->state_dir != NULL) {
 		rc = read_config(confd, err, err_size);
 	}
@@ -222,14 +234,42 @@ run(struct confd *confd, char *err, size_t err_size)
 		fprintf(stderr, "cal-confd: %s: it has no 'subsystems', so nothing is configured\n",
 		        confd->config.path);
 	}
-	if (confd->load.broken == NULL) {
-		cal_client_report(confd->client, GATE_REPORT_CHECKED, "");
-		rc = cal_client_attach(confd->client, -1, err, err_size);
-	} else {
-		rc = 0;
+	if (!confd->attached) {
+		if (confd->predecessor < 0) {
+			cal_client_report(confd->client, GATE_REPORT_CHECKED, "");
+		}
+		return cal_client_attach(confd->client, -1, err, err_size);
 	}
+	return 0;
+}
+
+/* The one before ends once it is heard that we could go on; what it was at is then ours. */
+static int
+succeed(struct confd *confd, char *err, size_t err_size)
+{
+	int rc;
+
+	cal_client_report(confd->client, GATE_REPORT_READY, "");
+	rc = predecessor_wait(confd->client, confd->predecessor);
+	if (rc == 0 && confd->state_dir != NULL) {
+		rc = state_file_claim(&confd->state, err, err_size);
+	}
+	return rc;
+}
+
+/* Ends with -ESHUTDOWN in order; any other error has a sentence in `err`. */
+static int
+run(struct confd *confd, char *err, size_t err_size)
+{
+	struct load_result loaded = { 0 };
+	int rc;
+
+	rc = prepare(confd, err, err_size);
 	if (rc == 0) {
 		rc = sandbox_enter(&sandbox_confd, err, err_size);
+	}
+	if (rc == 0 && confd->predecessor >= 0) {
+		rc = succeed(confd, err, err_size);
 	}
 	if (rc == 0 && confd->config.path != NULL) {
 		rc = config_load(confd->client, &confd->config, &confd->load, &loaded, err,
@@ -255,7 +295,7 @@ run(struct confd *confd, char *err, size_t err_size)
 int
 main(int argc, char **argv)
 {
-	static struct confd confd = { .state = { .dir_fd = -1, .lock_fd = -1 } };
+	static struct confd confd = { .state = { .dir_fd = -1, .lock_fd = -1 }, .predecessor = -1 };
 	char err[1024] = "";
 	int rc;
 
@@ -265,6 +305,7 @@ main(int argc, char **argv)
 	}
 	setvbuf(stderr, NULL, _IOLBF, 0);
 	(void)systemd_open();
+	signals_init();
 	rc = run(&confd, err, sizeof(err));
 	if (rc != -ESHUTDOWN) {
 		fprintf(stderr, "cal-confd: %s\n", err[0] != '\0' ? err : strerror(-rc));

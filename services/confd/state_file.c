@@ -41,7 +41,7 @@ lock(int fd)
 }
 
 int
-state_file_open(struct state_file *file, const char *dir, int id, char *err, size_t err_size)
+state_file_find(struct state_file *file, const char *dir, int id, char *err, size_t err_size)
 {
 	char path[PATH_MAX];
 	int rc;
@@ -63,7 +63,20 @@ state_file_open(struct state_file *file, const char *dir, int id, char *err, siz
 		return -ENAMETOOLONG;
 	}
 	file->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	rc = file->lock_fd < 0 ? -errno : lock(file->lock_fd);
+	if (file->lock_fd < 0) {
+		rc = -errno;
+		snprintf(err, err_size, "%s cannot be kept: %s", file->path, strerror(-rc));
+		state_file_close(file);
+		return rc;
+	}
+	return 0;
+}
+
+int
+state_file_claim(struct state_file *file, char *err, size_t err_size)
+{
+	int rc = lock(file->lock_fd);
+
 	if (rc != 0) {
 		snprintf(err, err_size,
 		         rc == -EAGAIN || rc == -EACCES
@@ -74,6 +87,14 @@ state_file_open(struct state_file *file, const char *dir, int id, char *err, siz
 		state_file_close(file);
 	}
 	return rc;
+}
+
+int
+state_file_open(struct state_file *file, const char *dir, int id, char *err, size_t err_size)
+{
+	int rc = state_file_find(file, dir, id, err, err_size);
+
+	return rc == 0 ? state_file_claim(file, err, err_size) : rc;
 }
 
 void

@@ -216,7 +216,7 @@ struct server {
 	unsigned num_listeners;
 	bool accepting;
 	uv_timer_t accept_pause;
-	uv_timer_t alive; /* for systemd's watchdog */
+	uv_timer_t alive;            /* for systemd's watchdog */
 	int parked[RPCD_MAX_PARKED]; /* accepted connections that wait for a place */
 	bool parked_tcp[RPCD_MAX_PARKED];
 	unsigned num_parked;

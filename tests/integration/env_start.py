@@ -88,7 +88,8 @@ def start_and_end(root, huge):
 
 
 def second_of_the_same_id(huge):
-    first = Primary("-s", "32", "--huge-dir", huge)
+    # Who writes a template holds the instance's lock; this one has but EAL's, on a file that is there.
+    first = Primary("-s", "32", "--huge-dir", huge, "--no-template")
     second = Primary("-s", "32", "--huge-dir", huge)
     check(not second.ready and second.end() == 1, "a second one of the same id is refused")
     check("DPDK's EAL did not start" in second.err, f"says why: {second.err.splitlines()[-1]}")

@@ -456,14 +456,17 @@ files_differ(const char *a, const char *b)
 static void
 test_template(void)
 {
-	char config[CAL_PATH_MAX], copy[CAL_PATH_MAX], path[CAL_PATH_MAX];
+	char config[CAL_PATH_MAX], name[CAL_PATH_MAX], copy[CAL_PATH_MAX], path[CAL_PATH_MAX];
 	struct dirent *entry;
 	struct stat st;
 	int lists = 0;
 	DIR *dir;
 
-	instance_file(config, sizeof(config), "dpdk/cal/config");
+	instance_file(name, sizeof(name), "dpdk/cal/config");
+	instance_file(config, sizeof(config), "dpdk/cal/kept");
 	instance_file(copy, sizeof(copy), "template/config");
+	/* Its own name goes: nobody shall open it. */
+	REQUIRE(link(name, config) == 0);
 	CHECK(config_is_locked(config));
 	REQUIRE(env_template_write(ID) == 0);
 	CHECK(config_is_locked(config));
@@ -471,6 +474,8 @@ test_template(void)
 	REQUIRE(env_template_write(ID) == 0);
 	CHECK(config_is_locked(config));
 	CHECK_EQ(files_differ(config, copy), 0);
+	CHECK(access(name, F_OK) < 0);
+	unlink(config);
 
 	instance_file(path, sizeof(path), "template");
 	dir = opendir(path);
@@ -484,6 +489,7 @@ test_template(void)
 			REQUIRE(fstatat(dirfd(dir), entry->d_name, &st, 0) == 0);
 			CHECK(st.st_size > 0);
 			CHECK_EQ(st.st_blocks, 0);
+			CHECK_EQ(st.st_mode & 0777, 0400);
 		}
 	}
 	closedir(dir);

@@ -10,6 +10,7 @@
 #include "ipc/client/json_print.c"
 #include "services/confd/call.c"
 #include "services/confd/keep.c"
+#include "services/confd/signals.c"
 
 #include "tests/unit/test.h"
 
