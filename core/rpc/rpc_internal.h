@@ -21,6 +21,10 @@
 #define RPC_MAX_REPLY (32u << 20)
 /* Requests of one link that are under way; the rest wait in its ring. */
 #define RPC_MAX_OUTSTANDING 1024
+/* … and what they hold of memory for their parameters: nothing more is taken from the link. */
+#define RPC_ENOUGH_OUTSTANDING (2u << 20)
+/* Requests of one link whose refusal is logged. */
+#define RPC_MAX_LOGGED_REFUSALS 16
 /* While so much waits to be read by a link's peer, nothing more is taken from it, and what is under
  * way for it and can wait, waits. */
 #define RPC_ENOUGH_BACKLOG (8u << 20)
@@ -74,7 +78,9 @@ struct spdk_jsonrpc_server_conn {
 	bool refused;         /* it broke the protocol; its end is on the way */
 	unsigned refs;        /* the server's and one a request */
 	unsigned outstanding; /* requests under way */
-	unsigned num_walks;   /* begun and not answered */
+	size_t outstanding_bytes;
+	unsigned logged_refusals;
+	unsigned num_walks;         /* begun and not answered */
 	struct rpc_walk_list walks; /* waiting: not begun, or until the peer reads */
 	spdk_jsonrpc_conn_closed_fn close_cb;
 	void *close_ctx;
@@ -85,6 +91,7 @@ struct spdk_jsonrpc_request {
 	struct spdk_jsonrpc_server_conn *conn;
 	const struct rpc_method *method;
 	uint32_t id;
+	size_t bytes; /* of this object */
 	bool notification;
 	bool failed;           /* its answer is an error */
 	rpc_local_fn local_fn; /* takes the answer of a rpc_call_local() */
@@ -109,6 +116,13 @@ void rpc_conn_unref(struct spdk_jsonrpc_server_conn *conn);
 
 /** Queue a reply, or let it go when nobody waits for it any more. The chain is empty afterwards. */
 void rpc_conn_send(struct spdk_jsonrpc_server_conn *conn, struct codec_chain *reply);
+/** Whether so much of it is under way that nothing more is taken. */
+static inline bool
+rpc_conn_is_full(const struct spdk_jsonrpc_server_conn *conn)
+{
+	return conn->outstanding >= RPC_MAX_OUTSTANDING ||
+	       conn->outstanding_bytes >= RPC_ENOUGH_OUTSTANDING;
+}
 /** A request of it is done that kept others waiting. */
 void rpc_conn_may_ask_again(void);
 /** End a link that broke the protocol. */

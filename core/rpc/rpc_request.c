@@ -31,13 +31,16 @@ static struct spdk_jsonrpc_request *
 request_create(struct spdk_jsonrpc_server_conn *conn, const struct codec_envelope *env,
                const struct json_values_size *size)
 {
+	size_t bytes = sizeof(struct spdk_jsonrpc_request) +
+	               size->num_values * sizeof(struct spdk_json_val) + size->text;
 	struct spdk_jsonrpc_request *req;
 
-	req = malloc(sizeof(*req) + size->num_values * sizeof(req->values[0]) + size->text);
+	req = malloc(bytes);
 	if (req == NULL) {
 		return NULL;
 	}
 	req->conn = conn;
+	req->bytes = bytes;
 	req->method = NULL;
 	req->id = env->id;
 	req->notification = env->type == CODEC_NOTIFICATION;
@@ -46,6 +49,7 @@ request_create(struct spdk_jsonrpc_server_conn *conn, const struct codec_envelop
 	codec_buf_init_chain(&req->buf);
 	conn->refs++;
 	conn->outstanding++;
+	conn->outstanding_bytes += bytes;
 	return req;
 }
 
@@ -53,10 +57,13 @@ static void
 request_free(struct spdk_jsonrpc_request *req)
 {
 	struct spdk_jsonrpc_server_conn *conn = req->conn;
+	bool was_enough = rpc_conn_is_full(conn);
 
+	conn->outstanding--;
+	conn->outstanding_bytes -= req->bytes;
 	codec_buf_free(&req->buf);
 	free(req);
-	if (conn->outstanding-- == RPC_MAX_OUTSTANDING) {
+	if (was_enough && !rpc_conn_is_full(conn)) {
 		rpc_conn_may_ask_again();
 	}
 	rpc_conn_unref(conn);
@@ -111,6 +118,31 @@ params_are_structured(const struct codec_span *params)
 	return kind == CODEC_NIL || kind == CODEC_MAP || kind == CODEC_ARRAY;
 }
 
+/* Once for each of a link's first ones: a peer that sends nothing else shall not fill the log, and
+ * the name is its own choice. */
+static void
+log_refusal(struct spdk_jsonrpc_server_conn *conn, const struct codec_envelope *env,
+            const char *message)
+{
+	const char *name = (const char *)env->method.data;
+	char printable[65];
+	size_t i;
+
+	if (conn->logged_refusals >= RPC_MAX_LOGGED_REFUSALS) {
+		return;
+	}
+	conn->logged_refusals++;
+	for (i = 0; i < env->method.len && i < sizeof(printable) - 1; i++) {
+		printable[i] = name[i] >= 0x20 && name[i] < 0x7f ? name[i] : '?';
+	}
+	printable[i] = '\0';
+	SPDK_ERRLOG("RPC request %s of %s (pid %d) refused: %s%s\n", printable, conn->name,
+	            (int)conn->pid, message,
+	            conn->logged_refusals == RPC_MAX_LOGGED_REFUSALS
+	                    ? " (further ones of it are not logged)"
+	                    : "");
+}
+
 /* An answer for which there is no request object. */
 static void
 answer_error(struct spdk_jsonrpc_server_conn *conn, const struct codec_envelope *env, int code,
@@ -119,9 +151,7 @@ answer_error(struct spdk_jsonrpc_server_conn *conn, const struct codec_envelope 
 	struct codec_chain reply;
 	struct codec_buf buf;
 
-	SPDK_ERRLOG("RPC request %.*s of %s (pid %d) refused: %s\n",
-	            env->method.len > 64 ? 64 : (int)env->method.len,
-	            (const char *)env->method.data, conn->name, (int)conn->pid, message);
+	log_refusal(conn, env, message);
 	if (env->type == CODEC_NOTIFICATION) {
 		return;
 	}

@@ -166,8 +166,8 @@ stall_poll(void *arg)
 static bool
 conn_may_ask(const struct spdk_jsonrpc_server_conn *conn)
 {
-	return (!g_server.paused || conn->caller.config) &&
-	       conn->outstanding < RPC_MAX_OUTSTANDING && !conn_has_enough(conn);
+	return (!g_server.paused || conn->caller.config) && !rpc_conn_is_full(conn) &&
+	       !conn_has_enough(conn);
 }
 
 /* One piece of work for one link. Returns whether there was any. */

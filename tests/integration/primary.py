@@ -98,8 +98,8 @@ class Root:
                 f.write(content)
         return path
 
-    def start(self, *args, instance=0, mem=64, core=None, wait="running", **more):
-        primary = Primary(self, instance, args, mem, a_core() if core is None else core, more)
+    def start(self, *args, instance=0, mem=64, core=None, wait="running", program=None, **more):
+        primary = Primary(self, instance, args, mem, a_core() if core is None else core, more, program)
         self.primaries.append(primary)
         if wait:
             primary.wait_state(wait)
@@ -128,13 +128,13 @@ class Root:
 
 
 class Primary:
-    def __init__(self, root, instance, args, mem, core, more):
+    def __init__(self, root, instance, args, mem, core, more, program=None):
         self.root, self.instance = root, instance
         self.rpc = os.path.join(root.path, f"rpc{instance}.sock")
         self.stderr = open(root.file(f"stderr{instance}.{time.monotonic_ns()}"), "w+b")
         self.begun = time.monotonic()
         self.proc = subprocess.Popen(
-            [os.path.join(BIN, "calandria"), "-m", hex(1 << core), "-s", str(mem), "-i",
+            [program or os.path.join(BIN, "calandria"), "-m", hex(1 << core), "-s", str(mem), "-i",
              str(instance), "-r", self.rpc, *args],
             env=root.env(**more), stdin=subprocess.DEVNULL, stdout=self.stderr,
             stderr=self.stderr)

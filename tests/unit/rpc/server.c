@@ -1056,6 +1056,83 @@ outstanding_limit(void)
 	end();
 }
 
+/* What requests under way hold of memory is bounded, too. Fails without rpc_conn_is_full()'s second
+ * half. */
+static void
+outstanding_bytes_limit(void)
+{
+	enum { EACH = 64 << 10, MOST = RPC_ENOUGH_OUTSTANDING / EACH };
+	static char text[EACH];
+	struct codec_buf params;
+	unsigned i;
+
+	begin();
+	memset(text, 'x', sizeof(text));
+	codec_buf_init(&params);
+	codec_put_array(&params, 1);
+	codec_put_str(&params, text, sizeof(text));
+	for (i = 0; i < 2 * MOST; i++) {
+		ask(&g_link, i, "hold", &params);
+	}
+	codec_buf_free(&params);
+	for (i = 0; i < 100; i++) {
+		g_poller(NULL);
+	}
+	CHECK_EQ(g_num_held, MOST);
+	spdk_jsonrpc_send_bool_response(g_held[0], true);
+	g_poller(NULL);
+	CHECK_EQ(g_num_held, MOST + 1);
+	for (i = 1; i < g_num_held; i++) {
+		spdk_jsonrpc_send_bool_response(g_held[i], true);
+		g_poller(NULL);
+	}
+	CHECK_EQ(g_num_held, 2 * MOST);
+	end();
+}
+
+static unsigned g_logged;
+static bool g_logged_control;
+
+static void
+take_log(int level, const char *file, const int line, const char *func, const char *format,
+         va_list args)
+{
+	char text[512];
+
+	vsnprintf(text, sizeof(text), format, args);
+	g_logged++;
+	for (char *c = text; *c != '\0' && *c != '\n'; c++) {
+		g_logged_control |= (unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e;
+	}
+	g_logged_control |= strchr(text, '\n') != NULL && strchr(text, '\n')[1] != '\0';
+}
+
+/* A peer writes neither what it likes into the log nor as much. Fails without log_refusal()'s
+ * count, and without its look at each character. */
+static void
+refusals_in_the_log(void)
+{
+	struct codec_buf params;
+	unsigned i;
+
+	begin();
+	codec_buf_init(&params);
+	codec_put_uint(&params, 1);
+	spdk_log_open(take_log);
+	spdk_log_set_level(SPDK_LOG_ERROR);
+	for (i = 0; i < 100; i++) {
+		ask(&g_link, i, "a\n[2026-01-01] app: \033[2Jforged", &params);
+		g_poller(NULL);
+	}
+	spdk_log_set_level(SPDK_LOG_DISABLED);
+	spdk_log_close();
+	codec_buf_free(&params);
+	CHECK_EQ(g_logged, RPC_MAX_LOGGED_REFUSALS);
+	CHECK(!g_logged_control);
+	CHECK_EQ(g_link.num_out, 100);
+	end();
+}
+
 static void
 registration(void)
 {
@@ -1342,6 +1419,8 @@ static const struct test_case cases[] = {
 	TEST(links_take_turns),
 	TEST(peers_that_break_the_rules),
 	TEST(outstanding_limit),
+	TEST(outstanding_bytes_limit),
+	TEST(refusals_in_the_log),
 	TEST(hostile_requests),
 	TEST(answers_are_heard_and_kept),
 	TEST(passed_on),
