@@ -98,10 +98,39 @@ ctl_instance_num_services(const struct cal_state_file *state)
 	                                                    : CAL_STATE_MAX_SERVICES;
 }
 
+/* How its last process ended, or why there was none. */
+static struct ctl_text
+last_end(const struct cal_state_service *s)
+{
+	struct ctl_text text = { "-" };
+	const char *name;
+
+	if (s->start_error != 0) {
+		name = strerrorname_np(s->start_error);
+		snprintf(text.s, sizeof(text.s), "start %s", name != NULL ? name : "failed");
+	} else if (WIFSIGNALED(s->last_status)) {
+		name = sigabbrev_np(WTERMSIG(s->last_status));
+		snprintf(text.s, sizeof(text.s), "SIG%s", name != NULL ? name : "?");
+	} else if (s->last_status != 0) {
+		snprintf(text.s, sizeof(text.s), "exit %d", WEXITSTATUS(s->last_status));
+	}
+	return text;
+}
+
+static bool
+log_path(int instance, const struct cal_state_service *s, char *path, size_t size)
+{
+	char rel[32];
+
+	snprintf(rel, sizeof(rel), "%s/%.15s.log", CAL_LOG_DIR, s->name);
+	return s->since_ns != 0 && cal_instance_path(path, size, instance, rel) == 0;
+}
+
 struct json_object *
-ctl_services_json(const struct cal_state_file *state, bool alive)
+ctl_services_json(int instance, const struct cal_state_file *state, bool alive)
 {
 	struct json_object *array = json_object_new_array(), *item;
+	char path[CAL_PATH_MAX];
 	unsigned i;
 
 	for (i = 0; i < ctl_instance_num_services(state); i++) {
@@ -113,6 +142,16 @@ ctl_services_json(const struct cal_state_file *state, bool alive)
 		ctl_json_put_str(item, "state",
 		                 cal_service_state_name(alive ? s->state : CAL_SERVICE_OFF));
 		ctl_json_put_u64(item, "restarts", s->restarts);
+		ctl_json_put_u64(item, "ends_in_row", s->ends_in_row);
+		if (s->last_status != 0 || s->start_error != 0) {
+			ctl_json_put_str(item, "last_end", last_end(s).s);
+		}
+		if (log_path(instance, s, path, sizeof(path))) {
+			ctl_json_put_str(item, "log", path);
+		}
+		if (s->binary[0] != '\0') {
+			ctl_json_put_str(item, "binary", s->binary);
+		}
 		if (s->metrics[0] != '\0' && alive) {
 			ctl_json_put_str(item, "metrics", s->metrics);
 		}
@@ -121,28 +160,15 @@ ctl_services_json(const struct cal_state_file *state, bool alive)
 	return array;
 }
 
-static struct ctl_text
-last_end(int status)
-{
-	struct ctl_text text = { "-" };
-
-	if (WIFSIGNALED(status)) {
-		const char *name = sigabbrev_np(WTERMSIG(status));
-
-		snprintf(text.s, sizeof(text.s), "SIG%s", name != NULL ? name : "?");
-	} else if (status != 0) {
-		snprintf(text.s, sizeof(text.s), "exit %d", WEXITSTATUS(status));
-	}
-	return text;
-}
-
 static void
 add_service(struct ctl_table *table, const struct cal_state_service *s, bool alive)
 {
 	uint32_t state = alive ? s->state : CAL_SERVICE_OFF;
-	enum ctl_colour colour = state == CAL_SERVICE_RUNNING   ? CTL_GREEN
-	                         : state == CAL_SERVICE_BACKOFF ? CTL_RED
-	                                                        : CTL_YELLOW;
+	bool is_bad = state == CAL_SERVICE_BACKOFF || state == CAL_SERVICE_HUNG ||
+	              state == CAL_SERVICE_CRASH_LOOP;
+	enum ctl_colour colour = state == CAL_SERVICE_RUNNING ? CTL_GREEN
+	                         : is_bad                     ? CTL_RED
+	                                                      : CTL_YELLOW;
 	struct timespec now;
 	double age;
 
@@ -154,13 +180,36 @@ add_service(struct ctl_table *table, const struct cal_state_service *s, bool ali
 	ctl_table_add(table, CTL_PLAIN, "%s",
 	              alive && s->since_ns != 0 && age >= 0 ? ctl_units_duration(age).s : "-");
 	ctl_table_add(table, CTL_PLAIN, "%u", s->restarts);
-	ctl_table_add(table, CTL_PLAIN, "%s", last_end(s->last_status).s);
+	ctl_table_add(table, CTL_PLAIN, "%s", last_end(s).s);
 	ctl_table_add(table, CTL_PLAIN, "%s", alive && s->metrics[0] != '\0' ? s->metrics : "-");
 }
 
+/* What has no place in the table. */
+static void
+print_notes(FILE *out, int instance, const struct cal_state_service *s)
+{
+	char path[CAL_PATH_MAX];
+
+	if (s->binary[0] != '\0') {
+		fprintf(out, "  %s is %s (`service restart %s --binary default` goes back)\n",
+		        s->name, s->binary, s->name);
+	}
+	if (s->state == CAL_SERVICE_HUNG) {
+		fprintf(out,
+		        "  %s does not answer the primary; it is killed and started again unless a "
+		        "debugger holds it\n",
+		        s->name);
+	}
+	if ((s->state == CAL_SERVICE_CRASH_LOOP || s->state == CAL_SERVICE_BACKOFF) &&
+	    log_path(instance, s, path, sizeof(path))) {
+		fprintf(out, "  %s ended %u time%s in a row, last: %s; see %s\n", s->name,
+		        s->ends_in_row, s->ends_in_row == 1 ? "" : "s", last_end(s).s, path);
+	}
+}
+
 int
-ctl_services_print(FILE *out, const struct ctl_term *term, const struct cal_state_file *state,
-                   bool alive)
+ctl_services_print(FILE *out, const struct ctl_term *term, int instance,
+                   const struct cal_state_file *state, bool alive)
 {
 	static const struct ctl_column columns[] = {
 		{ "SERVICE" },
@@ -181,5 +230,8 @@ ctl_services_print(FILE *out, const struct ctl_term *term, const struct cal_stat
 	}
 	rc = ctl_table_print(&table, out, term, 0);
 	ctl_table_free(&table);
+	for (i = 0; i < ctl_instance_num_services(state) && alive; i++) {
+		print_notes(out, instance, &state->services[i]);
+	}
 	return rc;
 }

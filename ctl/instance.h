@@ -25,10 +25,10 @@ unsigned ctl_instance_num_services(const struct cal_state_file *state);
 
 /** The `services` array of `status` and `service list`. Of a dead primary (`alive` false) services
  *  have no pid and are off. */
-struct json_object *ctl_services_json(const struct cal_state_file *state, bool alive);
+struct json_object *ctl_services_json(int instance, const struct cal_state_file *state, bool alive);
 
-/** The same as a table. */
-int ctl_services_print(FILE *out, const struct ctl_term *term, const struct cal_state_file *state,
-                       bool alive);
+/** The same as a table, with a line below for each that is in trouble, or runs a chosen program. */
+int ctl_services_print(FILE *out, const struct ctl_term *term, int instance,
+                       const struct cal_state_file *state, bool alive);
 
 #endif

@@ -24,12 +24,12 @@ run(struct ctl *ctl, int argc, char **argv)
 		return CTL_NO_PRIMARY;
 	}
 	if (ctl->json) {
-		services = ctl_services_json(&state, alive);
+		services = ctl_services_json(ctl->instance, &state, alive);
 		ctl_json_print_line(stdout, services);
 		json_object_put(services);
 	} else if (ctl_instance_num_services(&state) == 0) {
 		printf("instance %d has no services of its own (--no-services)\n", ctl->instance);
-	} else if (ctl_services_print(stdout, ctl_term(), &state, alive) != 0) {
+	} else if (ctl_services_print(stdout, ctl_term(), ctl->instance, &state, alive) != 0) {
 		ctl_error("out of memory");
 		return CTL_FAILED;
 	}
@@ -54,8 +54,10 @@ run(struct ctl *ctl, int argc, char **argv)
 static struct ctl_command command = {
 	.name = "service list",
 	.summary = "its services: rpcd, confd, mond",
-	.details = "Reads the state file and asks nobody. LAST END is how a service's previous\n"
-		   "process ended.",
+	.details =
+		"Reads the state file and asks nobody. LAST END is how a service's previous\n"
+		"process ended, or why it could not be started. A service in the state crash_loop\n"
+		"ended five times in a row or more; one that is hung does not answer.",
 	.group = CTL_GROUP_INSTANCE,
 	.run = run,
 };

@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* `service restart NAME|all`: asks the primary, then watches the state file until each has a new
- * process that runs. */
+/* `service restart NAME|all`: asks the primary, which answers when the new process serves. `all` is
+ * a call a service, so that each is told as soon as it is known. */
 
 #include <stdio.h>
 #include <string.h>
@@ -12,170 +12,109 @@
 #include "ctl/ctl.h"
 #include "ctl/instance.h"
 #include "ctl/json.h"
-#include "ctl/latency.h"
 #include "ctl/term.h"
 #include "ctl/units.h"
 
+#define METHOD "cal_service_restart"
+
 static struct {
 	uint64_t timeout_ms;
-} opts = { .timeout_ms = 10000 };
+	const char *binary;
+} opts = { .timeout_ms = 30000 };
 
-struct watched {
-	char name[sizeof(((struct cal_state_service *)0)->name)];
-	int32_t old_pid;
-	int32_t pid; /* of the new process, once it runs */
-	double took_ms;
-};
-
-struct watch {
-	struct watched services[CAL_STATE_MAX_SERVICES];
-	unsigned num;
-};
-
-/* Remember the pids from before. `all` means the ones that are wanted. */
 static void
-watch_begin(struct watch *w, const struct cal_state_file *state, const char *which)
+print_one(struct json_object *one)
 {
-	bool all = strcmp(which, "all") == 0;
-	unsigned i;
+	const char *name = ctl_json_str(one, "name");
 
-	w->num = 0;
-	for (i = 0; i < ctl_instance_num_services(state); i++) {
-		const struct cal_state_service *s = &state->services[i];
-
-		if (all ? s->state == CAL_SERVICE_OFF : strcmp(s->name, which) != 0) {
-			continue;
-		}
-		w->services[w->num] = (struct watched){ .old_pid = s->pid };
-		snprintf(w->services[w->num].name, sizeof(w->services[w->num].name), "%s", s->name);
-		w->num++;
+	printf("%s runs again after %s: pid %d", name,
+	       ctl_units_latency((double)ctl_json_u64(one, "took_ms") * 1000).s,
+	       (int)ctl_json_u64(one, "pid"));
+	if (ctl_json_u64(one, "old_pid") != 0) {
+		printf(", was %d\n", (int)ctl_json_u64(one, "old_pid"));
+	} else {
+		printf("; none ran before\n");
 	}
+	fflush(stdout);
 }
 
-/* Returns how many are still to come. */
-static unsigned
-watch_look(struct watch *w, const struct cal_state_file *state, double passed_ms)
+/* What went wrong, beside the others in the array. */
+static struct json_object *
+failed_one(const char *name, int code, const char *message)
 {
-	unsigned missing = 0, i, k;
+	struct json_object *one = json_object_new_object(), *error = json_object_new_object();
 
-	for (i = 0; i < w->num; i++) {
-		struct watched *one = &w->services[i];
-
-		for (k = 0; k < ctl_instance_num_services(state) && one->pid == 0; k++) {
-			const struct cal_state_service *s = &state->services[k];
-
-			if (strcmp(s->name, one->name) == 0 && s->state == CAL_SERVICE_RUNNING &&
-			    s->pid != 0 && s->pid != one->old_pid) {
-				one->pid = s->pid;
-				one->took_ms = passed_ms;
-			}
-		}
-		missing += one->pid == 0;
-	}
-	return missing;
-}
-
-/* Is it the one from before that runs? */
-static bool
-is_running(const struct cal_state_file *state, const struct watched *one)
-{
-	unsigned k;
-
-	for (k = 0; k < ctl_instance_num_services(state); k++) {
-		const struct cal_state_service *s = &state->services[k];
-
-		if (strcmp(s->name, one->name) == 0) {
-			return s->state == CAL_SERVICE_RUNNING && s->pid == one->old_pid;
-		}
-	}
-	return false;
+	ctl_json_put(error, "code", json_object_new_int(code));
+	ctl_json_put_str(error, "message", message);
+	ctl_json_put_str(one, "name", name);
+	ctl_json_put(one, "error", error);
+	return one;
 }
 
 static int
-give_up(const struct ctl *ctl, const struct watch *w, const struct cal_state_file *state)
+restart_one(struct ctl *ctl, const char *name, struct json_object *results)
 {
-	unsigned i;
+	struct json_object *params = json_object_new_object(), *one;
+	struct ctl_reply reply;
+	int rc;
 
-	ctl_progress_end();
-	for (i = 0; i < w->num; i++) {
-		if (w->services[i].pid == 0 && is_running(state, &w->services[i])) {
-			ctl_error("%s was not replaced within %.3g s, pid %d goes on; `calctl -i "
-			          "%d logs %s` may say why",
-			          w->services[i].name, (double)opts.timeout_ms / 1000,
-			          w->services[i].old_pid, ctl->instance, w->services[i].name);
-		} else if (w->services[i].pid == 0) {
-			ctl_error(
-				"%s does not run after %.3g s; `calctl -i %d logs %s` may say why",
-				w->services[i].name, (double)opts.timeout_ms / 1000, ctl->instance,
-				w->services[i].name);
-		}
+	ctl_json_put_str(params, "name", name);
+	if (opts.binary != NULL) {
+		ctl_json_put_str(params, "binary", opts.binary);
 	}
-	return CTL_FAILED;
+	rc = ctl_call_reply(ctl, METHOD, params, opts.timeout_ms, &reply);
+	json_object_put(params);
+	if (rc != 0 || reply.is_error) {
+		if (rc == 0) {
+			json_object_array_add(results, failed_one(name, reply.code, reply.message));
+		}
+		return ctl_call_explain(ctl, METHOD, rc, &reply, opts.timeout_ms);
+	}
+	one = json_object_get(ctl_json_at(reply.result, 0));
+	json_object_put(reply.result);
+	if (one == NULL) {
+		ctl_error(METHOD ": the answer cannot be read");
+		return CTL_FAILED;
+	}
+	if (!ctl->json) {
+		print_one(one);
+	}
+	json_object_array_add(results, one);
+	return CTL_OK;
 }
 
+/* The services that are wanted, one after another; cal-rpcd last, as the primary does it. Those
+ * that fail do not keep the others from their turn. */
 static int
-watch_wait(const struct ctl *ctl, struct watch *w, uint64_t begin)
+restart_all(struct ctl *ctl, const struct cal_state_file *state, struct json_object *results)
 {
-	struct cal_state_file state;
-	double passed_ms;
-	bool alive;
-	char err[256];
-
-	for (;;) {
-		if (ctl_instance_read(ctl, &state, &alive, err, sizeof(err)) != 0 || !alive) {
-			ctl_progress_end();
-			ctl_error("the primary of instance %d is gone", ctl->instance);
-			return CTL_NO_PRIMARY;
-		}
-		passed_ms = (double)(ctl_now_ns() - begin) / 1e6;
-		if (watch_look(w, &state, passed_ms) == 0) {
-			ctl_progress_end();
-			return CTL_OK;
-		}
-		if (passed_ms >= (double)opts.timeout_ms) {
-			return give_up(ctl, w, &state);
-		}
-		if (passed_ms >= 1000 && !ctl->json) {
-			ctl_progress("waiting for the new process, %.1f s", passed_ms / 1000);
-		}
-		ctl_sleep_ms(1);
-	}
-}
-
-static void
-print(const struct ctl *ctl, const struct watch *w)
-{
-	struct json_object *array = json_object_new_array(), *item;
+	int rc = CTL_OK, one_rc;
 	unsigned i;
 
-	for (i = 0; i < w->num; i++) {
-		const struct watched *one = &w->services[i];
-
-		if (!ctl->json) {
-			printf("%s runs again after %s: pid %d, was %d\n", one->name,
-			       ctl_units_latency(one->took_ms * 1000).s, one->pid, one->old_pid);
+	for (i = ctl_instance_num_services(state); i-- > 0;) {
+		if (state->services[i].state == CAL_SERVICE_OFF) {
 			continue;
 		}
-		item = json_object_new_object();
-		ctl_json_put_str(item, "name", one->name);
-		ctl_json_put(item, "pid", json_object_new_int(one->pid));
-		ctl_json_put(item, "old_pid", json_object_new_int(one->old_pid));
-		ctl_json_put(item, "took_ms", ctl_json_new_double(one->took_ms, 3));
-		json_object_array_add(array, item);
+		one_rc = restart_one(ctl, state->services[i].name, results);
+		if (one_rc == CTL_NO_PRIMARY) {
+			return one_rc;
+		}
+		if (one_rc != CTL_OK) {
+			rc = one_rc;
+		}
 	}
-	if (ctl->json) {
-		ctl_json_print_line(stdout, array);
+	if (json_object_array_length(results) == 0 && rc == CTL_OK) {
+		ctl_error("instance %d has no services of its own (--no-services)", ctl->instance);
+		return CTL_FAILED;
 	}
-	json_object_put(array);
+	return rc;
 }
 
 static int
 run(struct ctl *ctl, int argc, char **argv)
 {
-	struct json_object *params, *result;
+	struct json_object *results;
 	struct cal_state_file state;
-	struct watch watch;
-	uint64_t begin;
 	bool alive;
 	char err[256];
 	int rc;
@@ -188,26 +127,24 @@ run(struct ctl *ctl, int argc, char **argv)
 		ctl_error("%s", err);
 		return CTL_NO_PRIMARY;
 	}
-	watch_begin(&watch, &state, argv[0]);
-	params = json_object_new_object();
-	ctl_json_put_str(params, "name", argv[0]);
-	begin = ctl_now_ns();
-	rc = ctl_call(ctl, "cal_service_restart", params, &result);
-	json_object_put(params);
-	if (rc != CTL_OK) {
-		return rc;
+	results = json_object_new_array();
+	rc = strcmp(argv[0], "all") == 0 ? restart_all(ctl, &state, results)
+	                                 : restart_one(ctl, argv[0], results);
+	/* A single one that failed has said so on stderr. */
+	if (ctl->json && (rc == CTL_OK || strcmp(argv[0], "all") == 0)) {
+		ctl_json_print_line(stdout, results);
 	}
-	json_object_put(result);
-	rc = watch_wait(ctl, &watch, begin);
-	if (rc == CTL_OK) {
-		print(ctl, &watch);
-	}
+	json_object_put(results);
 	return rc;
 }
 
 static const struct ctl_option options[] = {
+	{ "binary", 0, CTL_OPT_STRING, &opts.binary, "PATH",
+	  "start this program (its whole path, or a folder with\nthe services' programs), and keep "
+	  "to "
+	  "it if it takes\nover; `default` goes back" },
 	{ "timeout", 0, CTL_OPT_SECONDS, &opts.timeout_ms, "S",
-	  "wait so long for the new process (default 10)" },
+	  "wait so long for the answer (default 30)" },
 	{ 0 },
 };
 
@@ -215,8 +152,15 @@ static struct ctl_command command = {
 	.name = "service restart",
 	.args = "NAME|all",
 	.summary = "replace a service's process; I/O goes on",
-	.details = "Waits until the new process runs and says how long that took. A new cal-rpcd\n"
-		   "takes clients and requests over from the old one: they notice nothing.",
+	.details =
+		"The new process is started first and takes over; then the one before is ended.\n"
+		"If it cannot, that one goes on, and the command says why and exits with 1.\n"
+		"`all` restarts one after another and reports each.\n"
+		"\n"
+		"--binary is for upgrades, and for admins only. Only root and the primary's user\n"
+		"may be able to change that file and the folders above it. A program that took\n"
+		"over is what later restarts start, too, and `service list` shows it;\n"
+		"`--binary default` goes back to the one that was installed.",
 	.group = CTL_GROUP_INSTANCE,
 	.options = options,
 	.min_args = 1,

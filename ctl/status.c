@@ -305,7 +305,7 @@ print_json(const struct picture *p)
 	ctl_json_put(root, "uptime_s", ctl_json_new_double(p->uptime_s, 3));
 	ctl_json_put(root, "memory", memory_json(p));
 	ctl_json_put(root, "reactors", reactors_json(p));
-	ctl_json_put(root, "services", ctl_services_json(&p->state, p->alive));
+	ctl_json_put(root, "services", ctl_services_json(p->instance, &p->state, p->alive));
 	ctl_json_print_line(stdout, root);
 	json_object_put(root);
 }
@@ -440,7 +440,7 @@ print_human(const struct picture *p)
 	ctl_table_free(&table);
 	if (ctl_instance_num_services(&p->state) > 0) {
 		printf("\n");
-		ctl_services_print(stdout, term, &p->state, p->alive);
+		ctl_services_print(stdout, term, p->instance, &p->state, p->alive);
 	}
 	return CTL_OK;
 }

@@ -224,11 +224,18 @@ on_peer(void *ctx, const char *name, pid_t pid, bool connected)
 	service_peer(name, pid, connected);
 }
 
+static void
+on_alive(void *ctx, const char *name, pid_t pid)
+{
+	service_alive(name, pid);
+}
+
 static const struct gate_ops g_gate_ops = {
 	.link_up = rpc_server_link_up,
 	.link_down = rpc_server_link_down,
 	.report = on_report,
 	.peer = on_peer,
+	.alive = on_alive,
 };
 
 /* --- signals ---------------------------------------------------------------------------------- */
@@ -325,7 +332,10 @@ boot_on_control(void *arg)
 		return rc;
 	}
 	g_boot.gate_listens = true;
-	service_start_all();
+	rc = service_start_all();
+	if (rc != 0) {
+		return rc;
+	}
 	app_deadline_start();
 	app_systemd_on_control();
 	return 0;

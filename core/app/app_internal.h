@@ -46,10 +46,38 @@ void app_state_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)))
  *  blocks. */
 uint32_t app_service_list(struct cal_state_service *out, uint32_t max);
 
-/** Replace the process of service `name` ("rpcd", "confd", "mond", or "all" for those that run).
- * rpcd's successor takes over from it, so that no client notices; the others end (SIGTERM, SIGKILL
- * after a second) and are started again. Asynchronous. Returns 0, -ENOENT (no such service),
- * -ENOTSUP (services are not ours to start: --no-services, or the instance has none), -ENOMEM. */
-int app_service_restart(const char *name);
+/* What a restart came to for one service. */
+struct app_restart_one {
+	const char *name;
+	int rc;          /* 0, or a negative errno with a sentence in `text` */
+	int32_t pid;     /* the new process, 0 for none */
+	int32_t old_pid; /* the one before, 0 for none */
+	uint32_t took_ms;
+	bool under_way; /* asked for through the service itself: told before it is over */
+	char text[512];
+};
+
+struct app_restart {
+	char name[16]; /* rpcd, confd, mond, or all */
+	/* A program's whole path, a folder with the services' programs in it, "default" for the one
+	 * that is found by itself; "": as it is now. */
+	char binary[512];
+	int32_t caller; /* the process that asks, 0: nobody's */
+	/* Control pthread, once, for all of them. */
+	void (*done)(struct app_restart *restart);
+
+	struct app_restart_one ones[CAL_STATE_MAX_SERVICES];
+	unsigned num;
+	unsigned at; /* the supervisor's */
+	uint64_t began_ms;
+};
+
+/** Replace the process of a service, or of all one after another. The successor is started first
+ *  and takes over from the present one, which is ended when that serves; a successor that does not
+ *  get as far changes nothing. `restart` is the caller's until done() is called, which it is at the
+ *  stop of the instance, too. Any thread. Returns 0 (done() will be called), -ENOENT (no such
+ *  service), -ENOTSUP (services are not ours to start: --no-services, or the instance has none),
+ *  -ENOMEM. */
+int app_service_restart(struct app_restart *restart);
 
 #endif

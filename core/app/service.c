@@ -30,12 +30,12 @@ struct service g_services[NUM_SERVICES] = {
 struct supervisor g_sup = { .replaced = TAILQ_HEAD_INITIALIZER(g_sup.replaced) };
 
 static uint64_t
-clock_ms(clockid_t clock)
+realtime_ns(void)
 {
 	struct timespec ts;
 
-	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
 void
@@ -45,7 +45,10 @@ service_publish(void)
 	int i;
 
 	for (i = 0; i < NUM_SERVICES; i++) {
-		shown[i] = g_services[i].shown;
+		struct service *svc = &g_services[i];
+
+		svc->shown.ends_in_row = svc->ends_in_row;
+		shown[i] = svc->shown;
 	}
 	state_publish_services(shown, NUM_SERVICES);
 }
@@ -53,9 +56,13 @@ service_publish(void)
 void
 service_show(struct service *svc, enum cal_service_state state)
 {
+	if (svc->ends_in_row >= SERVICE_CRASH_LOOP &&
+	    (state == CAL_SERVICE_BACKOFF || state == CAL_SERVICE_STARTING)) {
+		state = CAL_SERVICE_CRASH_LOOP;
+	}
 	svc->shown.state = state;
 	svc->shown.pid = svc->proc != NULL ? svc->proc->pid : svc->hand_pid;
-	svc->shown.since_ns = clock_ms(CLOCK_REALTIME) * 1000000;
+	svc->shown.since_ns = realtime_ns();
 	service_publish();
 }
 
@@ -80,22 +87,13 @@ service_by_name(const char *name)
 	return NULL;
 }
 
-void
-service_timer_set(struct control_timer **timer, uint64_t ms, void (*fn)(void *arg), void *arg)
+struct service_proc *
+service_proc_of(const struct service *svc, pid_t pid)
 {
-	control_timer_cancel(*timer);
-	*timer = control_timer_start(ms, fn, arg);
-	if (*timer == NULL) {
-		/* Out of memory: now is better than never. */
-		fn(arg);
+	if (svc->proc != NULL && svc->proc->pid == pid) {
+		return svc->proc;
 	}
-}
-
-void
-service_timer_clear(struct control_timer **timer)
-{
-	control_timer_cancel(*timer);
-	*timer = NULL;
+	return svc->next != NULL && svc->next->pid == pid ? svc->next : NULL;
 }
 
 /* --- start ------------------------------------------------------------------------------------ */
@@ -136,8 +134,8 @@ args_build(const struct service *svc, const char *id, const char *argv[MAX_ARGS]
 	argv[n] = NULL;
 }
 
-static void
-describe_status(int status, char *buf, size_t size)
+void
+service_describe_status(int status, char *buf, size_t size)
 {
 	if (WIFSIGNALED(status)) {
 		snprintf(buf, size, "killed by signal %d (%s)", WTERMSIG(status),
@@ -148,36 +146,23 @@ describe_status(int status, char *buf, size_t size)
 }
 
 static void
-log_path(const struct service *svc, char *path, size_t size)
-{
-	char rel[32];
-
-	snprintf(rel, sizeof(rel), "%s/%s.log", CAL_LOG_DIR, svc->name);
-	if (cal_instance_path(path, size, g_sup.opts.instance, rel) != 0) {
-		path[0] = '\0';
-	}
-}
-
-static void
 backoff_over(void *arg)
 {
-	struct service *svc = arg;
-
-	svc->timer = NULL;
-	service_start(svc);
+	service_start(arg);
 }
 
-/* What comes after an end that nobody asked for, or a start that did not work. */
+/* What comes after an end that nobody asked for, or a start that did not work: `how`. */
 static void
 schedule_restart(struct service *svc, const char *how)
 {
-	char path[CAL_PATH_MAX], text[CAL_PATH_MAX + 128];
+	char path[CAL_PATH_MAX], text[CAL_PATH_MAX * 3];
 	uint32_t delay;
 
 	svc->ends_in_row++;
+	service_timer_clear(&svc->healthy);
 	delay = service_backoff_ms(svc->ends_in_row, svc->served);
 	if (svc->ends_in_row == SERVICE_CRASH_LOOP) {
-		log_path(svc, path, sizeof(path));
+		service_log_path(svc, path, sizeof(path));
 		snprintf(text, sizeof(text), "%s ended %u times in a row, last: %s; see %s",
 		         svc->binary, svc->ends_in_row, how, path);
 		service_tell(SERVICE_EVENT_LOOP, svc, text);
@@ -187,10 +172,47 @@ schedule_restart(struct service *svc, const char *how)
 	}
 	if (delay == 0) {
 		service_start(svc);
-	} else {
-		service_show(svc, CAL_SERVICE_BACKOFF);
-		service_timer_set(&svc->timer, delay, backoff_over, svc);
+		return;
 	}
+	service_show(svc, CAL_SERVICE_BACKOFF);
+	service_timer_set(&svc->timer, delay, backoff_over, svc);
+}
+
+static void
+is_healthy(void *arg)
+{
+	struct service *svc = arg;
+
+	if (svc->ends_in_row >= SERVICE_CRASH_LOOP) {
+		SPDK_WARNLOG("%s works again, after %u ends in a row\n", svc->binary,
+		             svc->ends_in_row);
+	}
+	svc->ends_in_row = 0;
+	service_publish();
+}
+
+void
+service_forgive_later(struct service *svc)
+{
+	if (svc->ends_in_row != 0 && !service_timer_is_set(&svc->healthy)) {
+		service_timer_set(&svc->healthy, SERVICE_HEALTHY, is_healthy, svc);
+	}
+}
+
+void
+service_proc_ready(struct service_proc *proc)
+{
+	if (proc->ready) {
+		return;
+	}
+	proc->ready = true;
+	if (proc->binary.chosen && strcmp(proc->binary.path, proc->svc->kept.path) != 0) {
+		SPDK_NOTICELOG("%s is %s from now on\n", proc->svc->binary, proc->binary.path);
+	}
+	proc->svc->kept = proc->binary;
+	/* (One that was chosen is not longer.) */
+	snprintf(proc->svc->shown.binary, sizeof(proc->svc->shown.binary), "%.*s",
+	         CAL_SERVICE_BINARY_MAX - 1, proc->binary.chosen ? proc->binary.path : "");
 }
 
 void
@@ -198,10 +220,11 @@ service_promote(struct service *svc)
 {
 	svc->proc = svc->next;
 	svc->next = NULL;
-	svc->restart_asked = false;
 	svc->ends_in_row = 0;
 	svc->shown.restarts++;
+	service_timer_clear(&svc->healthy);
 	service_timer_clear(&svc->proc->timer);
+	service_restart_promoted(svc);
 	service_show(svc, svc->proc->ready ? CAL_SERVICE_RUNNING : CAL_SERVICE_STARTING);
 }
 
@@ -230,11 +253,16 @@ on_end_of_serving(struct service *svc, const struct service_proc *proc, int stat
 		service_show(svc, CAL_SERVICE_OFF);
 		return;
 	}
-	if (clock_ms(CLOCK_MONOTONIC) - proc->spawned_ms >= SERVICE_HEALTHY) {
-		svc->ends_in_row = 0;
-	}
-	describe_status(status, how, sizeof(how));
+	service_describe_status(status, how, sizeof(how));
 	schedule_restart(svc, how);
+}
+
+static void
+proc_free(struct service_proc *proc)
+{
+	control_fd_del(proc->watch);
+	service_timer_clear(&proc->timer);
+	free(proc);
 }
 
 static void
@@ -250,28 +278,30 @@ on_end(void *arg, uint32_t events)
 	}
 	/* It may have said last that it gives up. */
 	gate_process_ended(proc->pid);
-	control_fd_del(proc->watch);
 	service_reap_later(proc->pidfd);
-	service_timer_clear(&proc->timer);
 	if (proc == svc->proc) {
-		svc->proc = NULL;
 		svc->shown.last_status = status;
+		if (!proc->ready && svc->next == NULL) {
+			service_restart_ended(svc, proc, status);
+		}
+		svc->proc = NULL;
 		on_end_of_serving(svc, proc, status);
 	} else if (proc == svc->next) {
-		svc->next = NULL;
 		if (!g_sup.stopping) {
-			describe_status(status, how, sizeof(how));
-			SPDK_WARNLOG("%s (pid %d) ended before it had taken over (%s): pid %d "
+			service_describe_status(status, how, sizeof(how));
+			SPDK_WARNLOG("%s (pid %d, %s) ended before it had taken over (%s): pid %d "
 			             "goes on\n",
-			             svc->binary, (int)proc->pid, how,
+			             svc->binary, (int)proc->pid, proc->binary.path, how,
 			             svc->proc != NULL ? (int)svc->proc->pid : 0);
 		}
+		svc->next = NULL;
+		service_restart_ended(svc, proc, status);
 	} else {
 		TAILQ_REMOVE(&g_sup.replaced, proc, link);
 		svc->shown.last_status = status;
 		service_publish();
 	}
-	free(proc);
+	proc_free(proc);
 	service_stop_check();
 }
 
@@ -313,7 +343,8 @@ watch(struct service_proc *proc)
 }
 
 int
-service_proc_start(struct service *svc, const char *path, struct service_proc **out)
+service_proc_start(struct service *svc, const struct service_binary *binary,
+                   struct service_proc **out)
 {
 	struct service_proc *proc = calloc(1, sizeof(*proc));
 	const char *argv[MAX_ARGS];
@@ -325,11 +356,13 @@ service_proc_start(struct service *svc, const char *path, struct service_proc **
 	}
 	snprintf(id, sizeof(id), "%d", g_sup.opts.instance);
 	args_build(svc, id, argv);
-	log_path(svc, log, sizeof(log));
+	service_log_path(svc, log, sizeof(log));
 	proc->svc = svc;
+	proc->binary = *binary;
+	proc->log_from = service_log_size(svc);
 	rc = gate_service_pair(svc->name, &fd);
 	if (rc == 0) {
-		proc->pid = service_spawn(path, (char *const *)argv, fd, log);
+		proc->pid = service_spawn(binary->path, (char *const *)argv, fd, log);
 		close(fd);
 		rc = proc->pid < 0 ? proc->pid : watch(proc);
 	}
@@ -337,47 +370,77 @@ service_proc_start(struct service *svc, const char *path, struct service_proc **
 		free(proc);
 		return rc;
 	}
-	proc->spawned_ms = clock_ms(CLOCK_MONOTONIC);
+	rc = service_oom_adjust(proc->pid);
+	if (rc != 0) {
+		SPDK_WARNLOG("%s (pid %d) may outlive the primary when memory runs out: its "
+		             "oom_score_adj cannot be set: %s\n",
+		             svc->binary, (int)proc->pid, strerror(-rc));
+	}
+	proc->spawned_ms = service_now_ms();
 	*out = proc;
 	return 0;
+}
+
+/* There is none: `rc`, and `text` says why. */
+static void
+start_failed(struct service *svc, int rc, const char *text)
+{
+	svc->served = false;
+	svc->shown.start_error = -rc;
+	service_restart_failed(svc, rc, text);
+	schedule_restart(svc, text);
 }
 
 void
 service_start(struct service *svc)
 {
-	char path[CAL_PATH_MAX * 2], text[CAL_PATH_MAX * 2 + 128];
-	int rc;
+	struct service_binary binary = svc->restart_with;
+	char text[sizeof(binary.path) + 256];
+	int rc = 0;
 
+	svc->restart_with.path[0] = '\0';
 	if (g_sup.stopping) {
 		return;
 	}
 	svc->shown.restarts += svc->was_started;
 	svc->was_started = true;
-	if (service_find(svc->binary, path, sizeof(path)) != 0) {
+	if (binary.path[0] == '\0') {
+		rc = service_binary_usual(svc, &binary, text, sizeof(text));
+	}
+	if (rc == -ENOENT && !svc->was_found && svc->optional) {
+		service_restart_failed(svc, rc, text);
 		service_show(svc, CAL_SERVICE_OFF);
-		if (!svc->optional) {
-			snprintf(text, sizeof(text),
-			         "%s was not found in %s: set CALANDRIA_LIBEXEC to its folder",
-			         svc->binary, path);
+		return;
+	}
+	if (rc != 0) {
+		if (rc == -ENOENT && !svc->was_found && svc->ends_in_row == 0) {
 			service_tell(SERVICE_EVENT_NO_BINARY, svc, text);
 		}
+		start_failed(svc, rc, text);
 		return;
 	}
-	rc = service_proc_start(svc, path, &svc->proc);
+	svc->was_found = true;
+	rc = service_proc_start(svc, &binary, &svc->proc);
 	if (rc != 0) {
-		svc->served = false;
-		schedule_restart(svc, strerror(-rc));
+		snprintf(text, sizeof(text), "%s cannot be started: %s", binary.path,
+		         strerror(-rc));
+		start_failed(svc, rc, text);
 		return;
 	}
+	svc->shown.start_error = 0;
 	service_show(svc, CAL_SERVICE_STARTING);
 }
 
-void
+int
 service_start_all(void)
 {
 	char path[CAL_PATH_MAX];
-	int i;
+	int i, rc;
 
+	rc = service_timers_watch();
+	if (rc != 0) {
+		return rc;
+	}
 	if (cal_instance_path(path, sizeof(path), g_sup.opts.instance, CAL_LOG_DIR) == 0) {
 		(void)mkdir(path, 0700);
 	}
@@ -386,7 +449,9 @@ service_start_all(void)
 			service_start(&g_services[i]);
 		}
 	}
+	service_alive_start();
 	service_publish();
+	return 0;
 }
 
 /* The options that are strings. */
@@ -423,6 +488,9 @@ service_init(const struct service_opts *opts)
 		return -ENOMEM;
 	}
 	rc = service_env_init(opts->instance);
+	if (rc == 0) {
+		rc = service_timers_open();
+	}
 	if (rc != 0) {
 		service_fini();
 		return rc;
@@ -434,7 +502,10 @@ service_init(const struct service_opts *opts)
 		snprintf(svc->shown.name, sizeof(svc->shown.name), "%s", svc->name);
 		svc->proc = svc->next = NULL;
 		svc->hand_pid = 0;
-		svc->was_started = svc->restart_asked = svc->served = false;
+		svc->was_started = svc->was_found = svc->restart_asked = svc->served = false;
+		svc->restart = NULL;
+		svc->kept.chosen = false;
+		svc->kept.path[0] = svc->restart_with.path[0] = '\0';
 		svc->ends_in_row = 0;
 	}
 	g_services[RPCD].wanted = opts->rpc_socket != NULL;
@@ -448,9 +519,8 @@ static void
 proc_forget(struct service_proc **proc)
 {
 	if (*proc != NULL) {
-		control_fd_del((*proc)->watch);
 		close((*proc)->pidfd);
-		free(*proc);
+		proc_free(*proc);
 		*proc = NULL;
 	}
 }
@@ -473,6 +543,7 @@ service_fini(void)
 		free((char *)*string_at(i));
 		*string_at(i) = NULL;
 	}
+	service_timers_close();
 	service_reap_all();
 	service_env_fini();
 }

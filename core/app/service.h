@@ -29,20 +29,30 @@
 /* How long a successor may take until it serves. A call that takes long keeps cal-rpcd for 800 ms;
  * attaching takes some 10. */
 #define SERVICE_HANDOVER_LIMIT 3000
-#define SERVICE_STOP_GRACE     500
+/* Then it has so long to show that it lives, before the present one is ended for its sake; and so
+ * long to serve after that. */
+#define SERVICE_ALIVE_LIMIT 1000
+#define SERVICE_READY_LIMIT 5000
+#define SERVICE_STOP_GRACE  500
 /* One that SIGKILL does not end hangs in the kernel (a disk, NFS): nobody waits longer for it. */
 #define SERVICE_STOP_GIVE_UP 1000
 /* At that stop the gate has told them to end; who has not by then gets a signal. */
 #define SERVICE_STOP_SIGNAL 40
 /* So many ends in a row, none of them healthy, are a crash loop and worth a line in the log. */
 #define SERVICE_CRASH_LOOP 5
+/* Each is asked so often whether it lives. After HUNG times without an answer it is shown as hung,
+ * after KILL times it is killed. Counted are the times we asked: that we ourselves were stopped for
+ * a while is not their fault. */
+#define SERVICE_PING_MS   1000
+#define SERVICE_PING_HUNG 3
+#define SERVICE_PING_KILL 13
 
 enum service_event {
 	SERVICE_EVENT_READY,     /* it serves; text is "" */
 	SERVICE_EVENT_CHECKED,   /* confd: the configuration can be read */
 	SERVICE_EVENT_FAILED,    /* it says that it never will; text says why */
 	SERVICE_EVENT_LOOP,      /* it ended SERVICE_CRASH_LOOP times in a row; text says how */
-	SERVICE_EVENT_NO_BINARY, /* it was not found or cannot be executed; text says where */
+	SERVICE_EVENT_NO_BINARY, /* it was not found; text says where */
 };
 typedef void (*service_event_fn)(enum service_event event, const char *name, const char *text);
 
@@ -65,8 +75,9 @@ int service_init(const struct service_opts *opts);
 /** Forget all. Main thread, after everything has ended. */
 void service_fini(void);
 
-/** Start what is wanted. A service that cannot be started is reported by an event. */
-void service_start_all(void);
+/** Start what is wanted. A service that cannot be started is reported by an event. Returns 0, or a
+ *  negative errno when the supervisor itself cannot work. */
+int service_start_all(void);
 
 /** End all and start none again. `done` is called once the last one is gone, at the latest
  *  SERVICE_STOP_GIVE_UP after this; possibly before this returns. */
@@ -75,6 +86,7 @@ void service_stop_all(void (*done)(void *ctx), void *ctx);
 /* For struct gate_ops. */
 void service_report(const char *name, pid_t pid, enum gate_report_code code, const char *text);
 void service_peer(const char *name, pid_t pid, bool connected);
+void service_alive(const char *name, pid_t pid);
 
 /** How long to wait before the start that follows the `ends`-th end in a row (from 1); `served`: it
  *  was ready before. */
@@ -101,6 +113,14 @@ void service_env_fini(void);
  * own bin/, or in PREFIX), in the program's own folder (the build tree), in $PATH. Returns 0 with
  * its path, or -ENOENT with the places in `path`. */
 int service_find(const char *binary, char *path, size_t size);
+
+/** So much is added to a service's badness in thousandths of the machine's memory: when that runs
+ *  out, services go before the primary, and before what the machine is there for. */
+#define SERVICE_OOM_SCORE_ADJ 300
+
+/** Have the kernel choose `pid` before us when memory runs out. What it inherits from us may keep
+ * it from being chosen at all. Returns 0 or a negative errno. */
+int service_oom_adjust(pid_t pid);
 
 /** Start `path` with `fd` as its descriptor 3, output appended to `log_path`. Returns its pid or a
  *  negative errno. */

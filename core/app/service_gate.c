@@ -6,20 +6,9 @@
 
 #include <signal.h>
 #include <stdio.h>
-#include <sys/pidfd.h>
 
 #include "core/app/service_private.h"
 #include "spdk/log.h"
-
-/* Its process of that pid, if it is one that we wait for. */
-static struct service_proc *
-proc_of(const struct service *svc, pid_t pid)
-{
-	if (svc->proc != NULL && svc->proc->pid == pid) {
-		return svc->proc;
-	}
-	return svc->next != NULL && svc->next->pid == pid ? svc->next : NULL;
-}
 
 static void
 on_ready(struct service *svc, struct service_proc *proc)
@@ -27,29 +16,33 @@ on_ready(struct service *svc, struct service_proc *proc)
 	struct service_proc *before = svc->proc;
 
 	svc->served = true;
-	if (proc != NULL) {
-		proc->ready = true;
+	if (proc == NULL) {
+		service_show(svc, CAL_SERVICE_RUNNING);
+		return;
 	}
-	if (proc != NULL && proc == svc->next) {
+	service_proc_ready(proc);
+	if (proc == svc->next) {
 		service_promote(svc);
 		if (before != NULL) {
 			/* It is on its way out, or is now: one that had nothing to hand over has
 			 * not heard of it. */
-			(void)pidfd_send_signal(before->pidfd, SIGTERM, NULL, 0);
 			TAILQ_INSERT_TAIL(&g_sup.replaced, before, link);
-			service_timer_set(&before->timer, SERVICE_RESTART_GRACE,
-			                  service_proc_overdue, before);
+			service_proc_end(before, SERVICE_RESTART_GRACE);
 		}
 	} else {
+		/* (One that took the place of another had a time limit.) */
+		service_timer_clear(&proc->timer);
 		service_show(svc, CAL_SERVICE_RUNNING);
+		service_forgive_later(svc);
 	}
+	service_restart_ready(svc, proc);
 }
 
 void
 service_report(const char *name, pid_t pid, enum gate_report_code code, const char *text)
 {
 	struct service *svc = service_by_name(name);
-	struct service_proc *proc = svc != NULL ? proc_of(svc, pid) : NULL;
+	struct service_proc *proc = svc != NULL ? service_proc_of(svc, pid) : NULL;
 
 	/* Also one of a name that we know, started by somebody else, is not ours to list. */
 	if (svc == NULL || (proc == NULL && svc->hand_pid != pid)) {
@@ -61,12 +54,16 @@ service_report(const char *name, pid_t pid, enum gate_report_code code, const ch
 		service_tell(SERVICE_EVENT_READY, svc, "");
 		break;
 	case GATE_REPORT_CHECKED:
-		on_ready(svc, proc);
+		/* A successor of confd's has more to do until it could go on. */
+		if (proc == NULL || proc == svc->proc) {
+			on_ready(svc, proc);
+		}
 		service_tell(SERVICE_EVENT_CHECKED, svc, "");
 		break;
 	case GATE_REPORT_FAILED:
 		if (proc != NULL) {
 			proc->gave_up = true;
+			snprintf(proc->why, sizeof(proc->why), "%s", text);
 		}
 		if (proc != NULL && proc == svc->next) {
 			SPDK_WARNLOG("%s (pid %d) cannot take over: %s\n", svc->binary,
@@ -91,10 +88,11 @@ service_peer(const char *name, pid_t pid, bool connected)
 	if (svc == NULL) {
 		return;
 	}
-	proc = proc_of(svc, pid);
+	proc = service_proc_of(svc, pid);
 	if (proc != NULL) {
 		/* Ours. Without its connection it can do nothing but end. */
-		if (!connected && (proc->timer == NULL || proc == svc->next)) {
+		proc->greeted |= connected;
+		if (!connected && (!service_timer_is_set(&proc->timer) || proc == svc->next)) {
 			service_timer_set(&proc->timer, SERVICE_RESTART_GRACE, service_proc_overdue,
 			                  proc);
 		}

@@ -204,6 +204,42 @@ attr_build(posix_spawnattr_t *attr)
 	                                              POSIX_SPAWN_SETPGROUP);
 }
 
+static int
+oom_score_read(void)
+{
+	char text[16];
+	int fd = open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0) {
+		close(fd);
+	}
+	text[n > 0 ? n : 0] = '\0';
+	return atoi(text);
+}
+
+int
+service_oom_adjust(pid_t pid)
+{
+	int own = oom_score_read(), want = SERVICE_OOM_SCORE_ADJ, rc = 0, fd;
+	char path[48], text[16];
+
+	if (own >= want) {
+		want = own + 100 < 1000 ? own + 100 : 1000;
+	}
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)pid);
+	snprintf(text, sizeof(text), "%d", want);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, text, strlen(text)) < 0) {
+		rc = -errno;
+	}
+	if (fd >= 0) {
+		close(fd);
+	}
+	/* It may have ended already. */
+	return rc == -ENOENT || rc == -ESRCH ? 0 : rc;
+}
+
 pid_t
 service_spawn(const char *path, char *const argv[], int fd, const char *log_path)
 {

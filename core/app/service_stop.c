@@ -2,8 +2,7 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* Ends of service processes that somebody asked for: of all at the stop, of one at a restart, of
- * one whose successor has taken over. */
+/* How a service process is ended, and the end of all at the stop. */
 
 #include <errno.h>
 #include <signal.h>
@@ -21,13 +20,18 @@ service_proc_overdue(void *arg)
 {
 	struct service_proc *proc = arg;
 
-	proc->timer = NULL;
 	SPDK_WARNLOG("%s (pid %d) does not end: SIGKILL\n", proc->svc->binary, (int)proc->pid);
+	service_proc_kill(proc);
+}
+
+void
+service_proc_kill(struct service_proc *proc)
+{
 	(void)pidfd_send_signal(proc->pidfd, SIGKILL, NULL, 0);
 }
 
-static void
-ask_to_end(struct service_proc *proc, uint64_t grace_ms)
+void
+service_proc_end(struct service_proc *proc, uint64_t grace_ms)
 {
 	(void)pidfd_send_signal(proc->pidfd, SIGTERM, NULL, 0);
 	if (proc == proc->svc->proc) {
@@ -41,8 +45,7 @@ stop_unheard(void *arg)
 {
 	struct service_proc *proc = arg;
 
-	proc->timer = NULL;
-	ask_to_end(proc, SERVICE_STOP_GRACE - SERVICE_STOP_SIGNAL);
+	service_proc_end(proc, SERVICE_STOP_GRACE - SERVICE_STOP_SIGNAL);
 }
 
 static void
@@ -95,7 +98,6 @@ stop_overdue(void *arg)
 	struct service_proc *proc;
 	int i;
 
-	g_sup.stop_timer = NULL;
 	for (i = 0; i < NUM_SERVICES; i++) {
 		say_left(g_services[i].proc);
 		say_left(g_services[i].next);
@@ -117,10 +119,12 @@ service_stop_all(void (*done)(void *ctx), void *ctx)
 	g_sup.stopping = true;
 	g_sup.stop_done = done;
 	g_sup.stop_ctx = ctx;
+	service_alive_stop();
 	for (i = 0; i < NUM_SERVICES; i++) {
 		struct service *svc = &g_services[i];
 
 		service_timer_clear(&svc->timer);
+		service_timer_clear(&svc->healthy);
 		service_show(svc, svc->proc != NULL ? CAL_SERVICE_STOPPING : CAL_SERVICE_OFF);
 		stop_soon(svc->proc);
 		stop_soon(svc->next);
@@ -128,93 +132,9 @@ service_stop_all(void (*done)(void *ctx), void *ctx)
 	TAILQ_FOREACH (proc, &g_sup.replaced, link) {
 		stop_soon(proc);
 	}
+	service_restart_stop();
 	service_timer_set(&g_sup.stop_timer, SERVICE_STOP_GIVE_UP, stop_overdue, NULL);
 	service_stop_check();
-}
-
-/* The successor has not taken over: then as it is with any other service. */
-static void
-handover_over(void *arg)
-{
-	struct service_proc *next = arg;
-	struct service *svc = next->svc;
-
-	next->timer = NULL;
-	SPDK_WARNLOG("%s (pid %d) has not handed over to pid %d within %d ms: it is ended\n",
-	             svc->binary, svc->proc != NULL ? (int)svc->proc->pid : 0, (int)next->pid,
-	             SERVICE_HANDOVER_LIMIT);
-	if (svc->proc != NULL) {
-		svc->restart_asked = true;
-		ask_to_end(svc->proc, SERVICE_RESTART_GRACE);
-	}
-}
-
-/* Start the one that is to take over. The present one serves until then. */
-static int
-successor_start(struct service *svc)
-{
-	char path[CAL_PATH_MAX * 2];
-	int rc;
-
-	rc = service_find(svc->binary, path, sizeof(path));
-	if (rc == 0) {
-		rc = service_proc_start(svc, path, &svc->next);
-	}
-	if (rc == 0) {
-		service_timer_set(&svc->next->timer, SERVICE_HANDOVER_LIMIT, handover_over,
-		                  svc->next);
-	}
-	return rc;
-}
-
-static void
-restart_one(void *arg)
-{
-	struct service *svc = arg;
-
-	if (g_sup.stopping || svc->next != NULL) {
-		return; /* it is being replaced */
-	}
-	if (svc->proc != NULL && svc->hands_over && svc->proc->ready && !svc->restart_asked &&
-	    successor_start(svc) == 0) {
-		return;
-	}
-	if (svc->proc != NULL) {
-		svc->restart_asked = true;
-		ask_to_end(svc->proc, SERVICE_RESTART_GRACE);
-	} else {
-		service_timer_clear(&svc->timer);
-		svc->ends_in_row = 0;
-		service_start(svc);
-	}
-}
-
-int
-app_service_restart(const char *name)
-{
-	struct service *svc;
-	int i, rc;
-
-	if (g_sup.opts.by_hand) {
-		return -ENOTSUP;
-	}
-	if (strcmp(name, "all") != 0) {
-		svc = service_by_name(name);
-		if (svc == NULL) {
-			return -ENOENT;
-		}
-		return svc->wanted ? control_post(restart_one, svc) : -ENOTSUP;
-	}
-	rc = -ENOTSUP;
-	for (i = 0; i < NUM_SERVICES; i++) {
-		if (g_services[i].wanted) {
-			rc = control_post(restart_one, &g_services[i]);
-			if (rc != 0) {
-				return rc;
-			}
-		}
-	}
-	return rc;
 }
 
 uint32_t

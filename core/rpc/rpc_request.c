@@ -396,6 +396,18 @@ rpc_request_method(const struct spdk_jsonrpc_request *req)
 	return method_name(req);
 }
 
+enum gate_role
+rpc_request_role(const struct spdk_jsonrpc_request *req)
+{
+	return req->conn->caller.role;
+}
+
+int32_t
+rpc_request_pid(const struct spdk_jsonrpc_request *req)
+{
+	return req->conn->pid;
+}
+
 bool
 rpc_request_may_change(const struct spdk_jsonrpc_request *req)
 {

@@ -78,6 +78,11 @@ void rpc_request_release(struct spdk_jsonrpc_request *request);
  */
 bool rpc_request_may_change(const struct spdk_jsonrpc_request *request);
 const char *rpc_request_method(const struct spdk_jsonrpc_request *request);
+/** Who asks: its role, and the process at the gate (cal-rpcd for those who ask through it; 0:
+ * nobody).
+ */
+enum gate_role rpc_request_role(const struct spdk_jsonrpc_request *request);
+int32_t rpc_request_pid(const struct spdk_jsonrpc_request *request);
 /** Of an answer that is not ok: its code, and its message in `msg`. */
 int rpc_request_error(const struct spdk_jsonrpc_request *request, char *msg, size_t size);
 

@@ -46,9 +46,13 @@ const char *
 cal_service_state_name(uint32_t state)
 {
 	static const char *const names[] = {
-		[CAL_SERVICE_OFF] = "off",           [CAL_SERVICE_STARTING] = "starting",
-		[CAL_SERVICE_RUNNING] = "running",   [CAL_SERVICE_BACKOFF] = "backoff",
+		[CAL_SERVICE_OFF] = "off",
+		[CAL_SERVICE_STARTING] = "starting",
+		[CAL_SERVICE_RUNNING] = "running",
+		[CAL_SERVICE_BACKOFF] = "backoff",
 		[CAL_SERVICE_STOPPING] = "stopping",
+		[CAL_SERVICE_HUNG] = "hung",
+		[CAL_SERVICE_CRASH_LOOP] = "crash_loop",
 	};
 
 	return NAME_OF(names, state);
@@ -102,6 +106,7 @@ picture_clean(struct cal_state_file *out)
 	for (i = 0; i < CAL_STATE_MAX_SERVICES; i++) {
 		TERMINATE(out->services[i].name);
 		TERMINATE(out->services[i].metrics);
+		TERMINATE(out->services[i].binary);
 	}
 }
 

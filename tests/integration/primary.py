@@ -26,8 +26,8 @@ MAIN_OFFSET = 16
 SERVICES_COUNT_OFFSET = MAIN_OFFSET + (MAIN.size + 7) // 8 * 8 + 4
 SERVICES_OFFSET = SERVICES_COUNT_OFFSET + 4
 EXIT_LATE = -110 & 0xff  # of a start that --init-timeout ended
-SERVICE = struct.Struct("<16siIIiQ88s")
-SERVICE_STATES = ["off", "starting", "running", "backoff", "stopping"]
+SERVICE = struct.Struct("<16siIIiQ88sIi224s")
+SERVICE_STATES = ["off", "starting", "running", "backoff", "stopping", "hung", "crash_loop"]
 
 
 def text(raw):
@@ -46,7 +46,8 @@ def parse_state(raw):
     services = {}
     for i in range(n):
         s = SERVICE.unpack_from(raw, SERVICES_OFFSET + i * SERVICE.size)
-        services[text(s[0])] = {"pid": s[1], "state": SERVICE_STATES[s[2]], "restarts": s[3]}
+        services[text(s[0])] = {"pid": s[1], "state": SERVICE_STATES[s[2]], "restarts": s[3],
+                             "status": s[4], "ends": s[7], "error": s[8], "binary": text(s[9])}
     return {"pid": m[0], "state": STATES[m[1]], "entered": m[4:13], "doing": text(m[25]),
             "reason": text(m[26]), "services": services}
 

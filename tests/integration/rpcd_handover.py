@@ -16,7 +16,7 @@ import subprocess
 import threading
 import time
 
-from primary import SERVICES_OFFSET
+from primary import SERVICE, SERVICES_OFFSET
 from rpc_common import CALCTL, SLOW, Client, Primary, check, finish, wait_until
 
 SEED = int(os.environ.get("CAL_HANDOVER_SEED", str(random.randrange(1 << 32))))
@@ -299,7 +299,7 @@ def test_stop_orphan(primary):
     with open(os.path.join(primary.env["CALANDRIA_RUN_ROOT"], str(INSTANCE), "state"),
               "r+b") as state:
         for i, stranger in enumerate(strangers):
-            state.seek(SERVICES_OFFSET + i * 128 + 16)
+            state.seek(SERVICES_OFFSET + i * SERVICE.size + 16)
             state.write(stranger.pid.to_bytes(4, "little"))
     rc, out, err = calctl(primary, "stop", "--timeout", "0.5")
     check(rc != 0 and f"cal-confd (pid {strangers[1].pid}) has not ended" in err,

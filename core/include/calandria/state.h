@@ -27,7 +27,7 @@ extern "C" {
 #endif
 
 #define CAL_STATE_MAGIC        0x5354434cu /* "LCTS" */
-#define CAL_STATE_VERSION      2u
+#define CAL_STATE_VERSION      3u
 #define CAL_STATE_MAX_SERVICES 8
 
 enum cal_run_state {
@@ -49,16 +49,24 @@ enum cal_service_state {
 	CAL_SERVICE_RUNNING,
 	CAL_SERVICE_BACKOFF, /* died; waits for its next start */
 	CAL_SERVICE_STOPPING,
+	CAL_SERVICE_HUNG,       /* it runs, and does not answer the gate */
+	CAL_SERVICE_CRASH_LOOP, /* ended again and again; waits for its next start, or tries (pid)
+	                         */
 };
+
+#define CAL_SERVICE_BINARY_MAX 224
 
 struct cal_state_service {
 	char name[16]; /* "rpcd", "confd", "mond" */
 	int32_t pid;   /* 0 when not running */
 	uint32_t state;
 	uint32_t restarts;
-	int32_t last_status; /* wait status of its last end, 0 if it never ended */
-	uint64_t since_ns;   /* CLOCK_REALTIME of the last change of state */
-	char metrics[88];    /* the monitor's URL, "" for the others */
+	int32_t last_status;  /* wait status of its last end, 0 if it never ended */
+	uint64_t since_ns;    /* CLOCK_REALTIME of the last change of state */
+	char metrics[88];     /* the monitor's URL, "" for the others */
+	uint32_t ends_in_row; /* nobody asked for; failed starts, too; 0 after ten good seconds */
+	int32_t start_error;  /* errno: why its last start failed; 0: it did not */
+	char binary[CAL_SERVICE_BINARY_MAX]; /* what it runs if that is not the default, else "" */
 };
 
 struct cal_state_main {
@@ -87,14 +95,15 @@ struct cal_state_file {
 	uint32_t num_services;
 	struct cal_state_service services[CAL_STATE_MAX_SERVICES];
 };
-static_assert(sizeof(struct cal_state_service) == 128, "shared layout");
+static_assert(sizeof(struct cal_state_service) == 136 + CAL_SERVICE_BINARY_MAX, "shared layout");
 static_assert(sizeof(struct cal_state_file) <= 4096, "the state file is one page");
 
 /** "none", "env", "startup_rpc", "subsystem_init", "config", "running", "stopping", "stopped",
  *  "failed"; "unknown" for anything else. */
 const char *cal_run_state_name(uint32_t state);
 
-/** "off", "starting", "running", "backoff", "stopping"; "unknown" for anything else. */
+/** "off", "starting", "running", "backoff", "stopping", "hung", "crash_loop"; "unknown" for
+ * anything else. */
 const char *cal_service_state_name(uint32_t state);
 
 /** Copy a consistent picture of instance `id`'s state file (every string in it terminated). Any

@@ -6,11 +6,14 @@
 
 #include "core/app/service.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -107,11 +110,18 @@ on_peer(void *ctx, const char *name, pid_t pid, bool connected)
 	service_peer(name, pid, connected);
 }
 
+static void
+on_alive(void *ctx, const char *name, pid_t pid)
+{
+	service_alive(name, pid);
+}
+
 static const struct gate_ops g_ops = {
 	.link_up = no_link,
 	.link_down = no_link,
 	.report = on_report,
 	.peer = on_peer,
+	.alive = on_alive,
 };
 
 static int
@@ -119,10 +129,7 @@ up_on_control(void *arg)
 {
 	int rc = gate_listen(ID, &g_ops, NULL);
 
-	if (rc == 0) {
-		service_start_all();
-	}
-	return rc;
+	return rc == 0 ? service_start_all() : rc;
 }
 
 static void
@@ -204,6 +211,41 @@ shown(int i)
 	app_service_list(all, CAL_STATE_MAX_SERVICES);
 	return all[i];
 }
+
+/* Restarts that were asked for: the last one's outcome. */
+static struct app_restart g_restart;
+static int g_answered;
+
+static void
+on_restarted(struct app_restart *restart)
+{
+	__atomic_store_n(&g_answered, 1, __ATOMIC_RELEASE);
+}
+
+static int
+restart_with(const char *name, const char *binary)
+{
+	memset(&g_restart, 0, sizeof(g_restart));
+	snprintf(g_restart.name, sizeof(g_restart.name), "%s", name);
+	snprintf(g_restart.binary, sizeof(g_restart.binary), "%s", binary);
+	g_restart.done = on_restarted;
+	__atomic_store_n(&g_answered, 0, __ATOMIC_RELEASE);
+	return app_service_restart(&g_restart);
+}
+
+static int
+restart(const char *name)
+{
+	return restart_with(name, "");
+}
+
+static bool
+is_answered(void)
+{
+	return __atomic_load_n(&g_answered, __ATOMIC_ACQUIRE) != 0;
+}
+
+#define ANSWER (g_restart.ones[0])
 
 #define RPCD 0
 
@@ -328,12 +370,13 @@ a_crash_loop_is_put_off_and_told(void)
 	/* 0 + 100 + 200 + 400 ms */
 	WAIT_FOR(event_count(SERVICE_EVENT_LOOP) == 1);
 	CHECK(strstr(g_text, "cal-rpcd") != NULL && strstr(g_text, "exit status 3") != NULL);
-	CHECK_EQ(shown(RPCD).state, CAL_SERVICE_BACKOFF);
+	CHECK_EQ(shown(RPCD).state, CAL_SERVICE_CRASH_LOOP);
 	CHECK_EQ(shown(RPCD).pid, 0);
 	CHECK_EQ(shown(RPCD).restarts, 4);
+	CHECK_EQ(shown(RPCD).ends_in_row, 5);
 	/* Asked for, it starts at once, whatever the back-off. */
 	script("cal-rpcd", "exec sleep 100");
-	CHECK_EQ(app_service_restart("rpcd"), 0);
+	CHECK_EQ(restart("rpcd"), 0);
 	WAIT_FOR(shown(RPCD).pid > 0);
 	down();
 }
@@ -349,7 +392,7 @@ one_that_does_not_listen_is_killed(void)
 	WAIT_FOR(log_has("rpcd", "ready"));
 	before = shown(RPCD);
 	begin = now_ms();
-	CHECK_EQ(app_service_restart("rpcd"), 0);
+	CHECK_EQ(restart("rpcd"), 0);
 	WAIT_FOR(shown(RPCD).state == CAL_SERVICE_STOPPING);
 	WAIT_FOR(shown(RPCD).pid > 0 && shown(RPCD).pid != before.pid);
 	CHECK(now_ms() - begin >= SERVICE_RESTART_GRACE - 10);
@@ -430,17 +473,28 @@ report_ready(pid_t pid)
 	CHECK_EQ(control_call(ready_on_control, NULL), 0);
 }
 
+static int g_asked_again;
+
+static void
+on_asked_again(struct app_restart *restart)
+{
+	__atomic_store_n(&g_asked_again, 1, __ATOMIC_RELEASE);
+}
+
 /* Have one that serves and its successor, which does not yet. */
 static void
 up_with_successor(pid_t *old, pid_t *next)
 {
+	static struct app_restart again;
+
+	g_asked_again = 0;
 	script("cal-rpcd", SAYS_PID);
 	up("/tmp/some.sock");
 	WAIT_FOR(shown(RPCD).pid > 0 && last_pid() == shown(RPCD).pid);
 	*old = shown(RPCD).pid;
 	report_ready(*old);
 	CHECK_EQ(shown(RPCD).state, CAL_SERVICE_RUNNING);
-	CHECK_EQ(app_service_restart("rpcd"), 0);
+	CHECK_EQ(restart("rpcd"), 0);
 	WAIT_FOR(last_pid() != *old);
 	*next = last_pid();
 	/* Until the successor serves nothing has changed. */
@@ -448,10 +502,15 @@ up_with_successor(pid_t *old, pid_t *next)
 	CHECK_EQ(shown(RPCD).state, CAL_SERVICE_RUNNING);
 	CHECK_EQ(shown(RPCD).restarts, 0);
 	CHECK(kill(*old, 0) == 0);
-	/* Asked again meanwhile, it is done already. */
-	CHECK_EQ(app_service_restart("rpcd"), 0);
-	usleep(30000);
+	/* Asked again meanwhile: one at a time. Fails without -EBUSY in begin(). */
+	again = g_restart;
+	again.done = on_asked_again;
+	CHECK_EQ(app_service_restart(&again), 0);
+	WAIT_FOR(__atomic_load_n(&g_asked_again, __ATOMIC_ACQUIRE) != 0);
+	CHECK_EQ(again.ones[0].rc, -EBUSY);
+	CHECK(strstr(again.ones[0].text, "already") != NULL);
 	CHECK_EQ(last_pid(), *next);
+	CHECK(!is_answered());
 }
 
 static bool
@@ -480,13 +539,18 @@ a_successor_that_serves_is_shown(void)
 	CHECK_EQ(shown(RPCD).pid, next);
 	CHECK_EQ(shown(RPCD).state, CAL_SERVICE_RUNNING);
 	CHECK_EQ(shown(RPCD).restarts, 1);
+	CHECK(is_answered());
+	CHECK_EQ(g_restart.num, 1);
+	CHECK_EQ(ANSWER.rc, 0);
+	CHECK_EQ(ANSWER.pid, next);
+	CHECK_EQ(ANSWER.old_pid, old);
 	/* The old one goes by itself, or is made to. */
 	CHECK(!has_gone(old));
 	WAIT_FOR(has_gone(old));
 	CHECK_EQ(shown(RPCD).pid, next);
 	CHECK_EQ(event_count(SERVICE_EVENT_READY), 2);
 	/* And so on. */
-	CHECK_EQ(app_service_restart("rpcd"), 0);
+	CHECK_EQ(restart("rpcd"), 0);
 	WAIT_FOR(last_pid() != next);
 	report_ready(last_pid());
 	CHECK_EQ(shown(RPCD).restarts, 2);
@@ -498,16 +562,23 @@ static void
 a_successor_that_dies_changes_nothing(void)
 {
 	pid_t old, next;
+	char text[32];
 
 	up_with_successor(&old, &next);
 	kill(next, SIGKILL);
-	WAIT_FOR(has_gone(next));
+	WAIT_FOR(is_answered());
+	CHECK(has_gone(next));
+	/* Its last words, how it ended, who serves. */
+	CHECK_EQ(ANSWER.rc, -ECHILD);
+	CHECK(strstr(ANSWER.text, "signal 9") != NULL && strstr(ANSWER.text, "serves on") != NULL);
+	snprintf(text, sizeof(text), "pid %d.", (int)next);
+	CHECK(strstr(ANSWER.text, text) != NULL);
 	usleep(50000);
 	CHECK_EQ(shown(RPCD).pid, old);
 	CHECK_EQ(shown(RPCD).state, CAL_SERVICE_RUNNING);
 	CHECK_EQ(shown(RPCD).restarts, 0);
 	/* The next one may do better. */
-	CHECK_EQ(app_service_restart("rpcd"), 0);
+	CHECK_EQ(restart("rpcd"), 0);
 	WAIT_FOR(last_pid() != next);
 	report_ready(last_pid());
 	CHECK_EQ(shown(RPCD).pid, last_pid());
@@ -532,6 +603,30 @@ a_successor_is_there_when_the_old_one_dies(void)
 	down();
 }
 
+static pid_t g_greeter;
+
+static int
+hello_on_control(void *arg)
+{
+	service_peer("rpcd", g_greeter, true);
+	return 0;
+}
+
+static int
+alive_on_control(void *arg)
+{
+	service_alive("rpcd", g_greeter);
+	return 0;
+}
+
+static int
+greet(pid_t pid)
+{
+	g_greeter = pid;
+	return control_call(hello_on_control, NULL);
+}
+
+/* It says hello and answers pings, but cannot take over: the old one is ended for it. */
 static void
 one_that_does_not_hand_over_is_ended(void)
 {
@@ -539,12 +634,234 @@ one_that_does_not_hand_over_is_ended(void)
 	pid_t old, next;
 
 	up_with_successor(&old, &next);
+	CHECK_EQ(greet(next), 0);
+	usleep((SERVICE_HANDOVER_LIMIT + 100) * 1000);
+	CHECK(!has_gone(old));
+	CHECK_EQ(control_call(alive_on_control, NULL), 0);
 	WAIT_FOR(shown(RPCD).pid == next);
 	CHECK(now_ms() - begin >= SERVICE_HANDOVER_LIMIT);
 	CHECK(has_gone(old) && !has_gone(next));
+	CHECK(!is_answered());
 	report_ready(next);
+	CHECK(is_answered());
+	CHECK_EQ(ANSWER.rc, 0);
+	CHECK_EQ(ANSWER.pid, next);
 	CHECK_EQ(shown(RPCD).state, CAL_SERVICE_RUNNING);
 	CHECK_EQ(shown(RPCD).restarts, 1);
+	down();
+}
+
+/* Fails without SERVICE_ALIVE_LIMIT (not_alive()): then the old one is ended for one that hangs. */
+static void
+a_successor_that_hangs_changes_nothing(void)
+{
+	pid_t old, next;
+
+	up_with_successor(&old, &next);
+	CHECK_EQ(greet(next), 0);
+	WAIT_FOR(is_answered());
+	CHECK_EQ(ANSWER.rc, -ETIMEDOUT);
+	CHECK(strstr(ANSWER.text, "hangs") != NULL && strstr(ANSWER.text, "serves on") != NULL);
+	WAIT_FOR(has_gone(next));
+	CHECK_EQ(shown(RPCD).pid, old);
+	/* (It has no connection to answer pings on.) */
+	CHECK_EQ(shown(RPCD).state, CAL_SERVICE_HUNG);
+	CHECK(!has_gone(old));
+	down();
+}
+
+/* Fails without the look at `greeted` in handover_over(): a program that is none of ours. */
+static void
+a_successor_that_says_nothing_changes_nothing(void)
+{
+	pid_t old, next;
+
+	up_with_successor(&old, &next);
+	WAIT_FOR(is_answered());
+	CHECK_EQ(ANSWER.rc, -ETIMEDOUT);
+	CHECK(strstr(ANSWER.text, "hello") != NULL);
+	WAIT_FOR(has_gone(next));
+	CHECK_EQ(shown(RPCD).pid, old);
+	CHECK(!has_gone(old));
+	down();
+}
+
+/* The old one has gone for it, and it does not serve: what was before comes back. Fails without
+ * service_restart_promoted()'s timer, and without `kept` in service_binary_usual(). */
+static void
+one_that_takes_over_and_does_not_serve_is_replaced(void)
+{
+	char path[PATH_MAX];
+	uint64_t until;
+	pid_t old, next;
+
+	script("cal-rpcd", SAYS_PID);
+	script("cal-other", "echo \"pid $$.\"\necho other program\nexec sleep 100");
+	snprintf(path, sizeof(path), "%s/cal-other", g_libexec);
+	up("/tmp/some.sock");
+	WAIT_FOR(shown(RPCD).pid > 0 && last_pid() == shown(RPCD).pid);
+	old = shown(RPCD).pid;
+	report_ready(old);
+	CHECK_EQ(restart_with("rpcd", path), 0);
+	WAIT_FOR(last_pid() != old);
+	next = last_pid();
+	CHECK_EQ(greet(next), 0);
+	kill(old, SIGKILL);
+	WAIT_FOR(shown(RPCD).pid == next);
+	until = now_ms() + SERVICE_READY_LIMIT + 1000;
+	while (!is_answered() && now_ms() < until) {
+		usleep(10000);
+	}
+	CHECK(is_answered());
+	CHECK_EQ(ANSWER.rc, -ETIMEDOUT);
+	CHECK(strstr(ANSWER.text, "other program") != NULL);
+	WAIT_FOR(has_gone(next) && shown(RPCD).pid > 0 && shown(RPCD).pid != next &&
+	         last_pid() == shown(RPCD).pid);
+	CHECK_STR(shown(RPCD).binary, "");
+	report_ready(last_pid());
+	CHECK_EQ(shown(RPCD).state, CAL_SERVICE_RUNNING);
+	script("cal-other", NULL);
+	down();
+}
+
+/* Fails without service_proc_ready() (nothing is kept) and when it keeps what did not serve. */
+static void
+a_chosen_program_is_kept_once_it_serves(void)
+{
+	char path[PATH_MAX], folder[PATH_MAX];
+	pid_t pid;
+
+	script("cal-rpcd", SAYS_PID);
+	up("/tmp/some.sock");
+	WAIT_FOR(shown(RPCD).pid > 0 && last_pid() == shown(RPCD).pid);
+	pid = last_pid();
+	report_ready(pid);
+	/* One that ends. */
+	script("cal-other", "echo no such luck >&2\nexit 7");
+	snprintf(path, sizeof(path), "%s/cal-other", g_libexec);
+	CHECK_EQ(restart_with("rpcd", path), 0);
+	WAIT_FOR(is_answered());
+	CHECK_EQ(ANSWER.rc, -ECHILD);
+	CHECK(strstr(ANSWER.text, "exit status 7") != NULL);
+	CHECK(strstr(ANSWER.text, "no such luck") != NULL);
+	CHECK_EQ(shown(RPCD).pid, pid);
+	CHECK_STR(shown(RPCD).binary, "");
+	/* One that takes over. */
+	script("cal-other", "echo other\n" SAYS_PID);
+	CHECK_EQ(restart_with("rpcd", path), 0);
+	WAIT_FOR(last_pid() != pid);
+	pid = last_pid();
+	CHECK_STR(shown(RPCD).binary, "");
+	report_ready(pid);
+	CHECK_STR(shown(RPCD).binary, path);
+	/* A later start, asked for or not, is of it. */
+	kill(pid, SIGKILL);
+	WAIT_FOR(last_pid() != pid && shown(RPCD).pid == last_pid());
+	pid = last_pid();
+	CHECK(strstr(strstr(strstr(log_read("rpcd"), "other") + 1, "other"), "pid") != NULL);
+	report_ready(pid);
+	/* And back, by the name, by the folder that has the default one in it, and by its path. */
+	snprintf(folder, sizeof(folder), "%s", g_libexec);
+	CHECK_EQ(restart_with("rpcd", folder), 0);
+	WAIT_FOR(last_pid() != pid);
+	pid = last_pid();
+	report_ready(pid);
+	CHECK_STR(shown(RPCD).binary, "");
+	CHECK_EQ(restart_with("rpcd", "default"), 0);
+	WAIT_FOR(last_pid() != pid);
+	report_ready(last_pid());
+	CHECK_STR(shown(RPCD).binary, "");
+	script("cal-other", NULL);
+	down();
+}
+
+static void
+refused(const char *binary, int rc, const char *text)
+{
+	CHECK_EQ(restart_with("rpcd", binary), 0);
+	WAIT_FOR(is_answered());
+	CHECK_EQ(ANSWER.rc, rc);
+	CHECK(strstr(ANSWER.text, text) != NULL);
+	if (strstr(ANSWER.text, text) == NULL) {
+		printf("'%s' has not '%s'\n", ANSWER.text, text);
+	}
+}
+
+/* Each refusal fails without its check in service_binary.c. */
+static void
+a_program_that_others_can_change_is_refused(void)
+{
+	char path[PATH_MAX], other[PATH_MAX], folder[PATH_MAX];
+	pid_t pid;
+
+	script("cal-rpcd", SAYS_PID);
+	up("/tmp/some.sock");
+	WAIT_FOR(shown(RPCD).pid > 0 && last_pid() == shown(RPCD).pid);
+	pid = last_pid();
+	report_ready(pid);
+	script("cal-other", SAYS_PID);
+	snprintf(path, sizeof(path), "%s/cal-other", g_libexec);
+	refused("cal-other", -EINVAL, "begin with /");
+	refused("/dev/null", -EINVAL, "no regular file");
+	refused("/nowhere/cal-rpcd", -ENOENT, "/nowhere/cal-rpcd");
+	chmod(path, 0644);
+	refused(path, -EACCES, "not executable");
+	chmod(path, 0775);
+	refused(path, -EACCES, "others than root");
+	chmod(path, 0757);
+	refused(path, -EACCES, "others than root");
+	chmod(path, 0755);
+	chmod(g_libexec, 0777);
+	refused(path, -EACCES, g_libexec);
+	/* Also by a link from a folder that is fine. */
+	snprintf(other, sizeof(other), "%s/link", g_root);
+	CHECK_EQ(symlink(path, other), 0);
+	refused(other, -EACCES, g_libexec);
+	unlink(other);
+	chmod(g_libexec, 0700);
+	if (geteuid() == 0) {
+		CHECK_EQ(chown(path, 65534, 65534), 0);
+		refused(path, -EACCES, "belongs to user 65534");
+	}
+	/* A folder without it. */
+	snprintf(folder, sizeof(folder), "%s/empty", g_root);
+	CHECK_EQ(mkdir(folder, 0700), 0);
+	refused(folder, -ENOENT, "empty/cal-rpcd");
+	rmdir(folder);
+	CHECK_EQ(last_pid(), pid);
+	CHECK_EQ(shown(RPCD).pid, pid);
+	script("cal-other", NULL);
+	down();
+}
+
+/* What cannot be started at all leaves the one that serves alone, and is told. Fails when
+ * begin_successor() ends the present one first. */
+static void
+a_successor_that_cannot_be_started_changes_nothing(void)
+{
+	char path[PATH_MAX];
+	pid_t pid;
+	int fd;
+
+	script("cal-rpcd", SAYS_PID);
+	up("/tmp/some.sock");
+	WAIT_FOR(shown(RPCD).pid > 0 && last_pid() == shown(RPCD).pid);
+	pid = last_pid();
+	report_ready(pid);
+	snprintf(path, sizeof(path), "%s/cal-other", g_libexec);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	REQUIRE(write(fd, "\177ELF garbage", 12) == 12);
+	refused(path, -ETXTBSY, "cannot be started");
+	close(fd);
+	refused(path, -ENOEXEC, "serves on");
+	script("cal-other", NULL);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	REQUIRE(write(fd, "#!/no/such/shell\n", 17) == 17);
+	close(fd);
+	refused(path, -ENOENT, "cannot be started");
+	CHECK_EQ(shown(RPCD).pid, pid);
+	CHECK(!has_gone(pid));
+	script("cal-other", NULL);
 	down();
 }
 
@@ -556,6 +873,144 @@ a_stop_ends_both(void)
 	up_with_successor(&old, &next);
 	down();
 	CHECK(has_gone(old) && has_gone(next));
+	/* Who waits is told. Fails without service_restart_stop(). */
+	CHECK(is_answered());
+	CHECK_EQ(ANSWER.rc, -ESHUTDOWN);
+}
+
+/* Nor is one in the way that does not run. */
+static void
+a_stop_ends_stopped_ones(void)
+{
+	pid_t old, next;
+
+	up_with_successor(&old, &next);
+	kill(old, SIGSTOP);
+	kill(next, SIGSTOP);
+	down();
+	CHECK(has_gone(old) && has_gone(next));
+}
+
+/* --- starts that fail --------------------------------------------------------------------------
+ */
+
+/* No memory for a process, or too many of them. */
+static int g_spawn_error;
+
+int
+posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+            const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
+{
+	static int (*real)(pid_t * pid, const char *path, const posix_spawn_file_actions_t *actions,
+	                   const posix_spawnattr_t *attr, char *const argv[], char *const envp[]);
+
+	if (__atomic_load_n(&g_spawn_error, __ATOMIC_ACQUIRE) != 0) {
+		return __atomic_load_n(&g_spawn_error, __ATOMIC_ACQUIRE);
+	}
+	if (real == NULL) {
+		*(void **)&real = dlsym(RTLD_NEXT, "posix_spawn");
+	}
+	return real(pid, path, actions, attr, argv, envp);
+}
+
+static void
+a_start_that_fails_is_tried_again(void)
+{
+	static const int errors[] = { EAGAIN, ENOMEM };
+	pid_t pid;
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		__atomic_store_n(&g_spawn_error, errors[i], __ATOMIC_RELEASE);
+		script("cal-rpcd", SAYS_PID);
+		up("/tmp/some.sock");
+		WAIT_FOR(shown(RPCD).ends_in_row >= 3);
+		CHECK_EQ(shown(RPCD).state, CAL_SERVICE_BACKOFF);
+		CHECK_EQ(shown(RPCD).start_error, errors[i]);
+		CHECK_EQ(shown(RPCD).pid, 0);
+		__atomic_store_n(&g_spawn_error, 0, __ATOMIC_RELEASE);
+		WAIT_FOR(shown(RPCD).pid > 0);
+		CHECK_EQ(shown(RPCD).start_error, 0);
+		CHECK_EQ(shown(RPCD).state, CAL_SERVICE_STARTING);
+		/* The same while one serves: it goes on. */
+		pid = shown(RPCD).pid;
+		report_ready(pid);
+		__atomic_store_n(&g_spawn_error, errors[i], __ATOMIC_RELEASE);
+		CHECK_EQ(restart("rpcd"), 0);
+		WAIT_FOR(is_answered());
+		CHECK_EQ(ANSWER.rc, -errors[i]);
+		CHECK_EQ(shown(RPCD).pid, pid);
+		__atomic_store_n(&g_spawn_error, 0, __ATOMIC_RELEASE);
+		down();
+	}
+}
+
+/* Too many processes of a user: the kernel's own answer. */
+static void
+too_many_processes_are_an_error(void)
+{
+	static char *const argv[] = { "true", NULL };
+	const struct rlimit none = { 0, 0 };
+	int status;
+	pid_t pid;
+
+	if (geteuid() != 0) {
+		return; /* (There is always one process of a user that is not root.) */
+	}
+	pid = fork();
+	REQUIRE(pid >= 0);
+	if (pid == 0) {
+		if (setresgid(65534, 65534, 65534) != 0 || setresuid(65534, 65534, 65534) != 0 ||
+		    setrlimit(RLIMIT_NPROC, &none) != 0) {
+			_exit(2);
+		}
+		_exit(service_spawn("/bin/true", argv, 0, "/dev/null") == -EAGAIN ? 0 : 1);
+	}
+	REQUIRE(waitpid(pid, &status, 0) == pid);
+	CHECK_EQ(status, 0);
+}
+
+/* Neither descriptors nor memory are needed to wait for better times: fails with the back-off on a
+ * timer that has to be allocated, or that would need a descriptor. */
+static void
+without_descriptors_it_is_tried_again(void)
+{
+	struct rlimit before, few;
+	int fd;
+
+	script("cal-rpcd", "exec sleep 100");
+	up("/tmp/some.sock");
+	WAIT_FOR(shown(RPCD).pid > 0);
+	REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+	fd = dup(0);
+	few = before;
+	few.rlim_cur = (rlim_t)fd; /* not one more */
+	close(fd);
+	REQUIRE(setrlimit(RLIMIT_NOFILE, &few) == 0);
+	kill(shown(RPCD).pid, SIGKILL);
+	WAIT_FOR(shown(RPCD).state == CAL_SERVICE_BACKOFF && shown(RPCD).ends_in_row >= 3);
+	CHECK_EQ(shown(RPCD).start_error, EMFILE);
+	REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+	WAIT_FOR(shown(RPCD).pid > 0);
+	down();
+}
+
+/* Fails without service_oom_adjust(). */
+static void
+services_go_before_the_primary(void)
+{
+	char path[64], text[16] = "";
+	int fd;
+
+	script("cal-rpcd", "exec sleep 100");
+	up("/tmp/some.sock");
+	WAIT_FOR(shown(RPCD).pid > 0);
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)shown(RPCD).pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	REQUIRE(fd >= 0);
+	(void)!read(fd, text, sizeof(text) - 1);
+	close(fd);
+	CHECK(atoi(text) >= SERVICE_OOM_SCORE_ADJ);
+	down();
 }
 
 static void
@@ -565,7 +1020,12 @@ a_missing_program_is_told(void)
 	up("/tmp/some.sock");
 	WAIT_FOR(event_count(SERVICE_EVENT_NO_BINARY) == 1);
 	CHECK(strstr(g_text, "cal-rpcd") != NULL && strstr(g_text, g_libexec) != NULL);
-	CHECK_EQ(shown(RPCD).state, CAL_SERVICE_OFF);
+	/* It may come. Fails when a start without program is the last. */
+	WAIT_FOR(shown(RPCD).state == CAL_SERVICE_BACKOFF);
+	CHECK_EQ(shown(RPCD).start_error, ENOENT);
+	script("cal-rpcd", "exec sleep 100");
+	WAIT_FOR(shown(RPCD).pid > 0);
+	CHECK_EQ(event_count(SERVICE_EVENT_NO_BINARY), 1);
 	down();
 }
 
@@ -574,8 +1034,8 @@ restart_names_are_checked(void)
 {
 	script("cal-rpcd", "exec sleep 100");
 	up(NULL);
-	CHECK_EQ(app_service_restart("nobody"), -ENOENT);
-	CHECK_EQ(app_service_restart("rpcd"), -ENOTSUP);
+	CHECK_EQ(restart("nobody"), -ENOENT);
+	CHECK_EQ(restart("rpcd"), -ENOTSUP);
 	CHECK_EQ(shown(RPCD).state, CAL_SERVICE_OFF);
 	down();
 }
@@ -591,7 +1051,18 @@ static const struct test_case cases[] = {
 	TEST(a_successor_that_dies_changes_nothing),
 	TEST(a_successor_is_there_when_the_old_one_dies),
 	TEST(one_that_does_not_hand_over_is_ended),
+	TEST(a_successor_that_hangs_changes_nothing),
+	TEST(a_successor_that_says_nothing_changes_nothing),
+	TEST(one_that_takes_over_and_does_not_serve_is_replaced),
+	TEST(a_chosen_program_is_kept_once_it_serves),
+	TEST(a_program_that_others_can_change_is_refused),
+	TEST(a_successor_that_cannot_be_started_changes_nothing),
 	TEST(a_stop_ends_both),
+	TEST(a_stop_ends_stopped_ones),
+	TEST(a_start_that_fails_is_tried_again),
+	TEST(too_many_processes_are_an_error),
+	TEST(without_descriptors_it_is_tried_again),
+	TEST(services_go_before_the_primary),
 	TEST(a_missing_program_is_told),
 	TEST(restart_names_are_checked),
 };
