@@ -28,7 +28,9 @@ print_one(struct json_object *one)
 	const char *name = ctl_json_str(one, "name");
 
 	printf("%s runs again after %s: pid %d", name,
-	       ctl_units_latency((double)ctl_json_u64(one, "took_ms") * 1000).s,
+	       ctl_units_latency(json_object_get_double(json_object_object_get(one, "took_ms")) *
+	                         1000)
+	               .s,
 	       (int)ctl_json_u64(one, "pid"));
 	if (ctl_json_u64(one, "old_pid") != 0) {
 		printf(", was %d\n", (int)ctl_json_u64(one, "old_pid"));

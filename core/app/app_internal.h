@@ -52,7 +52,7 @@ struct app_restart_one {
 	int rc;          /* 0, or a negative errno with a sentence in `text` */
 	int32_t pid;     /* the new process, 0 for none */
 	int32_t old_pid; /* the one before, 0 for none */
-	uint32_t took_ms;
+	uint64_t took_us;
 	bool under_way; /* asked for through the service itself: told before it is over */
 	char text[512];
 };
@@ -69,7 +69,7 @@ struct app_restart {
 	struct app_restart_one ones[CAL_STATE_MAX_SERVICES];
 	unsigned num;
 	unsigned at; /* the supervisor's */
-	uint64_t began_ms;
+	uint64_t began_us;
 };
 
 /** Replace the process of a service, or of all one after another. The successor is started first

@@ -186,6 +186,7 @@ void service_timer_clear(struct service_timer *timer);
 bool service_timer_is_set(const struct service_timer *timer);
 /** CLOCK_MONOTONIC. */
 uint64_t service_now_ms(void);
+uint64_t service_now_us(void);
 
 /* --- service_alive.c -------------------------------------------------------------------------- */
 

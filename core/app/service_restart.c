@@ -42,7 +42,7 @@ one_over(struct service *svc, int rc, const char *fmt, ...)
 	svc->restart = NULL;
 	one = &restart->ones[restart->num - 1];
 	one->rc = rc;
-	one->took_ms = (uint32_t)(service_now_ms() - restart->began_ms);
+	one->took_us = service_now_us() - restart->began_us;
 	va_start(args, fmt);
 	vsnprintf(one->text, sizeof(one->text), fmt, args);
 	va_end(args);
@@ -259,7 +259,7 @@ begin(struct service *svc, struct app_restart *restart)
 	memset(one, 0, sizeof(*one));
 	one->name = svc->name;
 	one->old_pid = svc->proc != NULL ? svc->proc->pid : 0;
-	restart->began_ms = service_now_ms();
+	restart->began_us = service_now_us();
 	if (svc->restart != NULL || svc->next != NULL || svc->restart_asked) {
 		one->rc = -EBUSY;
 		snprintf(one->text, sizeof(one->text),

@@ -73,7 +73,7 @@ write_one(struct spdk_json_write_ctx *w, const struct app_restart_one *one)
 	spdk_json_write_named_string(w, "name", one->name);
 	spdk_json_write_named_int32(w, "pid", one->pid);
 	spdk_json_write_named_int32(w, "old_pid", one->old_pid);
-	spdk_json_write_named_uint32(w, "took_ms", one->took_ms);
+	spdk_json_write_named_double(w, "took_ms", (double)one->took_us / 1000);
 	if (one->under_way) {
 		spdk_json_write_named_bool(w, "under_way", true);
 	}

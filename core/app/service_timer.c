@@ -23,12 +23,18 @@ static struct {
 };
 
 uint64_t
-service_now_ms(void)
+service_now_us(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+uint64_t
+service_now_ms(void)
+{
+	return service_now_us() / 1000;
 }
 
 /* By the clock's own time: one that is past fires at once. */

@@ -28,7 +28,8 @@ def check_status(cal, primary):
          "heartbeat_age_ms stale", "running")
     assert not status["reactors"][0]["stale"], status
     for service in status["services"]:
-        keys(service, "name pid state restarts", "metrics")
+        keys(service, "name pid state restarts ends_in_row",
+             "metrics", "last_end", "log", "binary")
     services = cal.ask("service", "list")
     assert [s["name"] for s in services] == [s["name"] for s in status["services"]]
     text = cal.calctl("status").stdout
