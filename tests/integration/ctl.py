@@ -29,7 +29,7 @@ def check_status(cal, primary):
     assert not status["reactors"][0]["stale"], status
     for service in status["services"]:
         keys(service, "name pid state restarts ends_in_row",
-             "metrics", "last_end", "log", "binary")
+             "metrics last_end log binary")
     services = cal.ask("service", "list")
     assert [s["name"] for s in services] == [s["name"] for s in status["services"]]
     text = cal.calctl("status").stdout
