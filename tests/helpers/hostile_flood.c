@@ -6,7 +6,7 @@
 
 /* Clients that ask as fast as they can, for tests/integration/slow_clients.py:
  *
- *   hostile_flood ID LINKS SECONDS read|never|big METHOD
+ *   hostile_flood ID LINKS SECONDS read|never|heavy|big METHOD
  *
  * LINKS links of one process, whose request rings are kept full. `read`: answers are let go of at
  * once; `never`: they stay where they are; `big`: as read, each request 1 MiB long. A link that is
@@ -39,6 +39,28 @@ serve(unsigned i, bool reads)
 	}
 }
 
+static void
+make_request(const char *kind, const char *method)
+{
+	static char text[(1 << 20) - 100];
+	struct codec_buf params;
+
+	codec_buf_init(&params);
+	if (strcmp(kind, "big") == 0) {
+		memset(text, 'x', sizeof(text));
+		codec_put_array(&params, 1);
+		codec_put_str(&params, text, sizeof(text));
+	} else if (strcmp(kind, "heavy") == 0) {
+		codec_put_array(&params, 3000);
+		for (unsigned i = 0; i < 3000; i++) {
+			codec_put_uint(&params, i % 100);
+		}
+	}
+	codec_buf_init(&g_request);
+	codec_put_request(&g_request, 1, method, params.len > 0 ? params.data : NULL, params.len);
+	codec_buf_free(&params);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -51,25 +73,7 @@ main(int argc, char **argv)
 	}
 	n = (unsigned)atoi(argv[2]);
 	n = n < MAX_LINKS ? n : MAX_LINKS;
-	codec_buf_init(&g_request);
-	if (strcmp(argv[4], "big") == 0) {
-		size_t len = (1 << 20) - 100;
-		struct codec_buf params;
-		char *text = malloc(len);
-
-		if (text == NULL) {
-			return 3;
-		}
-		memset(text, 'x', len);
-		codec_buf_init(&params);
-		codec_put_array(&params, 1);
-		codec_put_str(&params, text, (uint32_t)len);
-		codec_put_request(&g_request, 1, argv[5], params.data, params.len);
-		codec_buf_free(&params);
-		free(text);
-	} else {
-		codec_put_request(&g_request, 1, argv[5], NULL, 0);
-	}
+	make_request(argv[4], argv[5]);
 	for (unsigned i = 0; i < n; i++) {
 		if (raw_attach(atoi(argv[1]), "flood", &g_links[i]) < 0) {
 			fprintf(stderr, "does not attach: %s\n", g_links[i].error);
