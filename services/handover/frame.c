@@ -258,3 +258,29 @@ handover_peer_is_ours(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 &&
 	       (cred.uid == 0 || cred.uid == geteuid());
 }
+
+/* A listener's low-water mark means nothing to anybody, and is the socket's, not the descriptor's.
+ * It counts from 1. */
+unsigned
+handover_marks(int listener)
+{
+	int marks = 1;
+	socklen_t len = sizeof(marks);
+
+	(void)getsockopt(listener, SOL_SOCKET, SO_RCVLOWAT, &marks, &len);
+	return (unsigned)(marks - 1) & 0xffff;
+}
+
+void
+handover_mark(int listener)
+{
+	int marks = (int)((handover_marks(listener) + 1) & 0xffff) + 1;
+
+	(void)setsockopt(listener, SOL_SOCKET, SO_RCVLOWAT, &marks, sizeof(marks));
+}
+
+bool
+handover_stands(int listener, uint32_t flags)
+{
+	return handover_marks(listener) == flags >> HANDOVER_MARKS;
+}

@@ -88,6 +88,17 @@ void frames_pass(struct frames_place *place, const struct handover_frame *head);
 /** Close descriptors that nobody used, and the connection. */
 void frames_close(struct frames_in *in);
 
+/** What one that takes back what it has sent does before it uses any of it: a mark on its Unix
+ * listener, which the successor shares. That one sees the connection end, and perhaps its
+ * predecessor dead; by the mark it knows that what it was sent has been used. */
+void handover_mark(int listener);
+/** How many marks there are; in the BEGIN frame's flags, from HANDOVER_MARKS on, how many there
+ * were. */
+unsigned handover_marks(int listener);
+#define HANDOVER_MARKS 16
+/** Whether none has come since the BEGIN frame of these flags. */
+bool handover_stands(int listener, uint32_t flags);
+
 /** Connect to who serves `path`; what is sent and received there takes `timeout_ms` at most.
  *  *pidfd gets its process, -1 if it cannot be had. Returns the connection or a negative errno. */
 int handover_dial(const char *path, unsigned timeout_ms, int *pidfd);

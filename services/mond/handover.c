@@ -22,7 +22,7 @@
 static struct {
 	bool under_way;
 	const struct server_opts *opts;
-	int fd;
+	int fd, listener;
 	uv_poll_t poll;
 	uv_timer_t limit;
 	struct frames_out frames, sent;
@@ -108,6 +108,8 @@ fail(const char *why)
 	const struct server_opts *opts = g_handover.opts;
 
 	fprintf(stderr, "cal-mond: not taken over (%s): going on\n", why);
+	/* First, so that the successor never serves what we go on to use, though we die. */
+	handover_mark(g_handover.listener);
 	handover_end();
 	server_resume();
 	opts->handover_done(false);
@@ -162,7 +164,8 @@ on_successor(uv_poll_t *poll, int status, int events)
 static bool
 queue(uint16_t type, const int *fd, const struct peer *peer)
 {
-	struct frame_out *frame = frame_new(type, 0, fd, fd != NULL ? 1 : 0);
+	uint32_t flags = type == HANDOVER_BEGIN ? handover_marks(*fd) << HANDOVER_MARKS : 0;
+	struct frame_out *frame = frame_new(type, flags, fd, fd != NULL ? 1 : 0);
 	size_t left = peer != NULL ? peer->out.len - peer->written : 0;
 
 	if (frame == NULL) {
@@ -192,6 +195,7 @@ handover_begin(const struct server_opts *opts, int fd, int listener, struct peer
 	uv_timer_init(opts->loop, &g_handover.limit);
 	g_handover.opts = opts;
 	g_handover.fd = fd;
+	g_handover.listener = listener;
 	g_handover.under_way = true;
 	STAILQ_INIT(&g_handover.frames);
 	STAILQ_INIT(&g_handover.sent);

@@ -84,6 +84,7 @@ struct takeover {
 	struct frames_in in;
 	int pidfd; /* of the predecessor */
 	int listener;
+	uint32_t flags; /* of the BEGIN frame */
 };
 /** Have whoever serves `path` give it to us, who work for `primary_pid`. Blocks for at most some
  *  seconds. Returns 0 (it is all ours: server_start(takeover->listener), takeover_use()); -ENOENT,

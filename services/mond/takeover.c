@@ -116,6 +116,7 @@ read_frames(struct takeover *takeover)
 		if (!begun) {
 			begun = true;
 			takeover->listener = in->fds[place.fd];
+			takeover->flags = head.flags;
 			frames_pass(&in->used, &head);
 		}
 		frames_pass(&place, &head);
@@ -145,6 +146,9 @@ broken_off(struct takeover *takeover, const char *path, const struct stat *befor
 	        is_dead ? "died" : "broke off");
 	if (!is_dead) {
 		return -ECANCELED;
+	}
+	if (takeover->listener >= 0 && !handover_stands(takeover->listener, takeover->flags)) {
+		return -ECONNREFUSED; /* it had taken all of it back and used it */
 	}
 	return takeover->listener >= 0 && stat(path, &st) == 0 && st.st_ino == before->st_ino &&
 	                       st.st_dev == before->st_dev

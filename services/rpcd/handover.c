@@ -217,6 +217,8 @@ handover_fail(struct server *server, const char *why)
 	unsigned i;
 
 	fprintf(stderr, "cal-rpcd: not taken over (%s): going on\n", why);
+	/* First, so that the successor never serves what we go on to use, though we die. */
+	handover_mark(server->listeners[0].fd);
 	STAILQ_CONCAT(&frames, &handover->sent);
 	STAILQ_CONCAT(&frames, &handover->frames);
 	handover_end(server);
@@ -432,9 +434,10 @@ handover_begin(struct conn *conn)
 	for (i = 0; i < server->num_listeners; i++) {
 		fds[1 + i] = server->listeners[i].fd;
 	}
-	frame_queue(handover,
-	            frame_new(HANDOVER_BEGIN, server->num_listeners > 1 ? HANDOVER_TCP : 0, fds,
-	                      1 + server->num_listeners));
+	frame_queue(handover, frame_new(HANDOVER_BEGIN,
+	                                (server->num_listeners > 1 ? HANDOVER_TCP : 0) |
+	                                        handover_marks(fds[1]) << HANDOVER_MARKS,
+	                                fds, 1 + server->num_listeners));
 	TAILQ_FOREACH (conn, &server->conns, link) {
 		server_mark_dirty(conn);
 	}

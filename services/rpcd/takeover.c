@@ -31,6 +31,7 @@ struct takeover {
 	struct frames_in in;
 	struct frames_place seen;
 	int lock_fd, unix_fd, tcp_fd;
+	uint32_t flags; /* of the BEGIN frame */
 	bool running;
 	bool complete; /* all was seen, and we said so */
 };
@@ -112,6 +113,7 @@ take_begin(struct takeover *takeover)
 	    head.num_fds != ((head.flags & HANDOVER_TCP) != 0 ? 3 : 2)) {
 		return -EPROTO;
 	}
+	takeover->flags = head.flags;
 	takeover->lock_fd = fds[0];
 	takeover->unix_fd = fds[1];
 	takeover->tcp_fd = head.num_fds > 2 ? fds[2] : -1;
@@ -219,8 +221,8 @@ frames_use(struct takeover *takeover)
 	finish(takeover, 0);
 }
 
-/* Its connection has ended. Dead, it has left us what it had, unless it ended in order and took the
- * socket's name with it; alive, it goes on. */
+/* Its connection has ended. Dead, it has left us what it had, unless it took it back before, or
+ * ended in order and took the socket's name with it; alive, it goes on. */
 static void
 predecessor_left(struct takeover *takeover)
 {
@@ -230,7 +232,8 @@ predecessor_left(struct takeover *takeover)
 
 	fprintf(stderr, "cal-rpcd: the one before %s before it had handed over everything\n",
 	        is_dead ? "died" : "broke off");
-	if (is_dead && (sock == NULL || rpc_socket_is_current(sock))) {
+	if (is_dead && handover_stands(takeover->unix_fd, takeover->flags) &&
+	    (sock == NULL || rpc_socket_is_current(sock))) {
 		frames_use(takeover);
 	} else {
 		finish(takeover, -ECANCELED);

@@ -42,10 +42,11 @@
 #include "calandria/stats.h"
 #include "tests/helpers/death.h"
 
-#define LEFT_US  2000000
-#define CALM_US  2000 /* nothing has changed for so long */
-#define NAP_US   100
-#define QUIET_MS 300 /* a program that makes no step for so long has arrived */
+#define LEFT_US      2000000
+#define CALM_US      2000 /* nothing has changed for so long */
+#define NAP_US       100
+#define BEFORE_LOOKS 20
+#define QUIET_MS     300 /* a program that makes no step for so long has arrived */
 
 struct counts {
 	uint64_t links;
@@ -120,6 +121,22 @@ is_as_before(const struct counts *counts)
 {
 	return counts->links == g_before.links && counts->fds == g_before.fds &&
 	       counts->folders == g_before.folders;
+}
+
+/* What there is without a death: as it has been for some time. */
+static void
+look_before(void)
+{
+	struct counts counts;
+	int calm = 0;
+
+	g_before = look();
+	while (calm < BEFORE_LOOKS) {
+		nap(1000);
+		counts = look();
+		calm = is_as_before(&counts) ? calm + 1 : 0;
+		g_before = counts;
+	}
 }
 
 /* Until nothing of it is left, and for a while nothing comes back: the gate may only be about to
@@ -438,6 +455,6 @@ main(int argc, char **argv)
 		return 3;
 	}
 	snprintf(g_fds_dir, sizeof(g_fds_dir), "/proc/%d/fd", (int)g_opts.primary);
-	g_before = look();
+	look_before();
 	return g_opts.list ? list() : kill_everywhere();
 }

@@ -260,7 +260,8 @@ a_signal_in_between(void)
 	}
 }
 
-/* One that says nothing when it has it all does not keep the socket from its clients. */
+/* One that says nothing when it has it all does not keep the socket from its clients, and can see
+ * that it has lost it. Fails without handover_fail()'s mark. */
 static void
 a_successor_that_is_stuck(void)
 {
@@ -269,9 +270,11 @@ a_successor_that_is_stuck(void)
 
 	start();
 	takeover = take();
+	CHECK(handover_stands(takeover->unix_fd, takeover->flags));
 	fd = dial();
 	say(fd, "{\"method\":\"echo\",\"id\":1}");
 	expect(fd, OK("1", "\"no params\""));
+	CHECK(!handover_stands(takeover->unix_fd, takeover->flags));
 	sockets_drop(takeover);
 	takeover_abort(takeover);
 	close(fd);

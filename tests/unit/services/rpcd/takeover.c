@@ -212,9 +212,32 @@ one_that_dies(void)
 	}
 }
 
+/* What it has taken back, and so used, is not served once more, though it then dies. Fails without
+ * predecessor_left()'s look at handover_stands(). */
+static void
+one_that_took_it_back_and_dies(void)
+{
+	static const char half[] = "{\"method\":\"echo\"";
+	int client;
+
+	begin(true);
+	give(&client, half, "an answer that it has written meanwhile");
+	handover_mark(g_old.listen_fd);
+	kill(g_old.pid, SIGKILL);
+	end_old();
+	waitpid(g_old.pid, NULL, 0);
+	expect(client, "<EOF>");
+	CHECK_EQ(joined(), 1);
+	CHECK(!atomic_load(&g_ready));
+	close(client);
+	unlink(g_path);
+	unlink(g_socket.lock_path);
+}
+
 static const struct test_case cases[] = {
 	TEST(nothing_is_touched_before_the_word),
 	TEST(one_that_lives_goes_on),
 	TEST(one_that_dies),
+	TEST(one_that_took_it_back_and_dies),
 };
 TEST_MAIN_WITH("services/rpcd/takeover", cases, make_dir, remove_dir)
