@@ -6,6 +6,7 @@
  * A stage that fails says why in g_app.reason, and those before it are undone in reverse. */
 
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -208,6 +209,39 @@ warn_of_unknown_methods(const char **list)
 	}
 }
 
+/* By name or number. Asking who has the name may take long: nothing runs yet. */
+static int
+gate_group_take(const char *name)
+{
+	struct group *group;
+	uint64_t number;
+	char *end;
+
+	g_app.gate_group = (gid_t)-1;
+	if (name == NULL) {
+		return 0;
+	}
+	if (geteuid() != 0) {
+		return app_fail(1, "--gate-group gives those who attach folders of their own: run "
+		                   "this as root, or leave the option out");
+	}
+	group = getgrnam(name);
+	if (group != NULL) {
+		g_app.gate_group = group->gr_gid;
+		return 0;
+	}
+	errno = 0;
+	number = strtoull(name, &end, 10);
+	if (errno != 0 || name[0] < '0' || name[0] > '9' || *end != '\0' || number >= (gid_t)-1) {
+		return app_fail(1,
+		                "--gate-group: there is no group %s: create it (groupadd %s), or "
+		                "name another one",
+		                name, name);
+	}
+	g_app.gate_group = (gid_t)number;
+	return 0;
+}
+
 static int
 options_take(const struct spdk_app_opts *user, spdk_msg_fn start_fn)
 {
@@ -228,7 +262,8 @@ options_take(const struct spdk_app_opts *user, spdk_msg_fn start_fn)
 			"with -i");
 	}
 	g_app.by_hand = app_args()->no_services;
-	if (subsystem_sort(g_app.reason, sizeof(g_app.reason)) != 0) {
+	if (gate_group_take(app_args()->gate_group) != 0 ||
+	    subsystem_sort(g_app.reason, sizeof(g_app.reason)) != 0) {
 		return 1;
 	}
 	rc = rpc_server_set_allowlist((const char *const *)g_app.opts.rpc_allowlist);

@@ -50,6 +50,7 @@ enum {
 	OPT_STATE_DIR,
 	OPT_RPC_TCP,
 	OPT_RPC_SOCKET_MODE,
+	OPT_GATE_GROUP,
 };
 
 static const struct flag {
@@ -86,6 +87,8 @@ static const struct flag {
 	  "comma-separated methods; all others are refused" },
 	{ OPT_NO_SERVICES, "no-services", NULL,
 	  "start no service process: something else does (systemd)" },
+	{ OPT_GATE_GROUP, "gate-group", "GROUP",
+	  "let its members look at this instance, and set tracing" },
 	{ 'L', "logflag", "FLAG", "switch a debug log on (all: every one); may be repeated" },
 	{ OPT_SILENCE_NOTICELOG, "silence-noticelog", NULL, "print warnings and errors only" },
 	{ 'n', "mem-channels", "N", "memory channels of the machine" },
@@ -448,6 +451,9 @@ parse_plain(int ch, char *arg, struct parse_state *state)
 		break;
 	case OPT_STATE_DIR:
 		app_args()->state_dir = arg;
+		break;
+	case OPT_GATE_GROUP:
+		app_args()->gate_group = arg;
 		break;
 	case OPT_NO_SERVICES:
 		app_args()->no_services = true;

@@ -327,6 +327,7 @@ boot_on_control(void *arg)
 	if (rc != 0) {
 		return rc;
 	}
+	gate_share(g_app.gate_group);
 	rc = gate_listen(g_app.id, &g_gate_ops, NULL);
 	if (rc != 0) {
 		return rc;

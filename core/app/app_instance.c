@@ -104,6 +104,13 @@ app_instance_up(void)
 	}
 	rc = room_check();
 	if (rc == 0) {
+		rc = cal_instance_share(g_app.id, g_app.gate_group);
+		if (rc != 0) {
+			app_fail(rc, "cannot set the group of the folder of instance %d: %s",
+			         g_app.id, strerror(-rc));
+		}
+	}
+	if (rc == 0) {
 		rc = state_create(g_app.id, g_app.opts.name);
 		if (rc != 0) {
 			app_fail(rc, "cannot create the state file of instance %d: %s", g_app.id,

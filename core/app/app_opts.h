@@ -31,6 +31,7 @@ struct app_args {
 	const char *rpc_tcp;         /* --rpc-tcp: [ADDR:]PORT, checked; NULL: none */
 	const char *rpc_socket_mode; /* --rpc-socket-mode: octal, checked; NULL: cal-rpcd's own */
 	uint64_t init_timeout_ms;    /* --init-timeout; 0: a start may take as long as it likes */
+	const char *gate_group;      /* --gate-group: whose members may look; NULL: nobody */
 	const char *state_dir; /* --state-dir; NULL: changes of the configuration are not kept */
 };
 struct app_args *app_args(void);

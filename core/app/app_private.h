@@ -44,6 +44,7 @@ struct app {
 	bool by_hand; /* --no-services */
 	bool has_config;
 	char *config_path; /* what confd reads */
+	gid_t gate_group;  /* whose members may look, (gid_t)-1: nobody */
 	char *state_dir;   /* where it keeps what becomes of it, NULL: nowhere */
 	spdk_msg_fn start_fn;
 	void *start_ctx;

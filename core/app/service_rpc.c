@@ -50,6 +50,7 @@ rpc_service_list(struct spdk_jsonrpc_request *request, const struct spdk_json_va
 	spdk_jsonrpc_end_result(request, w);
 }
 SPDK_RPC_REGISTER("cal_service_list", rpc_service_list, SPDK_RPC_STARTUP | SPDK_RPC_RUNTIME)
+RPC_OPEN_TO_MONITOR(cal_service_list)
 
 struct restart_params {
 	char *name;

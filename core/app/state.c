@@ -106,7 +106,7 @@ state_create(int id, const char *app_name)
 	}
 	/* Others only read it. */
 	unlink(next);
-	fd = open(next, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+	fd = open(next, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, cal_instance_mode(id, 0400));
 	if (fd < 0) {
 		return -errno;
 	}

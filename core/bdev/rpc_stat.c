@@ -8,6 +8,7 @@
 
 #include "bdev_internal.h"
 #include "core/rpc/methods.h"
+#include "core/rpc/rpc_server.h"
 #include "core/rpc/rpc_walk.h"
 #include "spdk/rpc.h"
 #include "spdk/string.h"
@@ -438,6 +439,10 @@ rpc_bdev_get_iostat(struct spdk_jsonrpc_request *request, const struct spdk_json
 		req_free(req);
 		return;
 	}
+	if (req->mode != SPDK_BDEV_RESET_STAT_NONE && rpc_request_refuse_monitor(request)) {
+		req_free(req);
+		return;
+	}
 	if (!req->per_channel) {
 		rpc_walk_start(&req->walk, &devices_ops, request);
 		return;
@@ -451,6 +456,7 @@ rpc_bdev_get_iostat(struct spdk_jsonrpc_request *request, const struct spdk_json
 	rpc_walk_start(&req->walk, &channels_ops, request);
 }
 SPDK_RPC_REGISTER("bdev_get_iostat", rpc_bdev_get_iostat, SPDK_RPC_RUNTIME)
+RPC_OPEN_TO_MONITOR(bdev_get_iostat)
 
 static const struct spdk_json_object_decoder reset_iostat_decoders[] = {
 	{ "name", offsetof(struct iostat_req, list.names), spdk_json_decode_string, true },

@@ -216,12 +216,12 @@ runtime_note(const char *dir, char *failed, size_t failed_size)
 }
 
 static int
-file_snapshot(int template_fd, const struct runtime_file *file)
+file_snapshot(int template_fd, mode_t mode, const struct runtime_file *file)
 {
 	char path[PATH_MAX + 256];
 	int to, rc;
 
-	to = openat(template_fd, file->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+	to = openat(template_fd, file->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	if (to < 0) {
 		return -errno;
 	}
@@ -240,12 +240,12 @@ file_snapshot(int template_fd, const struct runtime_file *file)
 }
 
 static int
-empty_page_list_write(int template_fd)
+empty_page_list_write(int template_fd, mode_t mode)
 {
 	int rc, fd;
 
 	fd = openat(template_fd, SNAPSHOT_HUGEPAGE_DATA, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-	            0400);
+	            mode);
 	if (fd < 0) {
 		return -errno;
 	}
@@ -255,18 +255,23 @@ empty_page_list_write(int template_fd)
 }
 
 static int
-folder_snapshot(const char *template_dir, char *failed, size_t failed_size)
+folder_snapshot(int id, const char *template_dir, char *failed, size_t failed_size)
 {
+	mode_t mode = cal_instance_mode(id, 0400);
 	int fd, rc;
 	size_t i;
 
 	fd = open(template_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	rc = fd < 0 ? -errno : empty_page_list_write(fd);
+	rc = fd < 0 ? -errno : empty_page_list_write(fd, mode);
 	for (i = 0; i < g_runtime.count && rc == 0; i++) {
-		rc = file_snapshot(fd, &g_runtime.files[i]);
+		rc = file_snapshot(fd, mode, &g_runtime.files[i]);
 		if (rc != 0) {
 			snprintf(failed, failed_size, "%s", g_runtime.files[i].name);
 		}
+	}
+	/* Now: it takes the bit that gave the files their group. */
+	if (rc == 0 && fchmod(fd, cal_instance_mode(id, 0700)) != 0) {
+		rc = -errno;
 	}
 	if (fd >= 0) {
 		close(fd);
@@ -312,7 +317,7 @@ env_template_write(int id)
 		rc = env_dir_make(template_dir);
 	}
 	if (rc == 0) {
-		rc = folder_snapshot(template_dir, failed, sizeof(failed));
+		rc = folder_snapshot(id, template_dir, failed, sizeof(failed));
 	}
 	if (rc != 0) {
 		SPDK_ERRLOG("cannot write the template that secondaries attach by (%s of %s): %s\n",

@@ -53,6 +53,11 @@ struct rpc_caller {
 /** The method of that name that exists for the caller, NULL if there is none. */
 struct rpc_method *rpc_method_find(const struct rpc_caller *caller, const char *name, size_t len);
 
+/** What a monitor is told. */
+#define RPC_MONITOR_REFUSED                                                                 \
+	"Method changes something, and a monitor may only look: call it as root or as the " \
+	"primary's user."
+
 /** Whether the caller may call it now. Returns NULL, or why not. */
 const char *rpc_method_refused(const struct rpc_caller *caller, const struct rpc_method *method);
 

@@ -245,9 +245,8 @@ rpc_method_refused(const struct rpc_caller *caller, const struct rpc_method *m)
 	const struct rpc_method *target = m->target != NULL ? m->target : m;
 
 	if ((target->roles & RPC_ROLE(caller->role)) == 0) {
-		return caller->role == GATE_ROLE_MONITOR
-		               ? "Method changes something, and a monitor may only look."
-		               : "Method is not for this caller.";
+		return caller->role == GATE_ROLE_MONITOR ? RPC_MONITOR_REFUSED
+		                                         : "Method is not for this caller.";
 	}
 	if ((target->state_mask & g_state) == g_state) {
 		return NULL;

@@ -409,6 +409,17 @@ rpc_request_pid(const struct spdk_jsonrpc_request *req)
 }
 
 bool
+rpc_request_refuse_monitor(struct spdk_jsonrpc_request *req)
+{
+	if (req->conn->caller.role != GATE_ROLE_MONITOR) {
+		return false;
+	}
+	spdk_jsonrpc_send_error_response(req, SPDK_JSONRPC_ERROR_INVALID_STATE,
+	                                 RPC_MONITOR_REFUSED);
+	return true;
+}
+
+bool
 rpc_request_may_change(const struct spdk_jsonrpc_request *req)
 {
 	const struct rpc_method *m = req->method;

@@ -443,7 +443,7 @@ rpc_server_link_up(void *ctx, struct link *link)
 		conn->link = link;
 		conn->refs = 1;
 		TAILQ_INIT(&conn->walks);
-		conn->caller.role = link_role(link);
+		conn->caller.role = strcmp(name, "mond") == 0 ? GATE_ROLE_MONITOR : link_role(link);
 		conn->caller.config =
 			conn->caller.role != GATE_ROLE_MONITOR && strcmp(name, "confd") == 0;
 		conn->caller.monitor = service && strcmp(name, "mond") == 0;

@@ -56,6 +56,11 @@ void rpc_method_set_roles(const char *method, uint32_t roles);
 		rpc_method_set_roles(#method, RPC_ROLES_ALL);                  \
 	}
 
+/** For a method that is open to monitors and takes a parameter by which it changes something:
+ * whether the caller may only look. Then the request is answered with an error that says so. App
+ * thread. */
+bool rpc_request_refuse_monitor(struct spdk_jsonrpc_request *req);
+
 /** Call `fn` for each method, aliases too, that can be called in one of `states` (a mask of
  *  SPDK_RPC_STARTUP and SPDK_RPC_RUNTIME) and that --rpcs-allowed lets users see. Any thread once
  *  constructors have run. */

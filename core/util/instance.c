@@ -3,6 +3,7 @@
  */
 
 #include "calandria/instance.h"
+#include "calandria/state.h"
 #include "core/util/folder.h"
 #include "core/util/lock_file.h"
 
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 /* How often, and how long apart, a folder is emptied that others still fill. */
@@ -182,6 +184,83 @@ cal_instance_release(int id, int lock_fd)
 	close(lock_fd);
 }
 
+/* The folder's own set-group-ID bit is the mark: with it what is created there gets its group, also
+ * from a service without capabilities. The lock stays ours: who may read it could keep it. */
+int
+cal_instance_share(int id, gid_t gid)
+{
+	bool shared = gid != (gid_t)-1;
+	char path[CAL_PATH_MAX];
+	int rc;
+
+	rc = cal_instance_path(path, sizeof(path), id, "");
+	if (rc != 0) {
+		return rc;
+	}
+	/* Closed to all while the group changes. */
+	if (chmod(path, 0700) != 0 || chown(path, (uid_t)-1, shared ? gid : getegid()) != 0 ||
+	    (shared && chmod(path, S_ISGID | 0710) != 0)) {
+		return -errno;
+	}
+	return 0;
+}
+
+mode_t
+cal_instance_mode(int id, mode_t mode)
+{
+	char path[CAL_PATH_MAX];
+	struct stat st;
+
+	if (cal_instance_path(path, sizeof(path), id, "") != 0 || stat(path, &st) != 0 ||
+	    (st.st_mode & S_ISGID) == 0) {
+		return mode;
+	}
+	return mode | ((mode & (S_IRUSR | S_IXUSR)) >> 3);
+}
+
+/* Who may not open the lock, in a shared folder, can still see in /proc/locks whether it is taken;
+ * by whom stands in the state file. */
+static pid_t
+owner_from_outside(int id, const char *lock_path)
+{
+	unsigned dev_major, dev_minor;
+	char line[256], path[CAL_PATH_MAX];
+	unsigned long inode;
+	struct cal_state_file file;
+	bool taken = false;
+	struct stat st;
+	FILE *locks;
+	ssize_t n;
+	int fd;
+
+	if (stat(lock_path, &st) != 0) {
+		return errno == ENOENT ? 0 : -errno;
+	}
+	locks = fopen("/proc/locks", "re");
+	if (locks == NULL) {
+		return -errno;
+	}
+	while (!taken && fgets(line, sizeof(line), locks) != NULL) {
+		taken = sscanf(line, "%*s OFDLCK %*s WRITE %*s %x:%x:%lu", &dev_major, &dev_minor,
+		               &inode) == 3 &&
+		        makedev(dev_major, dev_minor) == st.st_dev && inode == st.st_ino;
+	}
+	fclose(locks);
+	if (!taken) {
+		return 0;
+	}
+	if (cal_instance_path(path, sizeof(path), id, CAL_STATE_NAME) != 0) {
+		return -ENAMETOOLONG;
+	}
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0) {
+		return -errno;
+	}
+	n = pread(fd, &file, sizeof(file), 0);
+	close(fd);
+	return n == sizeof(file) && file.magic == CAL_STATE_MAGIC ? file.main.pid : -EAGAIN;
+}
+
 pid_t
 cal_instance_owner(int id)
 {
@@ -194,6 +273,9 @@ cal_instance_owner(int id)
 		return rc;
 	}
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == EACCES) {
+		return owner_from_outside(id, path);
+	}
 	if (fd < 0) {
 		return errno == ENOENT ? 0 : -errno;
 	}

@@ -28,6 +28,7 @@
 
 struct gate g_gate = {
 	.listen_fd = -1,
+	.group = (gid_t)-1,
 	.answer_timeout_ms = GATE_ANSWER_TIMEOUT_MS,
 	.conns = TAILQ_HEAD_INITIALIZER(g_gate.conns),
 };
@@ -75,6 +76,7 @@ static int
 socket_listen(int id)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	bool shared = g_gate.group != (gid_t)-1;
 	int fd, rc;
 
 	rc = cal_instance_path(addr.sun_path, sizeof(addr.sun_path), id, CAL_GATE_NAME);
@@ -90,12 +92,20 @@ socket_listen(int id)
 	/* The mode is the socket's from its birth, so that there is no moment at which it is wider.
 	 */
 	if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
-	    chmod(addr.sun_path, 0600) < 0 || listen(fd, GATE_MAX_CONNECTIONS) < 0) {
+	    (shared && chown(addr.sun_path, (uid_t)-1, g_gate.group) < 0) ||
+	    chmod(addr.sun_path, shared ? 0660 : 0600) < 0 ||
+	    listen(fd, GATE_MAX_CONNECTIONS) < 0) {
 		rc = -errno;
 		close(fd);
 		return rc;
 	}
 	return fd;
+}
+
+void
+gate_share(gid_t gid)
+{
+	g_gate.group = gid;
 }
 
 int
@@ -275,8 +285,10 @@ link_kill(void *arg)
 	/* By number: by now the link may be gone and another be at its address. */
 	TAILQ_FOREACH (conn, &g_gate.conns, entry) {
 		if (conn->state == GATE_CONN_LINKED && link_id(conn->link) == kill->link_id) {
-			SPDK_ERRLOG("%s (pid %d): %s; its link is closed\n", conn->name, conn->pid,
-			            kill->reason);
+			if (gate_conn_may_log(conn)) {
+				SPDK_ERRLOG("%s (pid %d): %s; its link is closed\n", conn->name,
+				            conn->pid, kill->reason);
+			}
 			cal_stats_links()->closed_for_fault++;
 			gate_conn_end(conn);
 			break;

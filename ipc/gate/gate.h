@@ -34,6 +34,11 @@ struct gate_ops {
 	void (*alive)(void *ctx, const char *name, pid_t pid);
 };
 
+/** Let the members of group `gid` in, to look: their role is the monitor's. (gid_t)-1, as it is
+ *  without this: nobody but root and our user. Their folder: cal_instance_share(). Before
+ *  gate_listen(). */
+void gate_share(gid_t gid);
+
 /** Create and listen on instance `id`'s gate.sock. May be called before EAL is up: hellos are
  *  answered and reports delivered at once, ATTACHes wait for gate_open(). Control pthread. */
 int gate_listen(int id, const struct gate_ops *ops, void *ctx);

@@ -14,6 +14,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "calandria/stats.h"
@@ -23,6 +24,7 @@
 #include "spdk/log.h"
 
 #define MAX_LAST_PACKETS 64
+#define LOG_PERIOD_S     10
 
 static void
 conn_free(struct gate_conn *conn)
@@ -83,6 +85,34 @@ gate_conn_link_done(struct gate_conn *conn)
 	conn_free(conn);
 }
 
+bool
+gate_conn_may_log(const struct gate_conn *conn)
+{
+	static unsigned lines, left_out;
+	static time_t since;
+	struct timespec now;
+
+	if (conn->role == GATE_ROLE_ADMIN || conn->role == GATE_ROLE_SERVICE) {
+		return true;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (since == 0 || now.tv_sec - since >= LOG_PERIOD_S) {
+		if (left_out > 0) {
+			SPDK_ERRLOG("%u more lines like the last ones about those who may only "
+			            "look are left out\n",
+			            left_out);
+		}
+		since = now.tv_sec;
+		lines = left_out = 0;
+	}
+	if (lines < GATE_LOG_LINES) {
+		lines++;
+		return true;
+	}
+	left_out++;
+	return false;
+}
+
 void
 gate_conn_refuse(struct gate_conn *conn, int error, const char *fmt, ...)
 {
@@ -95,7 +125,9 @@ gate_conn_refuse(struct gate_conn *conn, int error, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(msg.text, sizeof(msg.text), fmt, args);
 	va_end(args);
-	SPDK_ERRLOG("%s (pid %d) refused: %s\n", conn->name, conn->pid, msg.text);
+	if (gate_conn_may_log(conn)) {
+		SPDK_ERRLOG("%s (pid %d) refused: %s\n", conn->name, conn->pid, msg.text);
+	}
 	gate_packet_send(conn->fd, &msg, NULL, 0);
 	gate_conn_end(conn);
 }
@@ -103,31 +135,41 @@ gate_conn_refuse(struct gate_conn *conn, int error, const char *fmt, ...)
 static void
 conn_fault(struct gate_conn *conn, const char *what)
 {
-	SPDK_ERRLOG("%s (pid %d): %s; its connection is closed\n", conn->name, conn->pid, what);
+	if (gate_conn_may_log(conn)) {
+		SPDK_ERRLOG("%s (pid %d): %s; its connection is closed\n", conn->name, conn->pid,
+		            what);
+	}
 	if (conn->state == GATE_CONN_LINKED) {
 		cal_stats_links()->closed_for_fault++;
 	}
 	gate_conn_end(conn);
 }
 
+/* The peer's groups as they were when it connected. */
 static bool
 has_group(int fd, gid_t gid, gid_t want)
 {
-	gid_t groups[256];
-	socklen_t len = sizeof(groups);
+	gid_t few[32], *groups = few;
+	socklen_t len = sizeof(few);
+	bool found = gid == want;
+	int rc;
 
-	if (gid == want) {
+	if (found) {
 		return true;
 	}
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) < 0) {
-		return false;
+	rc = getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len);
+	if (rc < 0 && errno == ERANGE) {
+		/* It has said how many there are: at most 65536. */
+		groups = malloc(len);
+		rc = groups != NULL ? getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) : -1;
 	}
-	for (size_t i = 0; i < len / sizeof(groups[0]); i++) {
-		if (groups[i] == want) {
-			return true;
-		}
+	for (size_t i = 0; rc == 0 && i < len / sizeof(groups[0]); i++) {
+		found |= groups[i] == want;
 	}
-	return false;
+	if (groups != few) {
+		free(groups);
+	}
+	return found;
 }
 
 static enum gate_role
@@ -139,7 +181,9 @@ role_of_peer(const struct gate_conn *conn)
 	if (conn->uid == 0 || conn->uid == geteuid()) {
 		return GATE_ROLE_ADMIN;
 	}
-	return has_group(conn->fd, conn->gid, getegid()) ? GATE_ROLE_MONITOR : GATE_ROLE_NONE;
+	return g_gate.group != (gid_t)-1 && has_group(conn->fd, conn->gid, g_gate.group)
+	               ? GATE_ROLE_MONITOR
+	               : GATE_ROLE_NONE;
 }
 
 static void on_report(struct gate_conn *conn, const struct gate_msg *msg);
@@ -270,12 +314,11 @@ on_hello(struct gate_conn *conn, const struct gate_packet *packet)
 	if (conn->service) {
 		conn->pid = packet->cred_pid;
 	}
-	conn->role = role_of_peer(conn);
 	if (conn->role == GATE_ROLE_NONE) {
 		gate_conn_refuse(conn, EACCES,
-		                 "user %u may not attach: run as root or as user %u, or join group "
-		                 "%u to watch",
-		                 conn->uid, geteuid(), getegid());
+		                 "user %u may not attach: run as root or as user %u, or, to look, "
+		                 "join the group of the primary's --gate-group",
+		                 conn->uid, geteuid());
 		return;
 	}
 	rc = watch_process(conn);
@@ -450,6 +493,25 @@ gate_conn_expected(struct gate_conn *conn)
 	conn->answer_timer = NULL;
 }
 
+/* Whoever is no admin, whatever it has said: the other places are the admins'. */
+static bool
+is_monitor(const struct gate_conn *conn)
+{
+	return conn->role != GATE_ROLE_ADMIN && conn->role != GATE_ROLE_SERVICE;
+}
+
+static unsigned
+num_monitors(void)
+{
+	struct gate_conn *conn;
+	unsigned n = 0;
+
+	TAILQ_FOREACH (conn, &g_gate.conns, entry) {
+		n += is_monitor(conn);
+	}
+	return n;
+}
+
 int
 gate_conn_start(int fd, const char *service)
 {
@@ -482,6 +544,7 @@ gate_conn_start(int fd, const char *service)
 			conn->gid = cred.gid;
 		}
 	}
+	conn->role = rc == 0 ? role_of_peer(conn) : GATE_ROLE_NONE;
 	rc = rc < 0 ? -errno : control_fd_add(fd, EPOLLIN, on_readable, conn, &conn->fd_watch);
 	if (rc < 0) {
 		close(fd);
@@ -495,6 +558,11 @@ gate_conn_start(int fd, const char *service)
 		if (g_gate.num_conns > GATE_MAX_CONNECTIONS) {
 			gate_conn_refuse(conn, EUSERS, "%u connections are open already",
 			                 GATE_MAX_CONNECTIONS);
+		} else if (is_monitor(conn) && num_monitors() > GATE_MAX_MONITORS) {
+			gate_conn_refuse(
+				conn, EUSERS,
+				"%u connections of those who may only look are open already",
+				GATE_MAX_MONITORS);
 		}
 	}
 	return 0;

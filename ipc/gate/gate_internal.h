@@ -15,7 +15,11 @@
 #include "ipc/gate/gate.h"
 
 #define GATE_MAX_CONNECTIONS   64
+#define GATE_MAX_MONITORS      32   /* of them, of peers that are no admins, greeted or not */
 #define GATE_ANSWER_TIMEOUT_MS 5000 /* for a hello, and for MAPPED */
+
+/* So many lines in ten seconds about peers that are no admins. */
+#define GATE_LOG_LINES 20
 
 struct control_fd;
 struct control_timer;
@@ -53,6 +57,7 @@ struct gate_conn {
 
 struct gate {
 	int id;
+	gid_t group; /* whose members may look, (gid_t)-1: nobody */
 	const struct gate_ops *ops;
 	void *ctx;
 	int listen_fd;
@@ -85,6 +90,9 @@ int gate_conn_ping(struct gate_conn *conn);
 /** It has to answer within answer_timeout_ms, or it is closed; the last such demand is over. */
 void gate_conn_expect(struct gate_conn *conn);
 void gate_conn_expected(struct gate_conn *conn);
+/** Whether another line about it may be logged: what an unprivileged peer does, as often as it
+ * likes, shall not fill the log. */
+bool gate_conn_may_log(const struct gate_conn *conn);
 /** The app thread has let go of its link. */
 void gate_conn_link_done(struct gate_conn *conn);
 

@@ -30,7 +30,7 @@ values_move(struct stats_segment *to, const struct stats_segment *from)
 
 /* Make, fill and map the file under a passing name: whoever opens the final one finds it whole. */
 static int
-segment_make(const char *path, uint64_t tsc_hz, struct stats_segment **out)
+segment_make(const char *path, mode_t mode, uint64_t tsc_hz, struct stats_segment **out)
 {
 	struct stats_segment *segment = MAP_FAILED;
 	int fd, rc;
@@ -39,7 +39,7 @@ segment_make(const char *path, uint64_t tsc_hz, struct stats_segment **out)
 	/* Nobody may open it for writing, not even through a descriptor that was granted for
 	 * reading
 	 * (/proc/self/fd), unless he has CAP_DAC_OVERRIDE, or is our user and changes the mode. */
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0) {
 		return -errno;
 	}
@@ -75,7 +75,7 @@ cal_stats_create(int id, uint64_t tsc_hz)
 		rc = cal_instance_path(making, sizeof(making), id, CAL_STATS_NAME ".new");
 	}
 	if (rc == 0) {
-		rc = segment_make(making, tsc_hz, &segment);
+		rc = segment_make(making, cal_instance_mode(id, 0400), tsc_hz, &segment);
 	}
 	if (rc != 0 || segment == NULL) {
 		return rc;

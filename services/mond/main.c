@@ -460,7 +460,7 @@ acquire(char *err, size_t err_size)
 		        "cal-mond: whoever serves %s does not hand it over (%s): replaced\n",
 		        g.path, strerror(-rc));
 	}
-	rc = server_bind(g.path);
+	rc = server_bind(g.path, cal_instance_mode(g.instance, 0600) != 0600);
 	if (rc < 0) {
 		snprintf(err, err_size, "cannot listen on %s: %s", g.path, strerror(-rc));
 	}

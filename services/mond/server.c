@@ -281,7 +281,7 @@ on_knock(uv_poll_t *poll, int status, int events)
 /* --- the name --------------------------------------------------------------------------------- */
 
 int
-server_bind(const char *path)
+server_bind(const char *path, bool shared)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	mode_t mask;
@@ -296,7 +296,7 @@ server_bind(const char *path)
 		return -errno;
 	}
 	unlink(addr.sun_path);
-	mask = umask(0177);
+	mask = umask(shared ? 0117 : 0177);
 	rc = bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 ? 0 : -errno;
 	umask(mask);
 	/* One that has a name and does not listen yet refuses. */

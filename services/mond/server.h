@@ -45,9 +45,10 @@ struct server_opts {
 	void (*handover_done)(bool handed_over);
 };
 
-/** Make the socket `path` (0600), which listens when it gets its name; a file that is there is
- *  replaced in the same step. Returns its descriptor or a negative errno. */
-int server_bind(const char *path);
+/** Make the socket `path` (0600, or 0660 in a folder that is `shared`), which listens when it gets
+ * its name; a file that is there is replaced in the same step. Returns its descriptor or a negative
+ * errno. */
+int server_bind(const char *path, bool shared);
 
 /** Serve the listening socket `fd` (owned). Returns 0 or a negative errno. */
 int server_start(const struct server_opts *opts, int fd);

@@ -54,6 +54,17 @@ int cal_instance_claim(int id, pid_t *owner);
 /** Remove the instance's folder and give the lock back. */
 void cal_instance_release(int id, int lock_fd);
 
+/** Let the members of group `gid` pass through the instance's folder, and read what is made
+ * readable for them; (gid_t)-1: nobody but us, as a claim leaves it if nobody shared it before. For
+ * who has claimed it, before anything is put into it. Needs CAP_CHOWN unless we are in the group.
+ * Returns 0 or a negative errno. */
+int cal_instance_share(int id, gid_t gid);
+
+/** The mode for something in the instance's folder that we alone may use with `mode`: if the folder
+ *  is shared, its group may read it, too, and enter it (what is created there belongs to the group
+ * by itself). Any process. */
+mode_t cal_instance_mode(int id, mode_t mode);
+
 /** Whether a living primary holds the lock of instance `id`. Any thread, any process; asks nobody.
  *  Returns its pid, 0 when there is none, or a negative errno. */
 pid_t cal_instance_owner(int id);

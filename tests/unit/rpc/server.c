@@ -693,9 +693,22 @@ aliases(void)
 	end();
 }
 
+/* A monitor may call what is open to it, and cal-mond is one though it is a service; other services
+ * may call everything. Fails without the check of m->roles in rpc_method_refused(), and without mond's
+ * role in rpc_server_link_up(). */
 static void
 roles(void)
 {
+	begin();
+	begin_link(&g_other, "mond", GATE_ROLE_SERVICE);
+	expect_error(&g_other, "runtime_only", -1,
+	             "Method changes something, and a monitor may only look: call it as root or as "
+	             "the primary's user.");
+	end();
+	begin();
+	begin_link(&g_other, "rpcd", GATE_ROLE_SERVICE);
+	expect_true(&g_other, "runtime_only");
+	end();
 	begin();
 	begin_link(&g_other, "top", GATE_ROLE_MONITOR);
 	ask(&g_other, 1, "ping", NULL);
@@ -705,7 +718,8 @@ roles(void)
 	g_poller(NULL);
 	CHECK_EQ(answer(&g_other, 1).error.len, 0);
 	expect_error(&g_other, "runtime_only", -1,
-	             "Method changes something, and a monitor may only look.");
+	             "Method changes something, and a monitor may only look: call it as root or as "
+	             "the primary's user.");
 	expect_error(&g_other, "nonsense", -32601, "Method not found");
 	expect_true(&g_link, "runtime_only");
 	end();

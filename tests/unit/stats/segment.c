@@ -31,6 +31,12 @@ cal_instance_path(char *buf, size_t size, int id, const char *name)
 	return n < (int)size ? 0 : -ENAMETOOLONG;
 }
 
+mode_t
+cal_instance_mode(int id, mode_t mode)
+{
+	return mode;
+}
+
 static int
 setup(void)
 {
