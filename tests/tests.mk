@@ -16,11 +16,33 @@ HELPER_BINS := $(patsubst tests/helpers/%.c,$(B)/tests/helpers/%,$(HELPER_SRCS))
 CHAOS_SRCS := $(wildcard tests/chaos/*.c)
 CHAOS_BINS := $(patsubst tests/chaos/%.c,$(B)/tests/chaos/%,$(CHAOS_SRCS))
 
+# cal-rpcd as another release would have it, for tests/integration/service_upgrade.py: `next` speaks one
+# version of the gate's protocol more, `apart` none that we do. Only what sees the version is compiled anew.
+UPGRADES     := next apart
+UPGRADE_BINS := $(foreach v,$(UPGRADES),$(B)/tests/upgrade/$(v)/cal-rpcd)
+ABI          := $(shell sed -n 's/^\#define CAL_ABI_VERSION \([0-9]*\)u$$/\1/p' core/include/calandria/version.h)
+UPGRADE_next  := -DCAL_ABI_VERSION=$(shell expr $(ABI) + 1)u -DCAL_ABI_OLDEST=$(ABI)u -DCAL_VERSION_STRING='"9.1.0-next"'
+UPGRADE_apart := -DCAL_ABI_VERSION=$(shell expr $(ABI) + 7)u -DCAL_ABI_OLDEST=$(shell expr $(ABI) + 6)u -DCAL_VERSION_STRING='"9.7.0-apart"'
+UPGRADE_SRCS := $(shell grep -lE 'CAL_(ABI|VERSION)_' services/rpcd/*.c ipc/client/*.c ipc/gate/gate_packet.c)
+upgrade_objs = $(patsubst %.c,$(B)/obj/upgrade/$(1)/%.o,$(UPGRADE_SRCS))
+define upgrade_rule
+$(B)/obj/upgrade/$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$<)
+	$$(Q)$$(CC) $$(CPPFLAGS_ALL) $$(UPGRADE_$(1)) $$(CFLAGS_ALL) -MMD -MP -c $$< -o $$@
+$(B)/tests/upgrade/$(1)/cal-rpcd: $(call upgrade_objs,$(1)) $(call objs,$(filter-out $(UPGRADE_SRCS),$(RPCD_SRCS) $(SANDBOX_SRCS))) $(LIBS)
+	@mkdir -p $$(@D)
+	$$(call say,LD,$$@)
+	$$(Q)$$(CC) $$(LDFLAGS_ALL) $$(filter %.o,$$^) $$(CLIENT_LIBS) -luv $(SANDBOX_LIBS) -o $$@
+-include $(patsubst %.o,%.d,$(call upgrade_objs,$(1)))
+endef
+$(foreach v,$(UPGRADES),$(eval $(call upgrade_rule,$(v))))
+
 #: make check                 build everything and run every test
 #: make check-unit [T=DIR/NAME]  the unit tests, or the ones whose path contains T
 #: make check-integration [T=NAME]  real processes
 .PHONY: check check-unit check-integration tests
-tests: $(UNIT_BINS) $(HELPER_BINS) $(BENCH_BINS) $(FUZZ_BINS) $(CHAOS_BINS)
+tests: $(UPGRADE_BINS) $(UNIT_BINS) $(HELPER_BINS) $(BENCH_BINS) $(FUZZ_BINS) $(CHAOS_BINS)
 # A make of its own, since the packages that this one looks for may only just have arrived.
 check:
 	@scripts/deps.sh build test
@@ -57,7 +79,7 @@ tsan:
 	$(Q)tests/run --build build-tsan $(if $(T),--only $(T)) unit
 check-unit: $(if $(T),$(foreach b,$(UNIT_BINS),$(if $(findstring $(T),$(b)),$(b))),$(UNIT_BINS))
 	$(Q)tests/run --build $(B) unit $(if $(T),--only $(T))
-check-integration: all $(HELPER_BINS) $(addprefix $(B)/tests/bench/,bench_call bench_interrupt bench_jsonrpc bench_runtime)
+check-integration: all $(UPGRADE_BINS) $(HELPER_BINS) $(addprefix $(B)/tests/bench/,bench_call bench_interrupt bench_jsonrpc bench_runtime)
 	$(Q)tests/run --build $(B) integration $(if $(T),--only $(T))
 #: make chaos [N=KILLS] [SEED=] [MODE=interrupt] [REACTORS=2] [SAN=asan]  random kills under verified I/O
 # Needs hugepages (make setup). 10,000 kills by default; `make check` does 1000 and some.
@@ -144,5 +166,5 @@ $(B)/tests/chaos/%: $(B)/obj/tests/chaos/%.o $(LIBS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) $< $(call prog_libs,tests/chaos/$*.c) -o $@
 
-.SECONDARY: $(call objs,$(UNIT_SRCS) $(BENCH_SRCS) $(HELPER_SRCS) $(CHAOS_SRCS) $(FUZZ_SRCS) tests/fuzz/main.c)
+.SECONDARY: $(foreach v,$(UPGRADES),$(call upgrade_objs,$(v))) $(call objs,$(UNIT_SRCS) $(BENCH_SRCS) $(HELPER_SRCS) $(CHAOS_SRCS) $(FUZZ_SRCS) tests/fuzz/main.c)
 -include $(patsubst %.o,%.d,$(call objs,$(UNIT_SRCS) $(BENCH_SRCS) $(HELPER_SRCS) $(CHAOS_SRCS) $(FUZZ_SRCS) tests/fuzz/main.c))

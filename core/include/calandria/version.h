@@ -10,7 +10,9 @@
 #define CAL_VERSION_MAJOR  0
 #define CAL_VERSION_MINOR  1
 #define CAL_VERSION_PATCH  0
+#ifndef CAL_VERSION_STRING
 #define CAL_VERSION_STRING "0.1.0"
+#endif
 
 /* Raised whenever the gate's messages, the link's layout or the wire change in a way that an older
  * peer would misread. CAL_ABI_OLDEST is the oldest that this tree can still speak. Two processes
