@@ -442,6 +442,13 @@ memory_is_sealed(void)
 	CHECK(ftruncate(fd, 1 << 30) < 0 && errno == EPERM);
 	CHECK(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) < 0);
 	CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	/* Once the peer has its mapping nobody gets another to write to. Fails without either of
+	 * the seals in link_seal(): one that is set already may be set again until it is for good.
+	 */
+	CHECK_EQ(link_seal(p.link), 0);
+	CHECK(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED &&
+	      errno == EPERM);
+	CHECK(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0 && errno == EPERM);
 	pair_close(&p);
 }
 

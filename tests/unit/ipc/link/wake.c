@@ -255,8 +255,11 @@ deaf_client(void)
 	}
 	CHECK_EQ(rc, -EAGAIN);
 	close(e.fds[1]);
-	e.ring.header->client_armed = LINK_ARM_MESSAGE;
-	CHECK_EQ(send_flat(e.link, calloc(1, 1), 1), 0);
+	/* The first one is told of what it left unread, the next ones would be signalled. */
+	for (unsigned i = 0; i < 3; i++) {
+		e.ring.header->client_armed = LINK_ARM_MESSAGE;
+		CHECK_EQ(send_flat(e.link, calloc(1, 1), 1), 0);
+	}
 	CHECK_EQ(gate_packet_send(e.fds[0], &stop, NULL, 0), -EPIPE);
 	link_destroy(e.link);
 	close(e.fds[0]);
