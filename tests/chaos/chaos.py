@@ -128,17 +128,22 @@ class Chaos:
     def slices(self):
         limit = self.args.n
         while self.killer.kills < limit:
+            if self.harm:
+                self.harm(self, "before kills")
             begin = time.monotonic()
             self.killer.run(SLICE_S, limit)
             self.settle()
             for _ in range(ATTACHES):
-                self.attach_ms.append(self.target.attach(stop_s=0.05 if self.harm else 0))
+                self.attach_ms.append(self.target.attach(delay_us=50000 if self.harm else 0))
             self.target.caller.call("spdk_get_version")
             self.note(self.killing, self.target.slice())
+            if self.harm:
+                self.harm(self, "before quiet")
+                self.target.slice()
             time.sleep(time.monotonic() - begin)
             self.note(self.quiet, self.target.slice())
-            if self.harm:
-                self.harm(self)
+        if self.harm:
+            self.harm(self, "at the end")
 
     def snapshot(self):
         self.root_calls_off_traces()
@@ -252,9 +257,12 @@ class Chaos:
 
     def check_answers(self):
         begin = time.monotonic()
-        version = self.target.prim.rpc_call("spdk_get_version", timeout=5)
+        try:
+            version = self.target.prim.rpc_call("spdk_get_version", timeout=5)
+        except (OSError, p.Failure) as error:
+            version = {"error": str(error)}
         self.report.check("a JSON-RPC client is answered", "result" in version,
-                          f"{(time.monotonic() - begin) * 1000:.1f} ms; the client that stayed: "
+                          f"{version.get('error', '')}{(time.monotonic() - begin) * 1000:.1f} ms; the client that stayed: "
                           f"{self.target.caller.longest_us / 1000:.1f} ms at most")
 
     def check_end(self):
@@ -269,6 +277,9 @@ class Chaos:
 def run(args, report, harm=None):
     """The report has the checks; what went wrong beside them is raised as p.Failure."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for fd in map(int, os.listdir("/proc/self/fd")):  # a lock of who started us, say
+        if fd > 2:
+            keep_to_ourselves(fd)
     with p.Root() as root:
         chaos = None
         try:
@@ -278,9 +289,17 @@ def run(args, report, harm=None):
             kind = "no hang" if isinstance(failure, t.Hang) else "no failure"
             report.check(kind, False, str(failure))
         else:
-            report.check("no hang", True, f"nothing took longer than {v.HANG_S} s")
+            report.check("no hang", True, f"nothing took longer than {v.HANG_S} s; the killer itself was away for "
+                         f"{chaos.killer.longest_turn_s * 1000:.0f} ms at most")
         if report.failed() and chaos and not harm:
             show_logs(chaos, root)
+
+
+def keep_to_ourselves(fd):
+    try:
+        os.set_inheritable(fd, False)
+    except OSError:  # the one that listed them
+        pass
 
 
 def show_logs(chaos, root):

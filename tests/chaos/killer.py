@@ -37,6 +37,9 @@ class Killer:
         self.exec_failures = 0
         self.killing_is_over = False
         self.services_too = True
+        self.clock = 0                         # stands still while we ourselves do not run
+        self.last_turn = None
+        self.longest_turn_s = 0
 
     @property
     def kills(self):
@@ -75,7 +78,7 @@ class Killer:
     def strike(self, one, name):
         if one.reap():
             return
-        one.send(name)
+        one.send(name, self.clock)
         now = time.monotonic()
         if name == "STOP":
             then = self.rnd.choice(("KILL", "CONT"))
@@ -89,7 +92,7 @@ class Killer:
         """It has caught the signal, or that is ignored."""
         if not one.reap():
             self.survived += 1
-            one.send("KILL")
+            one.send("KILL", self.clock)
 
     def end_of_oom(self, one):
         if not one.reap():
@@ -97,7 +100,6 @@ class Killer:
                          + t.stacks(one.pid))
 
     def reap(self):
-        now = time.monotonic()
         for one in list(self.alive):
             if one.reap():
                 self.alive.remove(one)
@@ -105,7 +107,7 @@ class Killer:
                     self.count(one.kind, "OOM" if one.kind == "oom" else one.signal)
                 else:
                     self.ended[one.kind, one.status] += 1
-            elif one.signalled is not None and now - one.signalled > v.HANG_S:
+            elif one.signalled is not None and self.clock - one.signalled > v.HANG_S:
                 raise t.Hang(f"{one.kind} does not end {v.HANG_S} s after SIG{one.signal}:\n"
                              + t.stacks(one.pid))
 
@@ -208,7 +210,7 @@ class Killer:
 
     def run(self, seconds, limit):
         """Kill for so long, or until so many are killed; then until none of the victims is left."""
-        self.killing_is_over = False
+        self.killing_is_over, self.last_turn = False, None
         end = time.monotonic() + seconds
         self.seen.clear()
         now = time.monotonic()
@@ -226,8 +228,24 @@ class Killer:
         self.killing_is_over = True
         while self.alive or self.events:
             self.turn(spawning=False)
+            if self.alive and not self.events:
+                self.nothing_comes()
+
+    def nothing_comes(self):
+        """Each signal has a next one, up to SIGKILL: whoever is left has had that one."""
+        for one in self.alive:
+            if one.last != "KILL" and not one.reap():
+                raise t.Hang(f"{one.kind} was forgotten after {one.last}")
+
+    def tick(self):
+        now = time.monotonic()
+        passed = now - self.last_turn if self.last_turn else 0
+        self.longest_turn_s = max(self.longest_turn_s, passed)
+        self.clock += min(passed, 0.05)
+        self.last_turn = now
 
     def turn(self, spawning):
+        self.tick()
         self.look_at_services()
         if spawning and len(self.alive) < ALIVE:
             self.spawn()
@@ -242,7 +260,7 @@ class Killer:
     def kill_all(self):
         """After a failure."""
         for one in self.alive:
-            one.send("KILL")
+            one.send("KILL", self.clock)
             os.waitpid(one.pid, 0) if one.status is None else None
         self.alive.clear()
         if self.spoilt:

@@ -164,16 +164,11 @@ class Target:
                 total += int(file.read().split()[1]) // 1000
         return total
 
-    def attach(self, stop_s=0):
+    def attach(self, delay_us=0):
         """A clean client attaches: (ms that it took, ms of these without what the scheduler gave to
-        others). `stop_s`: stopped on its way for so long, for the self-test."""
+        others). `delay_us` is for the self-test."""
         waited = self.control_waited_us()
-        with subprocess.Popen([*self.victim, "attach"], env=self.env, stdout=subprocess.PIPE) as proc:
-            if stop_s:
-                time.sleep(0.006)
-                os.kill(proc.pid, 19)
-                time.sleep(stop_s)
-                os.kill(proc.pid, 18)
+        with subprocess.Popen([*self.victim, "attach", str(delay_us)], env=self.env, stdout=subprocess.PIPE) as proc:
             try:
                 out, _ = proc.communicate(timeout=CALL_LIMIT_S)
             except subprocess.TimeoutExpired:

@@ -20,14 +20,16 @@
  *
  * None of them ends by itself, except that the primary stops or refuses. One that is not killed:
  *
- *   victim ID attach         attaches, says how many microseconds that took, and how many of these
- * it was kept from running by other processes */
+ *   victim ID attach [US]    attaches (after US microseconds, which count), says how many
+ * microseconds that took, and how many of these it was kept from running by other processes */
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -183,9 +185,11 @@ with_child(struct cal_client *client)
 	return CALL_ONE_OF(client, short_methods);
 }
 
+/* Few and little ones: the I/O that they do is not what a kill does to others'. */
 static int
 jobs(struct cal_client *client)
 {
+	static unsigned started;
 	struct cal_response response;
 	uint8_t params[256];
 	char text[200];
@@ -193,10 +197,12 @@ jobs(struct cal_client *client)
 	int rc;
 
 	snprintf(text, sizeof(text),
-	         "{\"name\":\"%s\",\"workload\":\"randrw\",\"queue_depth\":4,\"time_ms\":60000}",
+	         "{\"name\":\"%s\",\"workload\":\"randrw\",\"queue_depth\":1,\"time_ms\":60000}",
 	         g_argv[3]);
 	len = pack(text, params, sizeof(params));
-	rc = cal_client_call(client, "cal_perf_start", params, len, 10000, &response);
+	rc = started++ < 3
+	             ? cal_client_call(client, "cal_perf_start", params, len, 10000, &response)
+	             : 0;
 	sleep_us(pick(20000));
 	return rc;
 }
@@ -323,6 +329,9 @@ attach(void)
 	struct cal_client *client;
 	int64_t begin = now_ns();
 
+	if (g_argv[3] != NULL) {
+		sleep_us((unsigned)atoi(g_argv[3]));
+	}
 	open_client(50, true, &client);
 	printf("%lld %lld\n", (long long)(now_ns() - begin) / 1000, (waited_ns() - waited) / 1000);
 	fflush(stdout);
@@ -351,6 +360,8 @@ main(int argc, char **argv)
 	if (argc < 3) {
 		return 2;
 	}
+	/* Nobody else would end us. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	mode = argv[2];
 	g_argv = argv;
 	g_seed = (unsigned)getpid() ^ (unsigned)now_ns();

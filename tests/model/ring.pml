@@ -40,7 +40,7 @@
 #define SIZE 2
 #endif
 #ifndef N
-#define N 5
+#define N 6
 #endif
 #ifdef FULL
 #define MASK SIZE
