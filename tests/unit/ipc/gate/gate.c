@@ -692,6 +692,78 @@ odd_packets(void)
 }
 
 static void
+send_with_fds(int fd, const void *bytes, size_t len, unsigned num_fds)
+{
+	union {
+		char bytes[CMSG_SPACE(50 * sizeof(int))];
+		struct cmsghdr align;
+	} control = { 0 };
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)bytes, .iov_len = len };
+	struct msghdr hdr = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *cmsg;
+
+	hdr.msg_control = control.bytes;
+	hdr.msg_controllen = CMSG_SPACE(num_fds * sizeof(int));
+	cmsg = CMSG_FIRSTHDR(&hdr);
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(num_fds * sizeof(int));
+	memset(CMSG_DATA(cmsg), 0, num_fds * sizeof(int));
+	CHECK_EQ(sendmsg(fd, &hdr, 0), (ssize_t)len);
+}
+
+/* What gate_packet_recv() makes of odd ones, without a gate. Fails without the strings' ends,
+ * without MSG_CMSG_CLOEXEC, without the flags' becoming `truncated`, without close() of a
+ * descriptor too many, and without gate_packet_close_fds() for an empty packet. */
+static void
+packets_as_they_come(void)
+{
+	struct gate_packet packet;
+	unsigned before;
+	struct gate_msg msg;
+	char longer[sizeof(msg) + 8];
+	int fds[2];
+
+	REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) == 0);
+	before = open_fds();
+	for (unsigned num = 1; num <= 50; num++) {
+		gate_packet_init(&msg, GATE_HELLO);
+		send_with_fds(fds[0], &msg, sizeof(msg), num);
+		REQUIRE(gate_packet_recv(fds[1], &packet) == 1);
+		CHECK(packet.num_fds <= GATE_MAX_FDS);
+		CHECK_EQ(packet.truncated, num > GATE_MAX_FDS);
+		CHECK_EQ(gate_packet_check_any(&packet), num > GATE_MAX_FDS ? -EPROTO : 0);
+		for (unsigned i = 0; i < packet.num_fds; i++) {
+			CHECK(fcntl(packet.fds[i], F_GETFD) & FD_CLOEXEC);
+		}
+		gate_packet_close_fds(&packet);
+		CHECK_EQ(open_fds(), before);
+	}
+	send_with_fds(fds[0], "", 0, 3);
+	CHECK_EQ(gate_packet_recv(fds[1], &packet), 0);
+	CHECK_EQ(open_fds(), before);
+
+	memset(longer, 'x', sizeof(longer));
+	gate_packet_init(&msg, GATE_HELLO);
+	memset(msg.name, 'n', sizeof(msg.name));
+	memset(msg.version, 'v', sizeof(msg.version));
+	memset(msg.text, 't', sizeof(msg.text));
+	memset(msg.template_dir, 'd', sizeof(msg.template_dir));
+	memcpy(longer, &msg, sizeof(msg));
+	CHECK_EQ(send(fds[0], longer, sizeof(longer), 0), (ssize_t)sizeof(longer));
+	REQUIRE(gate_packet_recv(fds[1], &packet) == 1);
+	CHECK(packet.truncated);
+	CHECK_EQ(gate_packet_check_any(&packet), -EPROTO);
+	CHECK_EQ(strnlen(packet.msg.name, sizeof(msg.name)), sizeof(msg.name) - 1);
+	CHECK_EQ(strnlen(packet.msg.version, sizeof(msg.version)), sizeof(msg.version) - 1);
+	CHECK_EQ(strnlen(packet.msg.text, sizeof(msg.text)), sizeof(msg.text) - 1);
+	CHECK_EQ(strnlen(packet.msg.template_dir, sizeof(msg.template_dir)),
+	         sizeof(msg.template_dir) - 1);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void
 attach(void)
 {
 	struct cal_stats_links before = *cal_stats_links();
@@ -783,7 +855,9 @@ attach(void)
 static bool
 sealed(int fd)
 {
-	return (fcntl(fd, F_GET_SEALS) & (F_SEAL_FUTURE_WRITE | F_SEAL_SEAL)) != 0;
+	const int wanted = F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
+
+	return (fcntl(fd, F_GET_SEALS) & wanted) == wanted;
 }
 
 /* Whether the page at `at` is in memory without anybody's touching it now. */
@@ -1323,6 +1397,7 @@ static const struct test_case cases[] = {
 	TEST(other_versions),
 	TEST(negotiated_versions),
 	TEST(odd_packets),
+	TEST(packets_as_they_come),
 	TEST(attach),
 	TEST(sealed_links),
 	TEST(sealed_by_the_client),
