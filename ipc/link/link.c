@@ -116,17 +116,16 @@ memory_hold(struct link *link)
 {
 	static bool told;
 
-	if (mlock(link->memory, link->geometry.link_size) == 0) {
-		return 0;
+	if (madvise(link->memory, link->geometry.link_size, MADV_POPULATE_WRITE) < 0) {
+		return -errno;
 	}
-	if (!told) {
+	if (mlock(link->memory, link->geometry.link_size) < 0 && !told) {
 		told = true;
 		SPDK_WARNLOG("links are not locked in memory (%s): raise LimitMEMLOCK, or a "
 		             "reactor may wait for swapped pages\n",
 		             strerror(errno));
 	}
-	return madvise(link->memory, link->geometry.link_size, MADV_POPULATE_WRITE) < 0 ? -errno
-	                                                                                : 0;
+	return 0;
 }
 
 int

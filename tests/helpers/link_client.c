@@ -110,9 +110,8 @@ hoard(struct cal_client *client)
 	codec_buf_free(&buf);
 	printf("hoarding\n");
 	fflush(stdout);
-	for (;;) {
-		sleep_ms(60000);
-	}
+	sleep_ms(60000);
+	return 0;
 }
 
 static int

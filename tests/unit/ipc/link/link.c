@@ -233,6 +233,7 @@ limits(void)
 	const void *msg;
 	size_t len, sent = 0;
 	int rc = 0, i;
+	bool more;
 
 	/* A request that never ends. */
 	pair_open(&p);
@@ -258,6 +259,15 @@ limits(void)
 	CHECK_EQ(rc, -ENOBUFS);
 	CHECK(i >= 16 && i <= 18);
 	CHECK(link_backlog(p.link) <= LINK_MAX_BACKLOG);
+	/* Nothing of it goes to one that broke the layout. Fails without the check of `broken` in
+	 * link_flush(). */
+	CHECK_EQ(client_ring_push(&p.ring, "x", 1), 1);
+	((struct link_desc *)(request_ring(&p) + 1))->len = 0;
+	CHECK_EQ(link_recv(p.link, &msg, &len), -EPROTO);
+	while (client_ring_peek(&p.ring, &msg, &len, &more) == 1) {
+		client_ring_release(&p.ring);
+	}
+	CHECK_EQ(link_flush(p.link, CODEC_CHUNK_SIZE), 0);
 	pair_close(&p);
 }
 
