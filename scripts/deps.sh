@@ -3,7 +3,7 @@
 # Copyright (c) 2026, the Calandria authors
 #
 # Installs the Debian packages that Calandria needs, by purpose:
-#   deps.sh [build] [test] [lint] [fuzz] [--dry-run]      without a purpose: all of them
+#   deps.sh [build] [test] [lint] [fuzz] [deb] [--dry-run]      without a purpose: all of them
 # Says what it installs; does nothing, and asks no network, when all is there.
 set -euo pipefail
 
@@ -24,9 +24,12 @@ build=(
 test=(
     libcunit1-dev valgrind g++ pkg-config
     spin                                  # the protocol models of tests/model
+    systemd systemd-container             # the units are tried under a systemd of their own
 )
 # What `make lint`, `make asan CC=clang` and the like call.
 lint=(clang-format clang-tidy cppcheck libclang-rt-14-dev)
+# What `make deb` builds packages with and checks them by; help2man makes the manual pages.
+deb=(debhelper dpkg-dev fakeroot lintian help2man)
 # What `make fuzz` builds the targets with: clang, with its libFuzzer and sanitizers.
 fuzz=(clang libclang-rt-14-dev)
 
@@ -34,12 +37,12 @@ dry=0
 purposes=()
 for arg in "$@"; do
     case "$arg" in
-    build|test|lint|fuzz) purposes+=("$arg") ;;
+    build|test|lint|fuzz|deb) purposes+=("$arg") ;;
     --dry-run) dry=1 ;;
-    *) echo "deps.sh: unknown argument '$arg' (build, test, lint, fuzz, --dry-run)" >&2; exit 2 ;;
+    *) echo "deps.sh: unknown argument '$arg' (build, test, lint, fuzz, deb, --dry-run)" >&2; exit 2 ;;
     esac
 done
-[ ${#purposes[@]} -gt 0 ] || purposes=(build test lint fuzz)
+[ ${#purposes[@]} -gt 0 ] || purposes=(build test lint fuzz deb)
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
     echo "deps.sh: this is not a Debian system: install the counterparts of the packages listed in $0" >&2

@@ -34,35 +34,86 @@ $(B)/lib/pkgconfig/%.pc: scripts/%.pc.in core/include/calandria/version.h Makefi
 	@mkdir -p $(@D)
 	$(Q)sed -e 's|@LIBDIR@|$(abspath $(B)/lib)|' -e 's|@INCLUDEDIR@|$(abspath core/include)|' $(PC_VARS) $< > $@
 
-#: make install               [DESTDIR=] [PREFIX=/usr/local]
+#: make install               [DESTDIR=] [PREFIX=/usr/local] [LIBDIR=] [DOCDIR=] [EXAMPLEDIR=]
 INST = install -D -m
+LIBDIR ?= $(PREFIX)/lib
+DOCDIR ?= $(PREFIX)/share/doc/calandria
+# Where the example of an instance's options goes.
+EXAMPLEDIR ?= $(DOCDIR)
+MANDIR = $(PREFIX)/share/man
+LIBEXEC = $(PREFIX)/libexec/calandria
 # Where systemd finds them below /usr and /usr/local.
 UNIT_DIR = $(PREFIX)/lib/systemd/system
-UNITS   := $(patsubst scripts/systemd/%.in,%,$(wildcard scripts/systemd/*.in))
-install: all
+UNITS   := $(patsubst scripts/systemd/%.in,%,$(wildcard scripts/systemd/*.service.in))
+UNIT_VARS = -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@DOCDIR@|$(DOCDIR)|g'
+INSTALLED_HEADERS := ipc/client/client.h ipc/client/json.h ipc/codec/codec.h ipc/gate/gate_proto.h
+# Manual pages are made of --help, so that the two cannot differ; without help2man there are none.
+MANS := $(if $(shell command -v help2man),$(B)/man/calandria.8 $(B)/man/calandria-setup.8 $(B)/man/calctl.1)
+$(B)/man/calandria.8: NAMED := storage runtime with SPDK's programming model and a control plane in other processes
+$(B)/man/calctl.1: NAMED := look at an instance of Calandria, call it and stop it
+$(B)/man/calandria-setup.8: NAMED := prepare a machine for Calandria, and give back what that took
+$(B)/man/calandria.8: $(B)/bin/calandria
+$(B)/man/calandria-setup.8: scripts/setup.sh
+$(B)/man/calctl.1: $(B)/bin/calctl
+$(B)/man/%:
+	@mkdir -p $(@D)
+	$(call say,MAN,$@)
+	$(Q)help2man --no-info --section=$(subst .,,$(suffix $@)) --name="$(NAMED)" \
+	    --version-string="$(VERSION)" --output=$@ $<
+.PHONY: man
+man: $(MANS)
+
+install: all man
 	$(Q)for b in calandria calctl; do $(INST) 755 $(B)/bin/$$b $(DESTDIR)$(PREFIX)/bin/$$b || exit 1; done
 	$(Q)for b in $(notdir $(filter $(B)/bin/cal-%,$(BINS))); do \
-	    $(INST) 755 $(B)/bin/$$b $(DESTDIR)$(PREFIX)/libexec/calandria/$$b || exit 1; done
+	    $(INST) 755 $(B)/bin/$$b $(DESTDIR)$(LIBEXEC)/$$b || exit 1; done
 	$(Q)$(INST) 755 scripts/setup.sh $(DESTDIR)$(PREFIX)/sbin/calandria-setup
-	$(Q)for l in $(LIBS); do $(INST) 644 $$l $(DESTDIR)$(PREFIX)/lib/$$(basename $$l) || exit 1; done
+	$(Q)for l in $(LIBS); do $(INST) 644 $$l $(DESTDIR)$(LIBDIR)/$$(basename $$l) || exit 1; done
 	$(Q)cd core/include && for h in */*.h; do $(INST) 644 $$h $(DESTDIR)$(PREFIX)/include/$$h || exit 1; done
-	$(Q)for h in ipc/client/client.h ipc/client/json.h ipc/codec/codec.h ipc/gate/gate_proto.h; do \
-	    $(INST) 644 $$h $(DESTDIR)$(PREFIX)/include/calandria/$$h || exit 1; done
-	$(Q)for p in calandria calandria-client; do mkdir -p $(DESTDIR)$(PREFIX)/lib/pkgconfig && \
-	    sed -e 's|@LIBDIR@|$(PREFIX)/lib|' -e 's|@INCLUDEDIR@|$(PREFIX)/include|' $(PC_VARS) scripts/$$p.pc.in \
-	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/$$p.pc || exit 1; done
-	$(Q)for u in $(UNITS); do mkdir -p $(DESTDIR)$(UNIT_DIR) && sed 's|@PREFIX@|$(PREFIX)|' scripts/systemd/$$u.in \
+	$(Q)for h in $(INSTALLED_HEADERS); do $(INST) 644 $$h $(DESTDIR)$(PREFIX)/include/calandria/$$h || exit 1; done
+	$(Q)for p in calandria calandria-client; do mkdir -p $(DESTDIR)$(LIBDIR)/pkgconfig && \
+	    sed -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(PREFIX)/include|' $(PC_VARS) scripts/$$p.pc.in \
+	    > $(DESTDIR)$(LIBDIR)/pkgconfig/$$p.pc || exit 1; done
+	$(Q)for u in $(UNITS); do mkdir -p $(DESTDIR)$(UNIT_DIR) && sed $(UNIT_VARS) scripts/systemd/$$u.in \
 	    > $(DESTDIR)$(UNIT_DIR)/$$u || exit 1; done
-	$(Q)$(INST) 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/calandria/LICENSE
-	$(Q)$(INST) 644 README.md $(DESTDIR)$(PREFIX)/share/doc/calandria/README.md
+	$(Q)sed $(UNIT_VARS) scripts/systemd/cal-unit.in > $(DESTDIR)$(LIBEXEC)/cal-unit && chmod 755 $(DESTDIR)$(LIBEXEC)/cal-unit
+	$(Q)$(INST) 644 scripts/systemd/example.conf $(DESTDIR)$(EXAMPLEDIR)/example.conf
+	$(Q)for m in $(MANS); do $(INST) 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/} || exit 1; done
+	$(Q)for d in LICENSE README.md; do $(INST) 644 $$d $(DESTDIR)$(DOCDIR)/$$d || exit 1; done
 	@echo "installed below $(DESTDIR)$(PREFIX)"
 
 #: make uninstall             the same places
 uninstall:
 	$(Q)cd $(DESTDIR)$(PREFIX) && rm -rf bin/calandria bin/calctl sbin/calandria-setup libexec/calandria \
-	    $(addprefix lib/,$(notdir $(LIBS))) lib/pkgconfig/calandria.pc lib/pkgconfig/calandria-client.pc \
-	    include/calandria include/spdk include/spdk_internal share/doc/calandria
-	$(Q)cd $(DESTDIR)$(UNIT_DIR) 2>/dev/null && rm -f $(UNITS) || true
+	    include/calandria include/spdk include/spdk_internal share/man/man8/calandria.8 share/man/man8/calandria-setup.8 share/man/man1/calctl.1
+	$(Q)rm -rf $(DESTDIR)$(DOCDIR) $(DESTDIR)$(EXAMPLEDIR)/example.conf $(addprefix $(DESTDIR)$(LIBDIR)/,$(notdir $(LIBS)) \
+	    pkgconfig/calandria.pc pkgconfig/calandria-client.pc) $(addprefix $(DESTDIR)$(UNIT_DIR)/,$(UNITS))
+
+# --- Debian packages -------------------------------------------------------------------------------
+#: make deb                   Debian packages, of a copy of the tree, into build/deb/
+#: make deb-check             build them, install, run, upgrade and purge them in a root of their own
+# DEB_OBJECTS=DIR: a build of this tree to begin with. Its objects have other flags than a package's.
+.PHONY: deb deb-check
+DEB ?= build/deb
+DEB_TREE = $(DEB)/calandria-$(VERSION)
+DEB_VARS = -e 's|@VERSION@|$(VERSION)|' -e "s|@DATE@|$$(git log -1 --format=%cD 2>/dev/null || date -R)|" \
+           -e "s|@BUILD@|$$(bash -c 'set -- build --dry-run; eval "$$(sed -n "/^build=(/,/^)/p" scripts/deps.sh)"; IFS=,; echo "$${build[*]}"')|"
+deb:
+	@scripts/deps.sh build deb
+	$(Q)rm -rf $(DEB) && mkdir -p $(DEB_TREE)
+	$(Q)git ls-files -z | tar --null --no-recursion --files-from=- -cf - | tar -xf - -C $(DEB_TREE)
+	$(Q)cp -r scripts/debian $(DEB_TREE)/debian && cd $(DEB_TREE)/debian && rm changelog.in
+	$(Q)for f in control changelog.in; do sed $(DEB_VARS) scripts/debian/$$f > $(DEB_TREE)/debian/$${f%.in}; done
+	$(if $(DEB_OBJECTS),$(Q)mkdir $(DEB_TREE)/build && cp -a $(addprefix $(DEB_OBJECTS)/,obj gen lib) $(DEB_TREE)/build && \
+	    rm -f $(DEB_TREE)/build/obj/core/app/service_spawn.o)
+	$(Q)cd $(DEB_TREE) && env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS dpkg-buildpackage -us -uc -b -j$$(nproc) \
+	    >../build.log 2>&1 || { tail -n 40 ../build.log; echo "deb: see $(DEB)/build.log"; exit 1; }
+	$(Q)cd $(DEB) && lintian --fail-on error,warning --suppress-tags bad-distribution-in-changes-file *.changes
+	$(Q)ls $(DEB)/*.deb
+deb-check:
+	@scripts/deps.sh build test deb
+	@$(MAKE) --no-print-directory all
+	$(Q)CAL_DEB_FRESH=1 tests/run --build $(B) integration --only deb
 
 # --- lint ------------------------------------------------------------------------------------------
 #: make lint                  clang-format, clang-tidy, cppcheck, shell syntax, dependency directions

@@ -45,7 +45,7 @@ $(foreach v,$(UPGRADES),$(eval $(call upgrade_rule,$(v))))
 tests: $(UPGRADE_BINS) $(UNIT_BINS) $(HELPER_BINS) $(BENCH_BINS) $(FUZZ_BINS) $(CHAOS_BINS)
 # A make of its own, since the packages that this one looks for may only just have arrived.
 check:
-	@scripts/deps.sh build test
+	@scripts/deps.sh build test deb
 	@$(MAKE) --no-print-directory -j$$(nproc) all tests
 	@$(MAKE) --no-print-directory -j$$(nproc) SAN=tsan B=build-tsan $(STRESS_BIN)
 	$(Q)tests/run --build $(B) unit fuzz model integration chaos stress

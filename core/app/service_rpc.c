@@ -3,8 +3,10 @@
  */
 
 #include <errno.h>
+#include <string.h>
 
 #include "core/app/app_internal.h"
+#include "core/app/app_private.h"
 #include "core/rpc/rpc_server.h"
 #include "spdk/json.h"
 #include "spdk/rpc.h"
@@ -125,6 +127,31 @@ restart_done(struct app_restart *restart)
 	}
 }
 
+/* Somebody else starts them, or nobody does. */
+static void
+say_whose(struct spdk_jsonrpc_request *request, const char *name)
+{
+	int id = g_app.id;
+
+	if (!g_app.by_hand) {
+		spdk_jsonrpc_send_error_response_fmt(request, -ENOTSUP,
+		                                     "'%s' was not started by this instance", name);
+	} else if (strcmp(name, "all") == 0) {
+		spdk_jsonrpc_send_error_response_fmt(
+			request, -ENOTSUP,
+			"instance %d does not start its services itself (--no-services). If "
+			"systemd does: systemctl reload-or-restart cal-rpcd@%d cal-mond@%d "
+			"cal-confd@%d",
+			id, id, id, id);
+	} else {
+		spdk_jsonrpc_send_error_response_fmt(
+			request, -ENOTSUP,
+			"instance %d does not start its services itself (--no-services). If "
+			"systemd does: systemctl reload-or-restart cal-%s@%d",
+			id, name, id);
+	}
+}
+
 static void
 restart_refuse(struct spdk_jsonrpc_request *request, const char *name, int rc)
 {
@@ -135,8 +162,7 @@ restart_refuse(struct spdk_jsonrpc_request *request, const char *name, int rc)
 			"there is no service '%s': use rpcd, confd, mond or all", name);
 		break;
 	case -ENOTSUP:
-		spdk_jsonrpc_send_error_response_fmt(request, -ENOTSUP,
-		                                     "'%s' was not started by this instance", name);
+		say_whose(request, name);
 		break;
 	default:
 		spdk_jsonrpc_send_error_response(request, rc, spdk_strerror(-rc));

@@ -16,8 +16,11 @@ from rpc_common import SLOW, Client
 
 BUILD = os.path.abspath(os.environ.get("CAL_BUILD", "build"))
 TREE = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-INSTANCE = 630
+INSTANCE = 161
 UNITS = ["cal-confd@", "cal-mond@", "cal-rpcd@", "calandria@"]
+OTHERS = ["calandria-setup"]
+VARIABLES = {"CALANDRIA_ARGS": f"-m {1 << a_core():#x} -s 64 --no-pci", "RPCD_ARGS": "",
+             "CONFIG_ARGS": ""}
 
 
 def install(root):
@@ -27,7 +30,7 @@ def install(root):
                     *([f"SAN={san}"] if san else []), "install", f"PREFIX={prefix}"],
                    check=True, stdout=subprocess.DEVNULL)
     folder = f"{prefix}/lib/systemd/system"
-    check(sorted(os.listdir(folder)) == [f"{unit}.service" for unit in UNITS],
+    check(sorted(os.listdir(folder)) == sorted(f"{unit}.service" for unit in UNITS + OTHERS),
           f"the units are installed: {os.listdir(folder)}")
     return folder
 
@@ -60,10 +63,10 @@ def read(folder, name):
     return dict(line.split("=", 1) for line in lines)
 
 
-def command(unit, variables):
-    """What systemd makes of ExecStart."""
+def command(unit, variables, key="ExecStart"):
+    """What systemd makes of it."""
     words = []
-    for word in unit["ExecStart"].replace("%i", str(INSTANCE)).split():
+    for word in unit[key].replace("%i", str(INSTANCE)).split():
         words += variables[word[1:]].split() if word.startswith("$") else [word]
     return words
 
@@ -78,6 +81,36 @@ def test_commands_exist(folder):
             check(re.search(rf"(^|\W){option}\b", text), f"{name}: {program} has {option}")
         for variable in re.findall(r"\$(\w+)", unit["ExecStart"]):
             check(f"{variable}=" in unit["Environment"], f"{name}: ${variable} has a default")
+        if name != "calandria@":
+            # A successor gets the same as the one before.
+            words = unit["ExecReload"].split()
+            check(words[1:4] == ["succeed", "%i", "%n"] and words[4] == os.path.basename(program) and
+                  words[5:] == args, f"{name}: {words}")
+            check(os.access(words[0], os.X_OK), f"{name}: {words[0]}")
+
+
+def test_services_wait_for_a_primary(root, folder):
+    """cal-unit wait. Fails when it does not look again after calctl's first answer: what a dead
+    primary left counts as that."""
+    unit = read(folder, "cal-rpcd")
+    waiting = subprocess.Popen(command(unit, {}, "ExecCondition"), env=root.env(),
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(2):
+            primary = start(read(folder, "calandria"), VARIABLES | {"CONFIG_ARGS": "-c /nowhere"},
+                            root.env())
+            check(primary.wait(20 * SLOW) != 0, "a start that fails")
+            primary.stderr.close()
+            check(waiting.poll() is None, "it goes on waiting")
+        primary = start(read(folder, "calandria"), VARIABLES, root.env())
+        try:
+            check(waiting.wait(20 * SLOW) == 0, "a primary is there")
+        finally:
+            end(primary, "calandria")
+            primary.stderr.close()
+    finally:
+        waiting.kill()
+        waiting.wait()
 
 
 def start(unit, variables, env):
@@ -99,9 +132,8 @@ def test_they_run(root, folder):
     socket = root.file("rpc.sock")
     config = root.file("config.json", '{"subsystems":[{"subsystem":"bdev","config":[{"method":'
                        '"bdev_null_create","params":{"name":"n","num_blocks":8,"block_size":512}}]}]}')
-    variables = {"CALANDRIA_ARGS": f"-m {1 << a_core():#x} -s 64 --no-pci",
-                 "RPCD_ARGS": f"-r {socket}",
-                 "CONFIG_ARGS": f"-c {config} --state-dir {root.path}"}
+    variables = VARIABLES | {"RPCD_ARGS": f"-r {socket}",
+                             "CONFIG_ARGS": f"-c {config} --state-dir {root.path}"}
     procs = {}
     try:
         procs["calandria"] = start(read(folder, "calandria"), variables, root.env())
@@ -119,9 +151,10 @@ def test_they_run(root, folder):
                   "the configuration was loaded")
             client.result("bdev_null_delete", {"name": "n"})
         check(os.path.exists(f"{root.path}/config.{INSTANCE}.json"), "a change was kept")
-        # As systemd does: who comes after another is stopped before it.
-        for name in ("cal-rpcd", "cal-confd", "cal-mond", "calandria"):
-            end(procs[name], name)
+        # As systemd does: a stop of the primary, which takes the others with it.
+        end(procs["calandria"], "calandria")
+        for name in ("cal-rpcd", "cal-confd", "cal-mond"):
+            check(procs[name].wait(10 * SLOW) == 0, f"{name} ends with it: {procs[name].returncode}: {procs[name].stderr.read()}")
     finally:
         for proc in procs.values():
             if proc.poll() is None:
@@ -135,6 +168,7 @@ def main():
         test_systemd_takes_them(root, folder)
         test_commands_exist(folder)
         test_they_run(root, folder)
+        test_services_wait_for_a_primary(root, folder)
     print("the units are well-formed, and what they start runs")
 
 
