@@ -215,6 +215,8 @@ frames_close(struct frames_in *in)
 		in->fd = -1;
 	}
 	cal_text_free(&in->bytes);
+	in->num_fds = 0;
+	in->used = (struct frames_place){ 0 }; /* there is nothing to be found any more */
 }
 
 /* --- who is asked, who asks ------------------------------------------------------------------- */
