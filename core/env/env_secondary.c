@@ -19,6 +19,7 @@
  * it are the primary's. Linked with --wrap these stand in front of EAL's own; in a primary, and in
  * a program that attaches as plain DPDK does, they pass the call on. */
 static bool g_over_snapshot;
+static char g_private_dir[PATH_MAX]; /* without symbolic links */
 
 int32_t __real_rte_service_init(void) __attribute__((weak));
 int32_t __real_rte_service_start_with_defaults(void) __attribute__((weak));
@@ -238,6 +239,9 @@ env_secondary_init(const char *template_dir, const char *private_dir, char *err,
 	if (g_over_snapshot) {
 		return env_fail(err, err_size, -EALREADY, "this process is attached already");
 	}
+	if (realpath(private_dir, g_private_dir) == NULL) {
+		g_private_dir[0] = '\0';
+	}
 	rc = paths_make(&paths, private_dir);
 	if (rc == 0) {
 		rc = template_copy(template_dir, paths.runtime, paths.huge);
@@ -269,11 +273,36 @@ out:
 	return rc;
 }
 
+/* EAL leaves its files mapped: they have no names any more, but a process that goes on for days
+ * without a primary need not keep them from being freed. */
+static void
+private_unmap(void)
+{
+	size_t dir_len = strlen(g_private_dir);
+	char line[PATH_MAX + 128];
+	unsigned long from, to;
+	const char *path;
+	FILE *maps;
+
+	maps = dir_len > 0 ? fopen("/proc/self/maps", "re") : NULL;
+	while (maps != NULL && fgets(line, sizeof(line), maps) != NULL) {
+		path = strchr(line, '/');
+		if (path != NULL && strncmp(path, g_private_dir, dir_len) == 0 &&
+		    path[dir_len] == '/' && sscanf(line, "%lx-%lx", &from, &to) == 2) {
+			munmap((void *)from, to - from);
+		}
+	}
+	if (maps != NULL) {
+		fclose(maps);
+	}
+}
+
 void
 env_secondary_fini(void)
 {
 	if (g_over_snapshot) {
 		/* All that it unmaps and unlocks is of the private copy. */
 		(void)rte_eal_cleanup();
+		private_unmap();
 	}
 }

@@ -170,6 +170,10 @@ link_lost(void)
 	cal_client_close(g.client);
 	g.client = NULL;
 	cal_client_forget_eal();
+	if (g.target.exe_fd >= 0) {
+		close(g.target.exe_fd);
+		g.target.exe_fd = -1;
+	}
 	uv_update_time(&g.loop);
 	g.lost_ms = uv_now(&g.loop);
 	uv_timer_start(&g.orphan, orphan_look, DYING_STEP_MS, DYING_STEP_MS);

@@ -159,6 +159,7 @@ ready(void *ctx, struct cal_client *client)
 	fprintf(stderr, "cal-rpcd: serving %s%s%s\n", rpcd->socket.path,
 	        rpcd->tcp != NULL ? " and TCP " : "", rpcd->tcp != NULL ? rpcd->tcp : "");
 	if (client != NULL) {
+		rpc_socket_sign(&rpcd->socket, cal_client_primary_pid(client));
 		cal_client_report(client, GATE_REPORT_READY, rpcd->socket.path);
 	}
 }
@@ -252,8 +253,12 @@ socket_acquire(struct rpcd *rpcd, bool take, char *err, size_t err_size)
 
 	for (;;) {
 		claim = rpc_socket_claim(&rpcd->socket, rpcd->path, rpcd->mode, err, err_size);
+		if (claim == 0) {
+			rpc_socket_sign(&rpcd->socket, cal_client_primary_pid(rpcd->client));
+			return SOCKET_CLAIMED;
+		}
 		if (claim != -EBUSY) {
-			return claim == 0 ? SOCKET_CLAIMED : claim;
+			return claim;
 		}
 		rc = ask_holder(rpcd, take);
 		if (rc == 0) {
@@ -261,6 +266,10 @@ socket_acquire(struct rpcd *rpcd, bool take, char *err, size_t err_size)
 		}
 		if (rc == -EPROTONOSUPPORT && !take) {
 			return SOCKET_HELD; /* it will end before we need it, or be ended */
+		}
+		if (rc == -ETIMEDOUT &&
+		    rpc_socket_abandon(rpcd->path, cal_client_primary_pid(rpcd->client))) {
+			continue;
 		}
 		refusals = rc == -EBUSY ? refusals + 1 : 0;
 		if (refusals == REFUSALS || uv_hrtime() > until) {

@@ -268,6 +268,12 @@ int rpc_socket_bind(struct rpc_socket *sock, char *err, size_t err_size);
 void rpc_socket_adopt(struct rpc_socket *sock, int lock_fd, int listen_fd);
 /** Whether the lock is still the one that its path names. */
 bool rpc_socket_is_current(const struct rpc_socket *sock);
+/** Write into the lock file whose it is: ours, for that primary. */
+void rpc_socket_sign(const struct rpc_socket *sock, pid_t primary_pid);
+/** The holder of `path`'s lock does not answer. If it is one that another primary, which is dead,
+ *  has left, take the lock file away: the next claim succeeds, and that one ends once it sees it.
+ *  Returns whether it was. */
+bool rpc_socket_abandon(const char *path, pid_t primary_pid);
 /** Remove the socket, so that new clients see that nobody serves. */
 void rpc_socket_unlink(struct rpc_socket *sock);
 /** … and give the lock back. */
@@ -392,8 +398,8 @@ void handover_adopt(struct server *server, const struct handover_frame *head, co
 
 /** Ask who serves `path` to hand over to a successor for the primary `primary_pid`; with `take`
  *  false only whether it would. Returns 0 (with `take`: *out is set), -EBUSY it will not: another
- *  primary lives, -EPROTONOSUPPORT it cannot: another version, or another negative errno: nobody
- *  answers. */
+ *  primary lives, -EPROTONOSUPPORT it cannot: another version, -ETIMEDOUT it listens and does not
+ *  answer, or another negative errno: nobody does. */
 int takeover_ask(const char *path, int instance, pid_t primary_pid, bool take,
                  struct takeover **out);
 /** What has come already: the lock's descriptor, the listening sockets (tcp: -1 when there was

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -137,9 +138,56 @@ rpc_socket_is_current(const struct rpc_socket *sock)
 	return lock_file_is_current(sock->lock_fd, sock->lock_path);
 }
 
+/* Somebody has put another lock in its place, and made the socket anew. */
+static bool
+is_replaced(const struct rpc_socket *sock)
+{
+	struct stat st;
+
+	return stat(sock->lock_path, &st) == 0 && !rpc_socket_is_current(sock);
+}
+
+void
+rpc_socket_sign(const struct rpc_socket *sock, pid_t primary_pid)
+{
+	char text[32];
+	int len = snprintf(text, sizeof(text), "%10d %10d\n", (int)getpid(), (int)primary_pid);
+
+	(void)!pwrite(sock->lock_fd, text, (size_t)len, 0);
+}
+
+bool
+rpc_socket_abandon(const char *path, pid_t primary_pid)
+{
+	char lock_path[128], text[32] = "";
+	int fd, holder = 0, primary = 0;
+	bool is_left;
+
+	snprintf(lock_path, sizeof(lock_path), "%s.lock", path);
+	fd = open(lock_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0) {
+		return false;
+	}
+	(void)!pread(fd, text, sizeof(text) - 1, 0);
+	is_left = sscanf(text, "%d %d", &holder, &primary) == 2 && primary > 0 &&
+	          primary != primary_pid && kill(primary, 0) != 0 && errno == ESRCH &&
+	          lock_file_is_current(fd, lock_path) && unlink(lock_path) == 0;
+	close(fd);
+	if (is_left) {
+		fprintf(stderr,
+		        "cal-rpcd: the one of pid %d does not hand over %s, and its primary is "
+		        "dead: left behind\n",
+		        holder, path);
+	}
+	return is_left;
+}
+
 void
 rpc_socket_unlink(struct rpc_socket *sock)
 {
+	if (sock->bound && is_replaced(sock)) {
+		sock->bound = false;
+	}
 	if (sock->bound) {
 		unlink(sock->path);
 		if (sock->staged_path[0] != '\0') {
@@ -154,7 +202,9 @@ rpc_socket_release(struct rpc_socket *sock)
 {
 	rpc_socket_unlink(sock);
 	if (sock->lock_fd >= 0) {
-		unlink(sock->lock_path);
+		if (!is_replaced(sock)) {
+			unlink(sock->lock_path);
+		}
 		close(sock->lock_fd);
 		sock->lock_fd = -1;
 	}

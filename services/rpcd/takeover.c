@@ -86,7 +86,7 @@ ask(struct takeover *takeover, pid_t primary_pid, int instance, bool take)
 	       (line = memchr(takeover->in.bytes.data, '\n', takeover->in.bytes.len)) == NULL) {
 		n = frames_read(&takeover->in);
 		if (n <= 0) {
-			return n == 0 ? -ECONNRESET : (int)n;
+			return n == 0 ? -ECONNRESET : n == -EAGAIN ? -ETIMEDOUT : (int)n;
 		}
 	}
 	*line = '\0';
@@ -133,7 +133,9 @@ takeover_ask(const char *path, int instance, pid_t primary_pid, bool take, struc
 	}
 	takeover->pidfd = -1;
 	takeover->in.fd = handover_dial(path, ANSWER_MS, &takeover->pidfd);
-	rc = takeover->in.fd < 0 ? takeover->in.fd : ask(takeover, primary_pid, instance, take);
+	rc = takeover->in.fd == -EAGAIN ? -ETIMEDOUT
+	     : takeover->in.fd < 0      ? takeover->in.fd
+	                                : ask(takeover, primary_pid, instance, take);
 	if (rc == 0 && take) {
 		rc = take_begin(takeover);
 	}
