@@ -227,6 +227,88 @@ args_make(struct env_args *args, const cpu_set_t *cpus, bool has_hugepages)
 	return 0;
 }
 
+/* EAL leaves its files mapped and open: they have no names any more, but a process that goes on for
+ * days without a primary need not keep them from being freed. Which descriptors are theirs is found
+ * while links in /proc may be read. */
+#define MAX_PRIVATE_FDS 64
+static struct {
+	int fd;
+	dev_t dev;
+	ino_t ino;
+} g_private_fds[MAX_PRIVATE_FDS];
+static unsigned g_num_private_fds;
+
+static bool
+is_private(const char *path)
+{
+	size_t len = strlen(g_private_dir);
+
+	return len > 0 && strncmp(path, g_private_dir, len) == 0 && path[len] == '/';
+}
+
+static void
+private_fds_note(void)
+{
+	char target[PATH_MAX];
+	struct dirent *entry;
+	struct stat st;
+	ssize_t len;
+	DIR *dir;
+	int fd;
+
+	dir = opendir("/proc/self/fd");
+	while (dir != NULL && g_num_private_fds < MAX_PRIVATE_FDS &&
+	       (entry = readdir(dir)) != NULL) {
+		len = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
+		target[len > 0 ? len : 0] = '\0';
+		fd = (int)strtol(entry->d_name, NULL, 10);
+		if (is_private(target) && fstat(fd, &st) == 0) {
+			g_private_fds[g_num_private_fds].fd = fd;
+			g_private_fds[g_num_private_fds].dev = st.st_dev;
+			g_private_fds[g_num_private_fds++].ino = st.st_ino;
+		}
+	}
+	if (dir != NULL) {
+		closedir(dir);
+	}
+}
+
+static void
+private_fds_close(void)
+{
+	struct stat st;
+	unsigned i;
+
+	for (i = 0; i < g_num_private_fds; i++) {
+		/* EAL has closed some of them, and the number may be another file's. */
+		if (fstat(g_private_fds[i].fd, &st) == 0 && st.st_dev == g_private_fds[i].dev &&
+		    st.st_ino == g_private_fds[i].ino) {
+			close(g_private_fds[i].fd);
+		}
+	}
+	g_num_private_fds = 0;
+}
+
+static void
+private_unmap(void)
+{
+	char line[PATH_MAX + 128];
+	unsigned long from, to;
+	const char *path;
+	FILE *maps;
+
+	maps = fopen("/proc/self/maps", "re");
+	while (maps != NULL && fgets(line, sizeof(line), maps) != NULL) {
+		path = strchr(line, '/');
+		if (path != NULL && is_private(path) && sscanf(line, "%lx-%lx", &from, &to) == 2) {
+			munmap((void *)from, to - from);
+		}
+	}
+	if (maps != NULL) {
+		fclose(maps);
+	}
+}
+
 int
 env_secondary_init(const char *template_dir, const char *private_dir, char *err, size_t err_size)
 {
@@ -266,35 +348,12 @@ env_secondary_init(const char *template_dir, const char *private_dir, char *err,
 	env_args_free(&args);
 	/* EAL has narrowed it to the CPUs of its lcore: the same ones, but say so. */
 	sched_setaffinity(0, sizeof(cpus), &cpus);
+	private_fds_note();
 out:
 	/* Mapped by now, or of no use. */
 	env_dir_remove(paths.dpdk);
 	env_dir_remove(paths.huge);
 	return rc;
-}
-
-/* EAL leaves its files mapped: they have no names any more, but a process that goes on for days
- * without a primary need not keep them from being freed. */
-static void
-private_unmap(void)
-{
-	size_t dir_len = strlen(g_private_dir);
-	char line[PATH_MAX + 128];
-	unsigned long from, to;
-	const char *path;
-	FILE *maps;
-
-	maps = dir_len > 0 ? fopen("/proc/self/maps", "re") : NULL;
-	while (maps != NULL && fgets(line, sizeof(line), maps) != NULL) {
-		path = strchr(line, '/');
-		if (path != NULL && strncmp(path, g_private_dir, dir_len) == 0 &&
-		    path[dir_len] == '/' && sscanf(line, "%lx-%lx", &from, &to) == 2) {
-			munmap((void *)from, to - from);
-		}
-	}
-	if (maps != NULL) {
-		fclose(maps);
-	}
 }
 
 void
@@ -304,5 +363,6 @@ env_secondary_fini(void)
 		/* All that it unmaps and unlocks is of the private copy. */
 		(void)rte_eal_cleanup();
 		private_unmap();
+		private_fds_close();
 	}
 }
