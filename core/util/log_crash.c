@@ -13,7 +13,7 @@
 static const int g_signals[] = { SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE };
 
 static void
-on_crash(int signal)
+on_crash(int signal, siginfo_t *info, void *context)
 {
 	static const char mark[] = "(just before the crash) ";
 	struct log_line line;
@@ -24,14 +24,19 @@ on_crash(int signal)
 			return;
 		}
 	}
-	/* The handler is gone by now: the fault comes again, or abort() goes on, and ends the
-	 * process as it would have. */
+	/* The handler is gone by now: the fault comes again and ends the process as it would have.
+	 * One that somebody has sent (a watchdog, say) does not by itself. */
+	if (info->si_code <= 0) {
+		(void)raise(signal);
+	}
 }
 
 void
 log_crash_init(void)
 {
-	struct sigaction ours = { .sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND }, theirs;
+	struct sigaction ours = { .sa_sigaction = on_crash,
+		                  .sa_flags = (int)(SA_RESETHAND | SA_SIGINFO) },
+			 theirs;
 	size_t i;
 
 	for (i = 0; i < SPDK_COUNTOF(g_signals); i++) {

@@ -579,6 +579,8 @@ main(int argc, char **argv)
 		}
 	}
 	signal(SIGPIPE, SIG_IGN);
+	/* The kernel's to one that is stopped when its primary dies. */
+	signal(SIGHUP, SIG_IGN);
 	(void)systemd_open();
 	rc = attach(err, sizeof(err));
 	if (rc == 0) {

@@ -409,6 +409,8 @@ server_run(const struct server_opts *opts, bool *handed_over)
 	int rc;
 
 	signal(SIGPIPE, SIG_IGN);
+	/* The kernel's to one that is stopped when its primary dies. */
+	signal(SIGHUP, SIG_IGN);
 	*handed_over = false;
 	rc = server_init(server, opts);
 	if (rc != 0) {

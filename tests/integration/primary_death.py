@@ -238,7 +238,7 @@ def out_of_memory(root):
 def stopped_meanwhile(root):
     """Services that are stopped when the primary dies, and go on when the next one is up: hugepages are
     free, nobody waits for them for long, and what they do at last is no harm. Fails without
-    rpc_socket_abandon() (the start fails: the socket is taken) and is_replaced() in rpcd/socket.c (the
+    rpc_socket_abandon() (the start fails: the socket is taken), without ignoring SIGHUP and is_replaced() in rpcd/socket.c (the
     old one removes the new one's socket), and without pins_are_of() in trace_drop()."""
     before = free_pages()
     folder = root.file("state")
@@ -250,6 +250,9 @@ def stopped_meanwhile(root):
         os.kill(pid, signal.SIGSTOP)
     prim.kill()
     took = wait_free(before, time.monotonic(), "with stopped services")
+    for one in HERE:  # the kernel continues a process group whose parent has gone
+        p.check(is_alive(old[one]), f"cal-{one} has not outlived its primary (SIGHUP)")
+        os.kill(old[one], signal.SIGSTOP)
     begin = time.monotonic()
     after = up(root, "--state-dir", folder, mem=256)
     started = time.monotonic() - begin
