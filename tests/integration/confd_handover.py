@@ -3,6 +3,7 @@
 # Copyright (c) 2026, the Calandria authors
 """cal-confd replaced while it keeps and while it loads: no change that was answered is lost, nobody waits
 for long, no entry is repeated or left out; a successor that cannot take over changes nothing."""
+import ctypes
 import os
 import random
 import signal
@@ -45,9 +46,8 @@ def children(prim):
 
 
 def changes_go_on(root):
-    """Fails when a successor does not wait for the end of the one before (predecessor_wait() in
-    services/confd/main.c): then it waits for the lock before it says that it is ready, and the restart
-    fails. Without signals_put_off() in keep.c changes whose write is broken off wait for the next
+    """Fails when a successor takes the lock before it says that it is ready (confd->predecessor in
+    read_config(), services/confd/main.c): the one before has it, so the restart fails. Without signals_put_off() in keep.c changes whose write is broken off wait for the next
     snapshot; they are late, not lost."""
     rnd = random.Random(SEED)
     folder = root.file("state")
@@ -150,7 +150,9 @@ def one_that_cannot(root):
 
 
 def ends_with_its_primary(root):
-    """Also one that is stopped: the next primary's needs its lock. Fails without signals_die_with()."""
+    """Also one that is stopped: the next primary's needs its lock. Fails without signals_die_with(). (Where
+    init adopts it the kernel's SIGHUP to orphaned process groups does it, too; here we do.)"""
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
     folder = root.file("state")
     os.mkdir(folder)
     prim = root.start("--state-dir", folder, instance=INSTANCE)

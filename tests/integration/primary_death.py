@@ -159,7 +159,8 @@ def killed_by(root, name, kill, status):
                           env=root.env(), capture_output=True, text=True, check=False)
     p.check(done.returncode != 0 and says in done.stderr, f"calctl trace: {done}")
     if traced:
-        p.check(not os.path.exists(f"/sys/fs/bpf/calandria/{INSTANCE}"), f"{name}: pins stay")
+        p.wait_for(lambda: not os.path.exists(f"/sys/fs/bpf/calandria/{INSTANCE}"), 1,
+                   f"{name}: the pins are removed")
     time.sleep(0.05)
     begin = time.monotonic()
     after = up(root, mem=256)
