@@ -368,7 +368,45 @@ ring_header_is_not_believed(void)
 	REQUIRE(link_recv(p.link, &msg, &len) == 1);
 	CHECK(len == 3 && memcmp(msg, "abc", 3) == 0);
 	CHECK_EQ(send_flat(p.link, make(100, 1), 100), 0);
+	/* Neither when it says less, nor when it says that the tail may be anywhere: fails when
+	 * requests_waiting() or responses_free() take the ring's mask in place of ours. */
+	CHECK_EQ(client_ring_push(&p.ring, "def", 3), 3);
+	request_ring(&p)->mask = response_ring(&p)->mask = 0;
+	REQUIRE(link_recv(p.link, &msg, &len) == 1);
+	CHECK_EQ(send_flat(p.link, make(100, 1), 100), 0);
+	CHECK(!link_has_backlog(p.link));
+	request_ring(&p)->mask = UINT32_MAX;
+	request_ring(&p)->prod.tail = 2 + LINK_NUM_SLOTS;
+	CHECK_EQ(link_recv(p.link, &msg, &len), -EPROTO);
 	pair_close(&p);
+}
+
+/* What is looked at is a copy: fails when link_recv() gives the slot itself away, of one message or
+ * of one in fragments. */
+static void
+message_is_a_copy(void)
+{
+	const size_t lens[] = { 1, 100, LINK_REQUEST_SLOT_SIZE, LINK_REQUEST_SLOT_SIZE + 1 };
+	struct pair p;
+	const void *msg;
+	size_t len;
+
+	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+		uint8_t *out = make(lens[i], 3);
+		struct link_layout layout;
+
+		pair_open(&p);
+		layout = layout_of(&p);
+		for (size_t sent = 0; sent < lens[i];) {
+			sent += client_ring_push(&p.ring, out + sent, lens[i] - sent);
+		}
+		REQUIRE(link_recv(p.link, &msg, &len) == 1);
+		memset((uint8_t *)link_memory(p.link) + layout.request_slots, 0xa5,
+		       layout.response_slots - layout.request_slots);
+		CHECK(len == lens[i] && is_filled(msg, len, 3));
+		pair_close(&p);
+		free(out);
+	}
 }
 
 /* The client's end does not believe everything either. */
@@ -414,6 +452,13 @@ memory_is_sealed(void)
 	CHECK(ftruncate(fd, 1 << 30) < 0 && errno == EPERM);
 	CHECK(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) < 0);
 	CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	/* Once the peer has its mapping nobody gets another to write to. Fails without either of
+	 * the seals in link_seal(): one that is set already may be set again until it is for good.
+	 */
+	CHECK_EQ(link_seal(p.link), 0);
+	CHECK(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED &&
+	      errno == EPERM);
+	CHECK(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0 && errno == EPERM);
 	pair_close(&p);
 }
 
@@ -632,13 +677,13 @@ scribbles_meanwhile(void)
 }
 
 static const struct test_case cases[] = {
-	TEST(request_and_response), TEST(full_request_ring),
-	TEST(long_messages),        TEST(limits),
-	TEST(backlog_is_memory),    TEST(broken_descriptors),
-	TEST(broken_indices),       TEST(ring_header_is_not_believed),
-	TEST(client_checks),        TEST(memory_is_sealed),
-	TEST(random_traffic),       TEST(scribbles_between_calls),
-	TEST(scribbles_meanwhile),
+	TEST(request_and_response),    TEST(full_request_ring),
+	TEST(long_messages),           TEST(limits),
+	TEST(backlog_is_memory),       TEST(broken_descriptors),
+	TEST(broken_indices),          TEST(ring_header_is_not_believed),
+	TEST(client_checks),           TEST(memory_is_sealed),
+	TEST(message_is_a_copy),       TEST(random_traffic),
+	TEST(scribbles_between_calls), TEST(scribbles_meanwhile),
 };
 
 TEST_MAIN("ipc/link", cases)

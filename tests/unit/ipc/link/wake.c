@@ -225,7 +225,48 @@ bell_only_when_armed(void)
 	close(e.fds[1]);
 }
 
+/* A client that wants to be woken and never reads its connection, nor lets go of it in order: the
+ * primary neither waits for it nor is signalled. The socket blocks on purpose, which the gate's do
+ * not. Fails (hangs) without MSG_DONTWAIT in gate_packet_wake(), or in gate_packet_send(), and
+ * (ends by SIGPIPE) without MSG_NOSIGNAL in either. */
+static void
+deaf_client(void)
+{
+	struct gate_geometry geometry;
+	struct ends e = { 0 };
+	struct gate_msg stop;
+	const void *msg;
+	size_t len;
+	int rc = 0;
+
+	REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, e.fds) == 0);
+	REQUIRE(link_create(&e.link, 1, GATE_ROLE_ADMIN, "t", 1, e.fds[0]) == 0);
+	geometry = link_geometry(e.link);
+	REQUIRE(client_ring_init(&e.ring, link_memory(e.link), geometry.link_size, &geometry) == 0);
+	for (unsigned i = 0; i < 20000; i++) {
+		e.ring.header->client_armed = LINK_ARM_MESSAGE | LINK_ARM_SPACE;
+		CHECK_EQ(send_flat(e.link, calloc(1, 1), 1), 0);
+		CHECK_EQ(client_ring_peek(&e.ring, &msg, &len, &(bool){ false }), 1);
+		client_ring_release(&e.ring);
+	}
+	gate_packet_init(&stop, GATE_STOP);
+	for (unsigned i = 0; i < 20000 && rc == 0; i++) {
+		rc = gate_packet_send(e.fds[0], &stop, NULL, 0);
+	}
+	CHECK_EQ(rc, -EAGAIN);
+	close(e.fds[1]);
+	/* The first one is told of what it left unread, the next ones would be signalled. */
+	for (unsigned i = 0; i < 3; i++) {
+		e.ring.header->client_armed = LINK_ARM_MESSAGE;
+		CHECK_EQ(send_flat(e.link, calloc(1, 1), 1), 0);
+	}
+	CHECK_EQ(gate_packet_send(e.fds[0], &stop, NULL, 0), -EPIPE);
+	link_destroy(e.link);
+	close(e.fds[0]);
+}
+
 static const struct test_case cases[] = {
+	TEST(deaf_client),
 	TEST(bell_only_when_armed),
 	TEST(nobody_oversleeps),
 };
