@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "core/app/app_private.h"
+#include "core/util/lock_file.h"
 
 static int g_fd = -1;
 
@@ -48,12 +49,12 @@ state_dir_open(const char *dir, int id, char *err, size_t err_size)
 		snprintf(err, err_size, "--state-dir: the folder's path is too long");
 		goto fail;
 	}
-	g_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	g_fd = lock_file_open(path);
 	if (g_fd < 0) {
 		snprintf(err, err_size,
 		         "--state-dir %s: it cannot be written to (%s); allow it, or name another "
 		         "folder",
-		         dir, strerror(errno));
+		         dir, strerror(-g_fd));
 		goto fail;
 	}
 	rc = lock(g_fd);

@@ -8,6 +8,8 @@
 #include "core/env/env_private.h"
 
 #include <rte_eal.h>
+#include <rte_memory.h>
+#include <sys/mman.h>
 
 #include "calandria/instance.h"
 #include "spdk/env_dpdk.h"
@@ -84,6 +86,15 @@ own_dir_remove(void)
 	}
 }
 
+/* What is in the hugepages is users' data, and gigabytes of it. EAL asks for this when it reserves
+ * the addresses, but maps the pages over them, which forgets it. */
+static int
+dont_dump(const struct rte_memseg_list *list, const struct rte_memseg *seg, size_t len, void *arg)
+{
+	(void)madvise(seg->addr, len, MADV_DONTDUMP);
+	return 0;
+}
+
 static int
 eal_start(const struct spdk_env_opts *opts, char *err, size_t err_size)
 {
@@ -120,6 +131,7 @@ eal_start(const struct spdk_env_opts *opts, char *err, size_t err_size)
 		snprintf(g_env.hugedir, sizeof(g_env.hugedir), "%s", plan.hugedir.path);
 		g_env.plan = plan;
 		env_memory_start(&plan, copy.enforce_numa);
+		(void)rte_memseg_contig_walk(dont_dump, NULL);
 	}
 	return rc;
 }

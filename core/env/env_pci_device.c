@@ -5,6 +5,7 @@
 /* What is asked of one device. */
 
 #include "core/env/env_pci_private.h"
+#include "core/util/lock_file.h"
 
 #include "spdk/log.h"
 #include "spdk/string.h"
@@ -201,9 +202,9 @@ spdk_pci_device_claim(struct spdk_pci_device *dev)
 	}
 	snprintf(path, sizeof(path), "%s/spdk_pci_lock_%04x:%02x:%02x.%x", pci_lock_root(),
 	         dev->addr.domain, dev->addr.bus, dev->addr.dev, dev->addr.func);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = lock_file_open(path);
 	if (fd < 0) {
-		rc = -errno;
+		rc = fd;
 		SPDK_ERRLOG("%s cannot be opened: %s\n", path, spdk_strerror(-rc));
 		return rc;
 	}

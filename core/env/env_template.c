@@ -291,6 +291,12 @@ runtime_unlink(void)
 		snprintf(path, sizeof(path), "%s/%s", g_runtime.dir, g_runtime.files[i].name);
 		unlink(path);
 	}
+	/* EAL's own socket for secondaries, of which no one asks it anything. Its mode is the
+	 * umask's. */
+	if (!spdk_env_dpdk_external_init()) {
+		snprintf(path, sizeof(path), "%s/mp_socket", g_runtime.dir);
+		unlink(path);
+	}
 }
 
 int

@@ -8,6 +8,7 @@
  * process locks. */
 
 #include "core/reactor/reactor_internal.h"
+#include "core/util/lock_file.h"
 
 #include "spdk/env.h"
 #include "spdk/log.h"
@@ -51,9 +52,9 @@ lock_try(const char *path, pid_t *owner)
 	int32_t pid = getpid();
 	int fd, rc;
 
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = lock_file_open(path);
 	if (fd < 0) {
-		return -errno;
+		return fd;
 	}
 	if (fcntl(fd, F_OFD_SETLK, &lock) != 0) {
 		rc = errno == EACCES || errno == EAGAIN ? -EBUSY : -errno;

@@ -94,13 +94,42 @@ lock_is_taken(int fd)
 	return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
+/* A folder that was there is ours, and nobody else may enter it: who put one of his own in its
+ * place would have our sockets. */
+static int
+folder_take(int id)
+{
+	char path[CAL_PATH_MAX];
+	struct stat st;
+	int fd, rc;
+
+	rc = cal_instance_path(path, sizeof(path), id, "");
+	if (rc != 0) {
+		return rc;
+	}
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0) {
+		return errno == ENOENT ? -EAGAIN : -errno;
+	}
+	if (fstat(fd, &st) != 0 || st.st_uid != geteuid()) {
+		rc = -EPERM;
+	} else if ((st.st_mode & 07777) != 0700 && fchmod(fd, 0700) != 0) {
+		rc = -errno;
+	}
+	close(fd);
+	return rc;
+}
+
+/* Modes do not depend on the umask, which is the application's. */
 static int
 folders_create(int id)
 {
 	char path[CAL_PATH_MAX];
 	int rc;
 
-	if (mkdir(run_root(), 0755) != 0 && errno != EEXIST) {
+	if (mkdir(run_root(), 0755) == 0) {
+		(void)chmod(run_root(), 0755);
+	} else if (errno != EEXIST) {
 		return -errno;
 	}
 	rc = cal_instance_path(path, sizeof(path), id, "");
@@ -121,9 +150,9 @@ claim_once(int id, const char *path, pid_t *owner)
 	if (rc != 0) {
 		return rc;
 	}
-	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = lock_file_open(path);
 	if (fd < 0) {
-		return errno == ENOENT ? -EAGAIN : -errno;
+		return fd == -ENOENT ? -EAGAIN : fd;
 	}
 	rc = lock_take(fd);
 	if (rc == -EAGAIN || rc == -EACCES) {
@@ -131,6 +160,9 @@ claim_once(int id, const char *path, pid_t *owner)
 		rc = -EBUSY;
 	} else if (rc == 0 && !lock_file_is_current(fd, path)) {
 		rc = -EAGAIN;
+	}
+	if (rc == 0) {
+		rc = folder_take(id);
 	}
 	/* The pid before the rest: a dead predecessor's state file must not seem to be of the one
 	 * who holds the lock. */

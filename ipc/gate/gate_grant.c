@@ -29,7 +29,9 @@ private_dir_create(struct gate_conn *conn, uint64_t link_id)
 		goto fail;
 	}
 	/* Others than us may pass through, if the instance's folder lets them. */
-	if (mkdir(conn->private_dir, 0711) < 0 && errno != EEXIST) {
+	if (mkdir(conn->private_dir, 0711) == 0) {
+		(void)chmod(conn->private_dir, 0711); /* the umask is the application's */
+	} else if (errno != EEXIST) {
 		rc = -errno;
 		goto fail;
 	}

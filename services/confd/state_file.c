@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/util/lock_file.h"
+
 /* How long an earlier confd may take to end. */
 #define LOCK_PATIENCE_MS 5000
 #define LOCK_STEP_MS     20
@@ -62,9 +64,9 @@ state_file_find(struct state_file *file, const char *dir, int id, char *err, siz
 		state_file_close(file);
 		return -ENAMETOOLONG;
 	}
-	file->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (file->lock_fd < 0) {
-		rc = -errno;
+	rc = lock_file_open(path);
+	file->lock_fd = rc < 0 ? -1 : rc;
+	if (rc < 0) {
 		snprintf(err, err_size, "%s cannot be kept: %s", file->path, strerror(-rc));
 		state_file_close(file);
 		return rc;

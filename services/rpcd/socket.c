@@ -40,9 +40,9 @@ rpc_socket_claim(struct rpc_socket *sock, const char *path, unsigned mode, char 
 		sock->staged_path[0] = '\0';
 	}
 	for (;;) {
-		fd = open(sock->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		fd = lock_file_open(sock->lock_path);
 		if (fd < 0) {
-			rc = -errno;
+			rc = fd;
 			snprintf(err, err_size,
 			         "cannot open %s: %s; choose another socket with -r or repair that",
 			         sock->lock_path, strerror(-rc));
@@ -121,15 +121,35 @@ rpc_socket_bind(struct rpc_socket *sock, char *err, size_t err_size)
 	return fd;
 }
 
+/* Of the socket that the name is, not of what somebody may have put in its place. */
+static void
+change_mode(const struct rpc_socket *sock)
+{
+	int fd = open(sock->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char path[32];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		fprintf(stderr, "cal-rpcd: cannot look at %s: %s\n", sock->path, strerror(errno));
+	} else if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid()) {
+		fprintf(stderr, "cal-rpcd: %s is not our socket any more: its mode stays\n",
+		        sock->path);
+	} else if (chmod(path, sock->mode) != 0) {
+		fprintf(stderr, "cal-rpcd: cannot change the mode of %s: %s\n", sock->path,
+		        strerror(errno));
+	}
+	if (fd >= 0) {
+		close(fd);
+	}
+}
+
 void
 rpc_socket_adopt(struct rpc_socket *sock, int lock_fd, int listen_fd)
 {
 	sock->lock_fd = lock_fd;
 	sock->bound = true;
-	if (chmod(sock->path, sock->mode) != 0) {
-		fprintf(stderr, "cal-rpcd: cannot change the mode of %s: %s\n", sock->path,
-		        strerror(errno));
-	}
+	change_mode(sock);
 }
 
 bool

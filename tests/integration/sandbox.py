@@ -7,6 +7,9 @@ services/README.md says, all their threads are in it, and who cannot enter it do
 What a process in a sandbox can and cannot do is tried in tests/unit/services/sandbox."""
 import os
 import re
+import resource
+import signal
+import struct
 import subprocess
 
 import primary as p
@@ -160,6 +163,95 @@ def test_cannot_enter(root):
     p.check(code != 0 and "CAL_SANDBOX is 'nonsense': it takes 'off'" in err, f"{code}: {err}")
 
 
+# --- core dumps -----------------------------------------------------------------------------------
+
+def mappings(pid):
+    """[(first, end, name, flags)] of what is not to be in a core."""
+    found, entry = [], None
+    with open(f"/proc/{pid}/smaps") as f:
+        for line in f:
+            head = re.match(r"([0-9a-f]+)-([0-9a-f]+) \S+ \S+ \S+ \S+ *(.*)", line)
+            if head:
+                entry = (int(head[1], 16), int(head[2], 16), head[3])
+            elif line.startswith("VmFlags:") and re.search(
+                    r"memfd:calandria-link|calmap_|/hugepages|anon_hugepage", entry[2]):
+                found.append((*entry, line.split()[1:]))
+    return found
+
+
+def core_segments(path):
+    """[(address, bytes in the file)] of an ELF core's PT_LOAD headers."""
+    with open(path, "rb") as f:
+        head = f.read(64)
+        offset, = struct.unpack_from("<Q", head, 32)
+        size, count = struct.unpack_from("<HH", head, 54)
+        f.seek(offset)
+        table = f.read(size * count)
+    rows = (struct.unpack_from("<IIQQQQQQ", table, i * size) for i in range(count))
+    return [(row[3], row[5]) for row in rows if row[0] == 1]
+
+
+def crash(root, pid, expect):
+    """End a process by SIGSEGV, all kinds of memory asked for: what its core has of `expect`."""
+    try:
+        with open(f"/proc/{pid}/coredump_filter", "w") as f:
+            f.write("0x7f")
+    except PermissionError:
+        pass  # another user's namespace may say no: the default is what is tried then
+    taboo = mappings(pid)
+    names = {name for _, _, name, _ in taboo}
+    for word in expect:
+        p.check(any(word in name for name in names), f"{word} is not mapped: {names}")
+    for first, end, name, flags in taboo:
+        p.check("dd" in flags, f"{name} at {first:x} would be dumped: {flags}")
+    os.kill(pid, signal.SIGSEGV)
+    return taboo
+
+
+def check_core(root, taboo):
+    """Returns whether there was one."""
+    cores = [name for name in os.listdir(root.path) if name.split(".")[0] == "core"]
+    for name in cores:
+        path = root.file(name)
+        segments = core_segments(path)
+        p.check(sum(size for _, size in segments) > 100000, f"{name} is no whole core")
+        for first, end, what, _ in taboo:
+            for address, size in segments:
+                p.check(size == 0 or address + size <= first or address >= end,
+                        f"{name} has {size} bytes of {what}")
+        os.unlink(path)
+    return bool(cores)
+
+
+def test_cores(root):
+    """Fails without MADV_DONTDUMP in map_grant() (a service's link), link_create() (the primary's end),
+    dont_dump() (hugepages: EAL leaves them to coredump_filter, whose default leaves shared ones out). No
+    service maps hugepages, nor keeps the stats segment mapped."""
+    with open("/proc/sys/kernel/core_pattern") as f:
+        plain = f.read().strip() in ("core", "core.%p")
+    resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2)
+    bins, before = p.BIN, os.getcwd()
+    p.BIN = os.path.abspath(bins)
+    os.chdir(root.path)
+    try:
+        prim = start(root)
+        dumped = 0
+        for name in SERVICES:
+            pid = wait_ready(prim)[name]
+            taboo = crash(root, pid, ["calandria-link"])
+            p.check(not any("huge" in what or "calmap" in what for _, _, what, _ in taboo),
+                    f"{name} maps the primary's memory: {taboo}")
+            p.wait_for(lambda: prim.state()["services"][name]["pid"] not in (0, pid), 10, "restart")
+            dumped += check_core(root, taboo)
+        taboo = crash(root, prim.pid, ["calandria-link", "calmap_"])
+        prim.proc.wait(30)
+        dumped += check_core(root, taboo)
+        p.check(dumped == 4 or not plain, f"{dumped} core files")
+    finally:
+        p.BIN = bins
+        os.chdir(before)
+
+
 if __name__ == "__main__":
     p.needs_hugepages(128)
-    p.main([test_readme, test_real_processes, test_off, test_cannot_enter])
+    p.main([test_readme, test_real_processes, test_off, test_cannot_enter, test_cores])
