@@ -47,8 +47,9 @@ def children(prim):
 
 def changes_go_on(root):
     """Fails when a successor takes the lock before it says that it is ready (confd->predecessor in
-    read_config(), services/confd/main.c): the one before has it, so the restart fails. Without signals_put_off() in keep.c changes whose write is broken off wait for the next
-    snapshot; they are late, not lost."""
+    read_config(), services/confd/main.c): the one before has it, so the restart fails. Without
+    signals_put_off() in keep.c changes whose write is broken off wait for the next snapshot: they are
+    late, not lost."""
     rnd = random.Random(SEED)
     folder = root.file("state")
     os.mkdir(folder)
@@ -121,8 +122,9 @@ def a_load_goes_on(root):
 
 
 def one_that_cannot(root):
-    """A successor that fails, or dies, before its word leaves the one before as it is. Fails when it says
-    CHECKED as the first one does (prepare() in services/confd/main.c): that is taken for its word."""
+    """A successor that fails, or dies, before its word leaves the one before as it is. Fails when a folder
+    that is gone is taken for one without a file (the first return of read_config() in
+    services/confd/main.c): such a successor says that it could go on, and cannot."""
     folder = root.file("state")
     os.mkdir(folder)
     prim = root.start("--state-dir", folder, instance=INSTANCE)
