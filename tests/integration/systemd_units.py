@@ -97,8 +97,8 @@ def test_services_wait_for_a_primary(root, folder):
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(2):
-            primary = start(read(folder, "calandria"), VARIABLES | {"CONFIG_ARGS": "-c /nowhere"},
-                            root.env())
+            primary = start(read(folder, "calandria"),
+                            VARIABLES | {"CONFIG_ARGS": f"-c {root.path}/none"}, root.env())
             check(primary.wait(20 * SLOW) != 0, "a start that fails")
             primary.stderr.close()
             check(waiting.poll() is None, "it goes on waiting")
