@@ -79,7 +79,7 @@ class Harm:
 
 
 def every_check_fails():
-    chaos.SLICE_S, chaos.ATTACHES, chaos.SETTLE_S, chaos.BACK_LIMIT_S = 1, 1, 1, 0
+    chaos.SLICE_S, chaos.ATTACHES, chaos.SETTLE_S, chaos.BACK_LIMIT_S, chaos.TRIES = 1, 1, 1, 0, 1
     args = chaos.parse(["-n", "60", "--instance", "151"])
     report, harm = chaos.Report(), Harm()
     try:

@@ -103,6 +103,12 @@ def heap(calctl, env):
     return collections.Counter(json.loads(out)["memory"])
 
 
+def lightweight_threads(calctl, env):
+    out = subprocess.run([*calctl, "--json", "threads"], env=env, stdout=subprocess.PIPE, check=True,
+                         timeout=10).stdout
+    return collections.Counter(plain(one["name"]) for one in json.loads(out))
+
+
 class Snapshot:
     def __init__(self, prim, calctl, env):
         self.parts = {
@@ -110,6 +116,7 @@ class Snapshot:
             "descriptors": fds(prim.pid),
             "mappings": mappings(prim.pid),
             "threads": threads(prim.pid),
+            "lightweight threads": lightweight_threads(calctl, env),
             "files of the instance": files(prim.folder()),
             "files elsewhere": outside(prim.instance),
             "processes": collections.Counter(processes(prim.root.run).values()) +
