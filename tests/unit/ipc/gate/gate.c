@@ -876,8 +876,9 @@ resident(void *at)
 
 /* Once the link is open its memory can be written by the mapping that is there and by nothing else.
  * Fails without F_SEAL_FUTURE_WRITE (every check but the last three), F_SEAL_SEAL, F_SEAL_SHRINK or
- * F_SEAL_GROW in link.c, without MADV_POPULATE_WRITE after them (holes), without mlock(), and
- * without MADV_DONTDUMP. */
+ * F_SEAL_GROW in link.c, without mlock(), without MADV_DONTDUMP, and, under a sanitizer, whose
+ * mlock() does nothing, without MADV_POPULATE_WRITE (holes): elsewhere each of the two fills them.
+ */
 static void
 sealed_links(void)
 {
