@@ -9,7 +9,6 @@
  *   link_client ID idle       attaches, says "attached", waits
  *   link_client ID calls      … and calls spdk_get_version without pause
  *   link_client ID fork       … has a child that keeps all its descriptors, says the child's pid
- *   link_client ID hoard      … asks as long as the primary reads, reads nothing, says "hoarding"
  *   link_client ID flood      … sends requests and never reads an answer
  *   link_client ID scribble   … calls, and writes random words over the link's memory
  *   link_client ID latency N  … makes N calls and says the longest's microseconds
@@ -91,29 +90,6 @@ flood(struct cal_client *client)
 	return -ECONNRESET;
 }
 
-/* As many answers as the primary is willing to keep for us, and not one more: it lets us live. */
-static int
-hoard(struct cal_client *client)
-{
-	struct codec_buf buf;
-	int idle_ms = 0;
-
-	codec_buf_init(&buf);
-	codec_put_request(&buf, 1, "rpc_get_methods", NULL, 0);
-	while (idle_ms < 100) {
-		idle_ms++;
-		while (client_ring_push(&client->ring, buf.data, buf.len) > 0) {
-			idle_ms = 0;
-		}
-		sleep_ms(1);
-	}
-	codec_buf_free(&buf);
-	printf("hoarding\n");
-	fflush(stdout);
-	sleep_ms(60000);
-	return 0;
-}
-
 static int
 scribble(struct cal_client *client)
 {
@@ -177,8 +153,6 @@ main(int argc, char **argv)
 		rc = calls(client);
 	} else if (strcmp(mode, "fork") == 0) {
 		rc = with_child(client);
-	} else if (strcmp(mode, "hoard") == 0) {
-		rc = hoard(client);
 	} else if (strcmp(mode, "flood") == 0) {
 		rc = flood(client);
 	} else if (strcmp(mode, "scribble") == 0) {
