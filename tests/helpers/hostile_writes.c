@@ -388,6 +388,7 @@ own_link_is_sealed(void)
 	fallocate(g_raw.memfd, hole, 0, PAGE) == 0 ? wrote() : refused(errno);
 	madvise(g_raw.memory, PAGE, MADV_REMOVE) == 0 ? wrote() : refused(errno);
 	fcntl(g_raw.memfd, F_ADD_SEALS, F_SEAL_WRITE) == 0 ? wrote() : refused(errno);
+	fcntl(g_raw.memfd, F_ADD_SEALS, F_SEAL_SHRINK) == 0 ? wrote() : refused(errno);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", g_raw.memfd);
 	open_and_write(path);
 }

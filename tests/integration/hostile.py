@@ -6,6 +6,22 @@ flags on it, or never say what they should: each loses its link, or keeps it, an
 Beside them a client compares each of its answers, and verified I/O runs. After each the primary's
 descriptors, threads, heap, memory and files are what they were before.
 
+What these guard, and the unit test that fails when it is taken out (each was, and seen):
+  link.c, ranges of the peer's two tails        ipc/link/link broken_indices, scribbles_meanwhile
+  link.c, length, flags, slot and number of a descriptor   ipc/link/link broken_descriptors
+  link.c, a descriptor and a slot are read once ipc/link/link message_is_a_copy, scribbles_meanwhile
+  link.c, LINK_MAX_REQUEST                      ipc/link/link limits
+  link.c, our own geometry                      ipc/link/link ring_header_is_not_believed
+  link.c, seals                                 ipc/link/link memory_is_sealed, ipc/gate/gate sealed_links
+  gate_packet.c, MSG_DONTWAIT                   ipc/link/wake deaf_client, bell_only_when_armed
+  gate_packet.c, descriptors nobody asked for   ipc/gate/gate odd_packets
+  gate_conn.c, time limits of hello and MAPPED  ipc/gate/gate silent_connections, half_attached
+  gate_conn.c, pidfd, number of connections     ipc/gate/gate child_keeps_connection, crowds
+  rpc_server.c, bell edge-triggered, nesting    rpc/interrupt rings_and_is_answered, who_uses_up_the_ways
+  json_read_msgpack.c, number of values         rpc/server too_many_values
+  stats/writer.c, read-only descriptor, mode    stats/segment test_granted_descriptor_...
+  env_template.c, empty lists, names removed    env/api test_template
+
 $CAL_HOSTILE_S (20) is how long the links are scribbled over; $CAL_TEST_SEED repeats a run."""
 import json
 import os

@@ -9,7 +9,7 @@ I/O runs; before and after, what the primary's EAL and the stats segment say of 
 Each refusal, and what it takes to see this test fail:
   hugepages_at_their_addresses, allocations_from_the_heap, no_hugepage_is_mapped
         core/env/env_template.c: zeroed() left out, a client's EAL then maps the primary's memory
-  eal_files_of_ours    env_secondary.c: file_copy() in place of which the primary's own file is linked
+  eal_files_of_ours    core/env/env_secondary.c: the primary's own files in place of file_copy()'s
   stats_by_*           ipc/stats/writer.c: the granted descriptor opened O_RDWR
   stats_opened_again   … its mode, 0400
   files_of_the_instance (nobody)  any mode of a file in the instance's folder that others may write
@@ -41,13 +41,6 @@ ROOT_CAN = {"stats_opened_again", "memory_by_proc_mem", "memory_of_primary_by_ca
 # has to write by name (the lock of the next primary, logs, the private folders of attached clients).
 OWNER_CAN = {"files_of_the_instance"}
 CAN = {"root": ROOT_CAN, "nocaps": OWNER_CAN, "nobody": set()}
-with open(os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                       "../../core/include/calandria/version.h")) as _version:
-    if not re.search(r"CAL_ABI_VERSION\s+[3-9]", _version.read()):  # before MAPPED nothing is sealed
-        for _who in CAN:
-            CAN[_who] = CAN[_who] | {"own_link_is_sealed", "stats_opened_again"}
-        CAN["root"] = CAN["root"] | {"links_by_proc_fd", "links_by_pidfd"}
-        CAN["nobody"] -= {"stats_opened_again"}
 
 
 def mappings(pid):

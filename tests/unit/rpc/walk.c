@@ -583,6 +583,33 @@ client_does_not_read(void)
 	end();
 }
 
+/* While a client has that much to read and takes nothing, nothing more is taken from it. Fails
+ * without conn_has_enough() in conn_may_ask(). */
+static void
+nothing_is_taken_from_who_does_not_read(void)
+{
+	unsigned i;
+
+	begin(2);
+	g_links[0].backlog = RPC_ENOUGH_BACKLOG;
+	g_links[0].stopped = true;
+	ask(&g_links[0], 1, NULL, 0, 1);
+	ask(&g_links[1], 1, NULL, 0, 1);
+	for (i = 0; i < 20; i++) {
+		g_poller(NULL);
+		messages();
+	}
+	CHECK_EQ(g_links[0].next_in, 0);
+	CHECK(is_count(&g_links[1], 0, 1, 1));
+	g_links[0].stopped = false;
+	for (i = 0; i < 2000 && g_links[0].num_out == 0; i++) {
+		g_poller(NULL);
+		messages();
+	}
+	CHECK(is_count(&g_links[0], 0, 1, 1));
+	end();
+}
+
 static void
 client_stops_reading(void)
 {
@@ -755,6 +782,7 @@ static const struct test_case cases[] = {
 	TEST(many_at_once),
 	TEST(client_goes_away),
 	TEST(client_does_not_read),
+	TEST(nothing_is_taken_from_who_does_not_read),
 	TEST(client_stops_reading),
 	TEST(waiting),
 	TEST(stopped_while_waiting),

@@ -255,7 +255,7 @@ deaf_client(void)
 	}
 	CHECK_EQ(rc, -EAGAIN);
 	close(e.fds[1]);
-	/* The first one is told of what it left unread, the next ones would be signalled. */
+	/* The first one is told of what was left unread, the next ones that nobody is there. */
 	for (unsigned i = 0; i < 3; i++) {
 		e.ring.header->client_armed = LINK_ARM_MESSAGE;
 		CHECK_EQ(send_flat(e.link, calloc(1, 1), 1), 0);
