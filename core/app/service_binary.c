@@ -110,7 +110,7 @@ choose_path(const struct service *svc, const char *path, struct service_binary *
 		}
 		path = inside;
 	}
-	if (realpath(path, real) == NULL || stat(real, &st) != 0) {
+	if (stat(path, &st) != 0 || realpath(path, real) == NULL) {
 		rc = -errno;
 		snprintf(err, err_size, "%s: %s", path, strerror(-rc));
 		return rc;
