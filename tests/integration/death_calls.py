@@ -9,8 +9,8 @@ With `all` every step of every program is tried (some minutes). Without, what is
 and what is after the one before it count as one while it attaches, since nobody can tell them apart; and of the
 other programs a sample is taken.
 
-Fails without gate_conn_end()'s link_down() or undo, without link_down_on_app()'s conn_end(), without
-gate_grant_undo()'s folder_remove(), and without conn_unwatch()'s close of the pidfd.
+It guards gate_conn_end()'s link_down() and undo, link_down_on_app()'s conn_end(), gate_grant_undo()'s
+folder_remove(), and conn_unwatch()'s close of the pidfd.
 """
 import os
 import signal

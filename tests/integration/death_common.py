@@ -10,7 +10,9 @@ import sys
 import primary as p
 
 HELPERS = os.path.join(os.environ.get("CAL_BUILD", "build"), "tests", "helpers")
+# Of a quarter of the kills; the rest, each at its best, gets the slack of a shared machine.
 LIMIT_US = (50 if os.environ.get("CAL_SAN") else 10) * 1000
+SLACK = float(os.environ.get("CAL_TIME_SLACK", "3"))
 TRIES = 6
 ALL = "all" in sys.argv[1:]
 
@@ -67,10 +69,11 @@ class Deaths:
                     times[step] = min(times[step], int(out.split()[2]))
                 if times[step] <= LIMIT_US or tries > TRIES:
                     break
-            p.check(times[step] <= LIMIT_US or tries <= TRIES // 2, f"{what}: killed at step {step} "
+            p.check(times[step] <= LIMIT_US * SLACK or tries <= TRIES // 2, f"{what}: killed at step {step} "
                     f"everything is gone after {times[step]} us at the earliest of {tries} times")
         self.kills += len(times)
         ordered = sorted(times.values())
+        p.check(ordered[len(times) // 4] <= LIMIT_US, f"{what}: a quarter takes {ordered[len(times) // 4]} us")
         print(f"  {what}: {len(times)} kills, everything gone after {ordered[len(times) // 2] / 1e3:.1f} ms "
               f"(median), {ordered[-1] / 1e3:.1f} (longest; tried again where over {LIMIT_US // 1000})", flush=True)
 

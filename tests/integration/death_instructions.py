@@ -8,8 +8,8 @@ request that is there or is not, never a part of one, and no link is cut off for
 
 With `all` each instruction is tried, without every third.
 
-Fails when the tail is written before the descriptor or the slot (rte_ring's order, which client_ring_push() keeps by
-writing the slot before rte_ring_enqueue_elem_finish()): some kills then cost "it broke the layout of its ring".
+It guards the order of the client's stores: slot and descriptor (client_ring_push()) before the tail that shows
+them (rte_ring_enqueue_elem_finish()).
 """
 import re
 

@@ -418,11 +418,15 @@ end_lives:
 out:
 	if /* from here on it is dead, with or without somebody who holds the connection */
 	:: atomic { dead[me] = true; at = NONE }
+#ifndef STOP /* one thing at a time */
 	:: atomic { child[me] = true; dead[me] = true };
 		if
+#ifndef LIVENESS
 		:: at != NONE -> MY_MEMORY = me; at = NONE /* the link may be gone */
+#endif
 		:: at = NONE
 		fi
+#endif
 	fi
 }
 

@@ -40,7 +40,7 @@
 #define SIZE 2
 #endif
 #ifndef N
-#define N 6
+#define N 5
 #endif
 #ifdef FULL
 #define MASK SIZE
