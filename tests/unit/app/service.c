@@ -779,8 +779,8 @@ refused(const char *binary, int rc, const char *text)
 	WAIT_FOR(is_answered());
 	CHECK_EQ(ANSWER.rc, rc);
 	CHECK(strstr(ANSWER.text, text) != NULL);
-	if (strstr(ANSWER.text, text) == NULL) {
-		printf("'%s' has not '%s'\n", ANSWER.text, text);
+	if (ANSWER.rc != rc || strstr(ANSWER.text, text) == NULL) {
+		printf("%s: %d '%s', not %d '%s'\n", binary, ANSWER.rc, ANSWER.text, rc, text);
 	}
 }
 
