@@ -17,7 +17,8 @@ import traces
 import victims as v
 
 LEFT = f"/dev/shm/cal-chaos-left-{os.getpid()}"
-DEVICES = 4000  # of which each takes some memory
+DEVICES = 200  # of which each takes some memory; each waits for the state file
+RSS_LIMIT_KB = 128
 # What cannot be brought about from outside of a primary is compared by hand below.
 MUST_FAIL = {
     "no I/O error", "no wrong byte", "p99.99 of the gaps", "longest gap", "attach",
@@ -80,6 +81,7 @@ class Harm:
 
 def every_check_fails():
     chaos.SLICE_S, chaos.ATTACHES, chaos.SETTLE_S, chaos.BACK_LIMIT_S, chaos.TRIES = 1, 1, 1, 0, 1
+    traces.RSS_LIMIT_KB = RSS_LIMIT_KB
     args = chaos.parse(["-n", "60", "--instance", "151"])
     report, harm = chaos.Report(), Harm()
     try:

@@ -106,7 +106,7 @@ def heap(calctl, env):
 def lightweight_threads(calctl, env):
     out = subprocess.run([*calctl, "--json", "threads"], env=env, stdout=subprocess.PIPE, check=True,
                          timeout=10).stdout
-    return collections.Counter(plain(one["name"]) for one in json.loads(out))
+    return collections.Counter(plain(one["name"]) for one in json.loads(out)["threads"])
 
 
 class Snapshot:
