@@ -83,20 +83,20 @@ main(int argc, char **argv)
 	printf("attached\n");
 	fflush(stdout);
 	end = raw_now_us() + (int64_t)(strtod(argv[3], NULL) * 1e6);
-	for (unsigned turn = 0; raw_now_us() < end; turn++) {
+	for (unsigned turn = 0; cut < n && raw_now_us() < end; turn++) {
 		for (unsigned i = 0; i < n; i++) {
 			if (!g_cut[i]) {
 				serve(i, strcmp(argv[4], "never") != 0);
 			}
 			if (turn % 64 == 0 && !g_cut[i]) {
 				g_cut[i] = raw_is_cut(&g_links[i]);
+				cut += g_cut[i];
 			}
 		}
 	}
 	for (unsigned i = 0; i < n; i++) {
 		all += g_answers[i];
 		least = g_answers[i] < least ? g_answers[i] : least;
-		cut += g_cut[i];
 	}
 	printf("{\"answers\": %lu, \"least\": %lu, \"cut\": %u}\n", all, least, cut);
 	return 0;
