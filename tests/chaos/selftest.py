@@ -55,7 +55,8 @@ class Harm:
         for path in (LEFT, os.path.join(target.prim.folder(), "left")):
             with open(path, "w", encoding="ascii"):
                 pass
-        for argv in ([*target.victim, "nap"], ["/bin/sleep", "100"]):
+        nap = [*target.victim, "nap"]  # two links, for cal-rpcd has none any more
+        for argv in (nap, nap, ["/bin/sleep", "100"]):
             self.strays.append(subprocess.Popen(argv, env=target.env))
         target.spoil("rpcd", "ends")
         os.kill(target.services()["rpcd"]["pid"], 9)
