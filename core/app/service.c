@@ -249,7 +249,8 @@ on_end_of_serving(struct service *svc, const struct service_proc *proc, int stat
 		service_start(svc);
 		return;
 	}
-	if (proc->gave_up) {
+	/* (One that was only tried says nothing of the program from before.) */
+	if (proc->gave_up && !service_is_unproven(proc)) {
 		service_show(svc, CAL_SERVICE_OFF);
 		return;
 	}

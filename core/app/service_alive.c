@@ -175,7 +175,7 @@ service_alive(const char *name, pid_t pid)
 	struct service *svc = service_by_name(name);
 	struct service_proc *proc = svc != NULL ? service_proc_of(svc, pid) : NULL;
 
-	if (proc == NULL) {
+	if (proc == NULL || g_sup.stopping) {
 		return;
 	}
 	proc->missed = 0;

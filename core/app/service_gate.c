@@ -20,6 +20,10 @@ on_ready(struct service *svc, struct service_proc *proc)
 		service_show(svc, CAL_SERVICE_RUNNING);
 		return;
 	}
+	if (g_sup.stopping || (proc == svc->proc && svc->restart_asked)) {
+		/* It is to end, and has its time for that: what was on its way changes nothing. */
+		return;
+	}
 	service_proc_ready(proc);
 	if (proc == svc->next) {
 		service_promote(svc);
@@ -92,7 +96,8 @@ service_peer(const char *name, pid_t pid, bool connected)
 	if (proc != NULL) {
 		/* Ours. Without its connection it can do nothing but end. */
 		proc->greeted |= connected;
-		if (!connected && (!service_timer_is_set(&proc->timer) || proc == svc->next)) {
+		if (!connected && !g_sup.stopping &&
+		    (!service_timer_is_set(&proc->timer) || proc == svc->next)) {
 			service_timer_set(&proc->timer, SERVICE_RESTART_GRACE, service_proc_overdue,
 			                  proc);
 		}

@@ -139,6 +139,8 @@ void service_restart_promoted(struct service *svc);
 void service_restart_alive(struct service_proc *next);
 /** The instance stops: nobody waits any more. */
 void service_restart_stop(void);
+/** Its program was chosen for it, and is not known to be able to serve. */
+bool service_is_unproven(const struct service_proc *proc);
 
 /* --- service_stop.c --------------------------------------------------------------------------- */
 

@@ -195,9 +195,8 @@ service_restart_promoted(struct service *svc)
 	}
 }
 
-/* Not yet known to be able to serve. */
-static bool
-is_unproven(const struct service_proc *proc)
+bool
+service_is_unproven(const struct service_proc *proc)
 {
 	const struct service_binary *kept = &proc->svc->kept;
 
@@ -214,7 +213,7 @@ patience_over(void *arg)
 
 	if (svc->proc != NULL) {
 		last_words(svc->proc, words, sizeof(words));
-		if (is_unproven(svc->proc)) {
+		if (service_is_unproven(svc->proc)) {
 			not_ready(svc->proc);
 			return;
 		}

@@ -149,12 +149,15 @@ gate_packet_recv(int fd, struct gate_packet *packet)
 		.msg_control = control,
 		.msg_controllen = sizeof(control),
 	};
+	bool reset = false;
 	ssize_t n;
 
 	memset(packet, 0, sizeof(*packet));
 	do {
 		n = recvmsg(fd, &hdr, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
+		/* A peer that went with something of ours unread: the kernel says so once, and
+		 * before what the peer sent last (a STOP, why it gives up), which is still there. */
+	} while (n < 0 && (errno == EINTR || (errno == ECONNRESET && !reset && (reset = true))));
 	if (n < 0) {
 		return errno == EWOULDBLOCK ? -EAGAIN : -errno;
 	}

@@ -192,15 +192,27 @@ now_ms(void)
 	} while (0)
 
 static void
-down(void)
+stop_begin(void)
 {
 	g_gone = 0;
 	CHECK_EQ(control_call(stop_on_control, NULL), 0);
+}
+
+static void
+stop_end(void)
+{
 	WAIT_FOR(__atomic_load_n(&g_gone, __ATOMIC_ACQUIRE));
 	CHECK_EQ(control_call(fini_on_control, NULL), 0);
 	control_stop();
 	service_fini();
 	cal_instance_release(ID, g_lock_fd);
+}
+
+static void
+down(void)
+{
+	stop_begin();
+	stop_end();
 }
 
 static struct cal_state_service
@@ -888,6 +900,94 @@ a_stop_ends_stopped_ones(void)
 	CHECK(has_gone(old) && has_gone(next));
 }
 
+#define DEAF "trap '' TERM\n" SAYS_PID
+
+/* What services said before they heard of the stop comes after it began, and has no say in when
+ * they are killed. Fails without the look at `stopping` in on_ready(), and in service_alive(). */
+static void
+a_stop_is_not_put_off(void)
+{
+	pid_t old, next;
+
+	script("cal-rpcd", DEAF);
+	up("/tmp/some.sock");
+	WAIT_FOR(shown(RPCD).pid > 0 && last_pid() == shown(RPCD).pid);
+	old = shown(RPCD).pid;
+	report_ready(old);
+	CHECK_EQ(restart("rpcd"), 0);
+	WAIT_FOR(last_pid() != old);
+	next = last_pid();
+	stop_begin();
+	report_ready(next);
+	g_greeter = next;
+	CHECK_EQ(control_call(alive_on_control, NULL), 0);
+	report_ready(old);
+	stop_end();
+	CHECK(has_gone(old) && has_gone(next));
+}
+
+/* The same at a restart. Fails without the look at `restart_asked` in on_ready(): then it is
+ * neither killed nor replaced. */
+static void
+one_that_is_ready_too_late_is_ended_all_the_same(void)
+{
+	pid_t old;
+
+	script("cal-rpcd", DEAF);
+	up("/tmp/some.sock");
+	WAIT_FOR(shown(RPCD).pid > 0 && last_pid() == shown(RPCD).pid);
+	old = shown(RPCD).pid;
+	CHECK_EQ(restart("rpcd"), 0);
+	WAIT_FOR(shown(RPCD).state == CAL_SERVICE_STOPPING);
+	report_ready(old);
+	WAIT_FOR(last_pid() != old);
+	CHECK(has_gone(old));
+	CHECK_EQ(shown(RPCD).pid, last_pid());
+	report_ready(last_pid());
+	CHECK(is_answered() && ANSWER.rc == 0);
+	down();
+}
+
+static int
+gives_up_on_control(void *arg)
+{
+	service_report("rpcd", g_reporter, GATE_REPORT_FAILED, "not on this machine");
+	return 0;
+}
+
+/* A program that was only tried says that it never can: what was there before is started. Fails
+ * without service_is_unproven() in on_end_of_serving(). */
+static void
+a_trial_that_gives_up_is_replaced(void)
+{
+	char path[PATH_MAX];
+	pid_t tried;
+
+	script("cal-rpcd", SAYS_PID);
+	script("cal-other", SAYS_PID);
+	snprintf(path, sizeof(path), "%s/cal-other", g_libexec);
+	up("/tmp/some.sock");
+	WAIT_FOR(shown(RPCD).pid > 0 && last_pid() == shown(RPCD).pid);
+	tried = last_pid();
+	CHECK_EQ(restart_with("rpcd", path), 0);
+	WAIT_FOR(last_pid() != tried);
+	tried = g_reporter = last_pid();
+	CHECK_EQ(control_call(gives_up_on_control, NULL), 0);
+	kill(tried, SIGTERM);
+	WAIT_FOR(is_answered());
+	CHECK(strstr(ANSWER.text, "not on this machine") != NULL);
+	WAIT_FOR(last_pid() != tried);
+	CHECK_EQ(shown(RPCD).pid, last_pid());
+	CHECK_EQ(shown(RPCD).state, CAL_SERVICE_STARTING);
+	/* The usual one is believed. */
+	g_reporter = last_pid();
+	CHECK_EQ(control_call(gives_up_on_control, NULL), 0);
+	kill(g_reporter, SIGTERM);
+	WAIT_FOR(shown(RPCD).state == CAL_SERVICE_OFF);
+	script("cal-other", NULL);
+	down();
+}
+
 /* --- starts that fail --------------------------------------------------------------------------
  */
 
@@ -1056,6 +1156,9 @@ static const struct test_case cases[] = {
 	TEST(a_successor_that_cannot_be_started_changes_nothing),
 	TEST(a_stop_ends_both),
 	TEST(a_stop_ends_stopped_ones),
+	TEST(a_stop_is_not_put_off),
+	TEST(one_that_is_ready_too_late_is_ended_all_the_same),
+	TEST(a_trial_that_gives_up_is_replaced),
 	TEST(a_start_that_fails_is_tried_again),
 	TEST(too_many_processes_are_an_error),
 	TEST(without_descriptors_it_is_tried_again),
