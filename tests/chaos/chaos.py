@@ -10,6 +10,7 @@ import argparse
 import os
 import random
 import resource
+import signal
 import statistics
 import sys
 import time
@@ -354,6 +355,7 @@ def parse(argv):
 
 def main(argv=None):
     args = parse(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and clean up
     p.needs_hugepages(256)
     print(f"        {args.n} kills, seed {args.seed:#x}, {args.mode} mode, "
           f"{args.reactors} reactor{'s' if args.reactors > 1 else ''}", flush=True)

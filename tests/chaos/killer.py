@@ -137,7 +137,10 @@ class Killer:
         if not self.is_a_service(pid, name) or self.killing_is_over:
             return
         now = time.monotonic()
-        os.kill(pid, getattr(signal, "SIG" + sig))
+        try:
+            os.kill(pid, getattr(signal, "SIG" + sig))
+        except ProcessLookupError:  # it has ended meanwhile
+            return
         if sig == "STOP":
             self.at(now + self.rnd.random() * 0.3, self.resume_service, name, pid,
                     self.rnd.choice(("KILL", "CONT")))
@@ -149,7 +152,10 @@ class Killer:
     def resume_service(self, name, pid, sig):
         """Whatever else is over: nothing stays stopped."""
         if self.is_a_service(pid, name):
-            os.kill(pid, getattr(signal, "SIG" + sig))
+            try:
+                os.kill(pid, getattr(signal, "SIG" + sig))
+            except ProcessLookupError:
+                return
             self.count(f"cal-{name}", f"STOP, {sig}")
             if sig == "KILL":
                 self.gone(name, pid, False)
@@ -260,8 +266,12 @@ class Killer:
     def kill_all(self):
         """After a failure."""
         for one in self.alive:
-            one.send("KILL", self.clock)
-            os.waitpid(one.pid, 0) if one.status is None else None
+            try:  # one may have been waited for when a signal came to us
+                one.send("KILL", self.clock)
+                if one.status is None:
+                    os.waitpid(one.pid, 0)
+            except (ProcessLookupError, ChildProcessError):
+                pass
         self.alive.clear()
         if self.spoilt:
             self.mend()
