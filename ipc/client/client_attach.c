@@ -3,12 +3,14 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "core/env/env_internal.h"
 #include "ipc/client/client_internal.h"
+#include "ipc/link/layout.h"
 
 /* The primary opens a link at once; it is its control pthread's word. */
 #define OPEN_TIMEOUT_MS 5000
@@ -20,6 +22,7 @@ map_grant(struct cal_client *client, struct gate_packet *packet, char *err, size
 	const struct gate_geometry *geometry = &packet->msg.geometry;
 	struct stat st;
 	void *memory;
+	int rc;
 
 	if (packet->num_fds < 2 || fstat(packet->fds[0], &st) < 0 ||
 	    (uint64_t)st.st_size < geometry->link_size || geometry->link_size == 0) {
@@ -33,6 +36,13 @@ map_grant(struct cal_client *client, struct gate_packet *packet, char *err, size
 	if (memory == MAP_FAILED) {
 		return client_explain(err, err_size, -errno, "cannot map the link's memory: %s",
 		                      strerror(errno));
+	}
+	/* Nobody else maps it to write to it from now on; without that the primary refuses us. */
+	if (fcntl(packet->fds[0], F_ADD_SEALS, LINK_SEALS_OF_CLIENT) < 0) {
+		rc = -errno;
+		munmap(memory, geometry->link_size);
+		return client_explain(err, err_size, rc, "cannot seal the link's memory: %s",
+		                      strerror(-rc));
 	}
 	if (client_ring_init(&client->ring, memory, geometry->link_size, geometry) < 0) {
 		munmap(memory, geometry->link_size);
@@ -133,7 +143,7 @@ take_packet(struct cal_client *client, enum gate_msg_type type, int timeout_ms,
 	}
 }
 
-/* Ask for a link, map its memory, and have it sealed and opened. */
+/* Ask for a link, map and seal its memory, and have it opened. */
 static int
 take_link(struct cal_client *client, int timeout_ms, struct gate_packet *grant, char *err,
           size_t err_size)

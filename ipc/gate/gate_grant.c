@@ -137,11 +137,13 @@ gate_grant_mapped(struct gate_conn *conn)
 	int rc;
 
 	gate_conn_expected(conn);
-	rc = link_seal(conn->link);
+	rc = link_hold(conn->link);
+	if (rc == -EPERM) {
+		gate_conn_refuse(conn, -rc, "it has not sealed its link's memory");
+		return;
+	}
 	if (rc < 0) {
-		gate_conn_refuse(conn, -rc, "its link's memory cannot be sealed%s: %s",
-		                 rc == -EPERM ? ", it has set seals of its own" : "",
-		                 strerror(-rc));
+		gate_conn_refuse(conn, -rc, "its link's memory cannot be used: %s", strerror(-rc));
 		return;
 	}
 	conn->state = GATE_CONN_LINKED;

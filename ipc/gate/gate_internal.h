@@ -98,7 +98,7 @@ void gate_conn_link_done(struct gate_conn *conn);
 
 /* gate_grant.c */
 
-/** It has mapped the memory: seal it and have the app thread serve it. */
+/** It has mapped the memory and sealed it: have the app thread serve it. */
 void gate_grant_mapped(struct gate_conn *conn);
 /** Create the link and the folder of a connection that asked to attach, and send both. On failure
  *  the connection is refused and ended. */

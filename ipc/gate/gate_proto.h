@@ -12,8 +12,9 @@
  *   ATTACH                   →
  *                            ←     GRANT(paths, geometry) + SCM_RIGHTS {link rw, bell, stats ro}
  *                                  | REFUSED(text)            (may come late: when the env is up)
- *   MAPPED                   →                                (it has mapped the link's memory)
- *                            ←     OPEN | REFUSED(text)       (sealed: nobody maps it again)
+ *   MAPPED                   →                                (it has mapped the link's memory and
+ *                                                              sealed it: nobody maps it again)
+ *                            ←     OPEN | REFUSED(text)
  *                            ←     WAKE                       (a doorbell, only when armed)
  *                            ←     PING                       (at any time after WELCOME)
  *   PONG                     →                                (one for each PING)

@@ -23,6 +23,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stddef.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
@@ -37,6 +38,12 @@
 #else
 #define LINK_NUM_SLOTS 64u /* of either kind */
 #endif
+
+/* What the client seals its memory with when it has mapped it, before it says MAPPED: no new
+ * writable mapping, no write(), no hole, for good. The primary only looks whether it is so. Setting
+ * a seal takes the inode's lock, which a client can hold as long as it likes (a write() from a page
+ * that its own userfaultfd or FUSE gives), and reading them takes none. */
+#define LINK_SEALS_OF_CLIENT (F_SEAL_FUTURE_WRITE | F_SEAL_SEAL)
 
 #define LINK_DESC_MORE 1u /* the message goes on in the next slot */
 

@@ -89,7 +89,7 @@ map_memory(struct link *link, const struct link_layout *layout)
 		return -errno;
 	}
 	/* Sealed, or the peer could cut the file and have us fault on it. What it may not do once
-	 * it has its mapping is sealed by link_seal(). */
+	 * it has its mapping it seals itself: link_hold(). */
 	if (ftruncate(link->memfd, (off_t)layout->size) < 0 ||
 	    fcntl(link->memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0) {
 		goto fail;
@@ -129,15 +129,14 @@ memory_hold(struct link *link)
 }
 
 int
-link_seal(struct link *link)
+link_hold(struct link *link)
 {
-	/* FUTURE_WRITE: no new writable mapping, no write(), no hole, also by the mappings that
-	 * there are. SEAL: for good, and the peer cannot set one that would keep us from it later.
-	 */
-	if (fcntl(link->memfd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0) {
+	int seals = fcntl(link->memfd, F_GET_SEALS);
+
+	if (seals < 0) {
 		return -errno;
 	}
-	return memory_hold(link);
+	return (seals & LINK_SEALS_OF_CLIENT) == LINK_SEALS_OF_CLIENT ? memory_hold(link) : -EPERM;
 }
 
 void

@@ -39,12 +39,12 @@ int link_create(struct link **out, uint64_t id, enum gate_role role, const char 
 /** The version that was agreed upon with the peer (CAL_ABI_VERSION until it is said). Before the
  *  GRANT. */
 void link_speak(struct link *link, unsigned abi);
-/** The peer says that it has mapped the memory: from now on nobody can map it writable again, write
- *  to it by a descriptor, or punch holes into it, whoever holds a descriptor of it. All of it is
- *  then in memory, also what the peer had punched before, and locked there if we may. Returns 0, or
- *  -EPERM when the peer has sealed it so that we cannot, or another negative errno: the link is of
- *  no use then. */
-int link_seal(struct link *link);
+/** The peer says that it has mapped the memory and sealed it (LINK_SEALS_OF_CLIENT): nobody can map
+ *  it writable again, write to it by a descriptor, or punch holes into it, whoever holds a
+ *  descriptor of it. All of it is then in memory, also what the peer had punched before, and locked
+ *  there if we may. Waits for nothing that the peer holds. Returns 0, or -EPERM when those seals
+ * are not set, or another negative errno: the link is of no use then. */
+int link_hold(struct link *link);
 /** Unmap and free. Nobody may use the link any more. */
 void link_destroy(struct link *link);
 /** The shared memory's descriptor (owned by the link) and geometry, for the GRANT. */

@@ -11,6 +11,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -24,6 +25,7 @@
 #include "ipc/gate/gate.h"
 #include "ipc/gate/gate_internal.h"
 #include "ipc/gate/gate_packet.h"
+#include "ipc/link/layout.h"
 #include "spdk/log.h"
 
 #define ID          5
@@ -249,6 +251,9 @@ listen_to(struct peer *peer)
 		           "the gate says %u", packet.msg.type);
 		FUZZ_CHECK(packet.msg.type != GATE_REFUSED || packet.msg.text[0] != '\0',
 		           "refused without a word");
+		if (packet.msg.type == GATE_GRANT && packet.num_fds > 0) {
+			fcntl(packet.fds[0], F_ADD_SEALS, LINK_SEALS_OF_CLIENT);
+		}
 		gate_packet_close_fds(&packet);
 	}
 	if (rc != -EAGAIN) {

@@ -9,6 +9,7 @@
 #define CAL_TESTS_HOSTILE_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -184,6 +185,7 @@ raw_attach(int instance, const char *name, struct raw *raw)
 	struct gate_packet packet;
 
 	if (rc == 0) {
+		fcntl(raw->memfd, F_ADD_SEALS, LINK_SEALS_OF_CLIENT);
 		raw_send(raw, GATE_MAPPED, "");
 		rc = raw_expect(raw, GATE_OPEN, &packet);
 		if (rc < 0) {

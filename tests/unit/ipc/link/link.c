@@ -453,9 +453,10 @@ memory_is_sealed(void)
 	CHECK(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) < 0);
 	CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 	/* Once the peer has its mapping nobody gets another to write to. Fails without either of
-	 * the seals in link_seal(): one that is set already may be set again until it is for good.
-	 */
-	CHECK_EQ(link_seal(p.link), 0);
+	 * LINK_SEALS_OF_CLIENT: one that is set already may be set again until it is for good. */
+	CHECK_EQ(link_hold(p.link), -EPERM);
+	CHECK_EQ(fcntl(fd, F_ADD_SEALS, LINK_SEALS_OF_CLIENT), 0);
+	CHECK_EQ(link_hold(p.link), 0);
 	CHECK(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED &&
 	      errno == EPERM);
 	CHECK(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0 && errno == EPERM);
