@@ -76,7 +76,8 @@ ctl_instance_read(const struct ctl *ctl, struct cal_state_file *state, bool *ali
 		break;
 	case -EACCES:
 		snprintf(err, err_size,
-		         "no permission to look at instance %d; try as root or as its user",
+		         "no permission to look at instance %d; try as root, as its user, or as a "
+		         "member of its --gate-group",
 		         ctl->instance);
 		break;
 	case -EPROTO:

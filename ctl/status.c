@@ -18,6 +18,7 @@
 #include "ctl/instance.h"
 #include "ctl/json.h"
 #include "ctl/latency.h"
+#include "ctl/orphans.h"
 #include "ctl/table.h"
 #include "ctl/units.h"
 #include "ctl/wait_state.h"
@@ -412,8 +413,27 @@ add_reactor(struct ctl_table *table, const struct picture *p, const struct cal_s
 	}
 }
 
+/* A dead one's services that stay. */
+static void
+print_left(const struct ctl *ctl, const struct picture *p)
+{
+	struct ctl_orphan orphans[CTL_MAX_ORPHANS];
+	unsigned i, num = ctl_orphans_find(ctl, &p->state, orphans);
+
+	if (num > 0) {
+		printf("  left      ");
+		for (i = 0; i < num; i++) {
+			printf("%scal-%s (pid %d)", i > 0 ? ", " : "", orphans[i].name,
+			       orphans[i].pid);
+		}
+		printf(": the next primary's take over, or `calctl -i %d stop` ends %s\n",
+		       p->instance, num > 1 ? "them" : "it");
+	}
+	ctl_orphans_close(orphans, num);
+}
+
 static int
-print_human(const struct picture *p)
+print_human(const struct ctl *ctl, const struct picture *p)
 {
 	static const struct ctl_column columns[] = {
 		{ "REACTOR", .right = true },   { "STATE" },
@@ -426,6 +446,9 @@ print_human(const struct picture *p)
 	unsigned i, n = 0;
 
 	print_head(p, term);
+	if (!p->alive) {
+		print_left(ctl, p);
+	}
 	ctl_table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
 	for (i = 0; p->has_stats && i < CAL_STATS_MAX_REACTORS; i++) {
 		if (p->view.reactors[i].in_use) {
@@ -483,7 +506,7 @@ run(struct ctl *ctl, int argc, char **argv)
 		print_json(&p);
 		rc = CTL_OK;
 	} else {
-		rc = print_human(&p);
+		rc = print_human(ctl, &p);
 	}
 	if (waited != CTL_OK) {
 		rc = waited;

@@ -58,7 +58,7 @@ $(B)/man/calctl.1: $(B)/bin/calctl
 $(B)/man/%:
 	@mkdir -p $(@D)
 	$(call say,MAN,$@)
-	$(Q)help2man --no-info --section=$(subst .,,$(suffix $@)) --name="$(NAMED)" \
+	$(Q)help2man --locale=C.UTF-8 --no-info --section=$(subst .,,$(suffix $@)) --name="$(NAMED)" \
 	    --version-string="$(VERSION)" --output=$@ $<
 .PHONY: man
 man: $(MANS)
@@ -108,7 +108,7 @@ deb:
 	    rm -f $(DEB_TREE)/build/obj/core/app/service_spawn.o)
 	$(Q)cd $(DEB_TREE) && env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS dpkg-buildpackage -us -uc -b -j$$(nproc) \
 	    >../build.log 2>&1 || { tail -n 40 ../build.log; echo "deb: see $(DEB)/build.log"; exit 1; }
-	$(Q)cd $(DEB) && lintian --fail-on error,warning --suppress-tags bad-distribution-in-changes-file *.changes
+	$(Q)cd $(DEB) && lintian --allow-root --fail-on error,warning --suppress-tags bad-distribution-in-changes-file *.changes
 	$(Q)ls $(DEB)/*.deb
 deb-check:
 	@scripts/deps.sh build test deb

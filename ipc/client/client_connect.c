@@ -74,7 +74,9 @@ explain_failure(int id, int rc, const char *path, char *err, size_t err_size)
 	if (rc == -EACCES || rc == -EPERM || read_rc == -EACCES) {
 		return client_explain(
 			err, err_size, -EACCES,
-			"no permission to use %s: run as root or as the primary's user", path);
+			"no permission to use %s: run as root or as the primary's user, or, to "
+			"look, as a member of its --gate-group",
+			path);
 	}
 	if (rc != -ENOENT && rc != -ECONNREFUSED && rc != -EAGAIN) {
 		return client_explain(err, err_size, rc, "cannot connect to %s: %s", path,

@@ -127,13 +127,16 @@ cal_monitor_call(int instance, const char *method, const void *params, size_t pa
 
 	fd = connect_monitor(instance, timeout_ms);
 	if (fd < 0) {
-		snprintf(err, err_size,
-		         fd == -ENOENT || fd == -ECONNREFUSED
-		                 ? "no monitor serves instance %d (%s): is the primary running, "
-		                   "and cal-mond "
-		                   "with it?"
-		                 : "the monitor of instance %d cannot be reached: %s",
-		         instance, strerror(-fd));
+		snprintf(
+			err, err_size,
+			fd == -ENOENT || fd == -ECONNREFUSED
+				? "no monitor serves instance %d (%s): is the primary running, "
+				  "and cal-mond with it?"
+			: fd == -EACCES
+				? "the monitor of instance %d cannot be reached (%s): run as root, "
+				  "as the primary's user, or as a member of its --gate-group"
+				: "the monitor of instance %d cannot be reached: %s",
+			instance, strerror(-fd));
 		return fd;
 	}
 	codec_buf_init(&request);
@@ -152,8 +155,10 @@ cal_monitor_call(int instance, const char *method, const void *params, size_t pa
 		}
 	}
 	if (rc != 0) {
-		snprintf(err, err_size, "the monitor of instance %d does not answer: %s", instance,
-		         strerror(-rc));
+		snprintf(err, err_size,
+		         "the monitor of instance %d does not answer (%s): `calctl -i %d service "
+		         "list` says how it is",
+		         instance, strerror(-rc), instance);
 	}
 	return rc;
 }

@@ -275,23 +275,27 @@ copy_printable(char *to, size_t size, const char *from)
 	to[i] = '\0';
 }
 
-/* Who says hello by its name; a service has got its one from the supervisor. */
+/* Who says hello by its name; a service has got its one from the supervisor, and has only now a
+ * pid. */
 static void
-take_name(struct gate_conn *conn, const struct gate_msg *msg)
+take_name(struct gate_conn *conn, const struct gate_packet *packet)
 {
-	if (!conn->service && msg->name[0] != '\0') {
-		copy_printable(conn->name, sizeof(conn->name), msg->name);
+	if (conn->service) {
+		conn->pid = packet->cred_pid;
+	} else if (packet->msg.name[0] != '\0') {
+		copy_printable(conn->name, sizeof(conn->name), packet->msg.name);
 	}
 }
 
 /* There is no version that both of us speak. REFUSED goes out in the peer's, so that it reads it.
  */
 static void
-refuse_version(struct gate_conn *conn, const struct gate_msg *hello)
+refuse_version(struct gate_conn *conn, const struct gate_packet *packet)
 {
+	const struct gate_msg *hello = &packet->msg;
 	char theirs[32], ours[32], release[sizeof(hello->version)];
 
-	take_name(conn, hello);
+	take_name(conn, packet);
 	copy_printable(release, sizeof(release), hello->version);
 	gate_packet_abi_text(theirs, sizeof(theirs), gate_packet_oldest_abi(hello), hello->abi);
 	gate_packet_abi_text(ours, sizeof(ours), CAL_ABI_OLDEST, CAL_ABI_VERSION);
@@ -306,13 +310,20 @@ refuse_version(struct gate_conn *conn, const struct gate_msg *hello)
 static void
 on_hello(struct gate_conn *conn, const struct gate_packet *packet)
 {
+	char said[sizeof(packet->msg.name)];
 	struct gate_msg reply;
 	int rc;
 
 	conn->abi = gate_packet_choose_abi(&packet->msg);
-	take_name(conn, &packet->msg);
-	if (conn->service) {
-		conn->pid = packet->cred_pid;
+	take_name(conn, packet);
+	/* As by a `--binary` of another service's program. */
+	if (conn->service && strcmp(packet->msg.name, conn->name) != 0) {
+		copy_printable(said, sizeof(said), packet->msg.name);
+		gate_conn_refuse(conn, EINVAL,
+		                 "this is the program of the service %s, and %s was to be started: "
+		                 "name %s's program",
+		                 said, conn->name, conn->name);
+		return;
 	}
 	if (conn->role == GATE_ROLE_NONE) {
 		gate_conn_refuse(conn, EACCES,
@@ -403,7 +414,7 @@ on_packet(struct gate_conn *conn, const struct gate_packet *packet)
 	/* As long as its head is whole, whatever the rest: it may have had another form. */
 	if (!greeted && packet->len >= offsetof(struct gate_msg, code) &&
 	    packet->msg.magic == GATE_MAGIC && gate_packet_choose_abi(&packet->msg) == 0) {
-		refuse_version(conn, &packet->msg);
+		refuse_version(conn, packet);
 		return;
 	}
 	if (rc < 0 || packet->num_fds > 0) {

@@ -34,8 +34,10 @@ what_to_do(void)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
+	/* "cal-rpcd", whatever its file is. */
+	const char *name = argc > 0 ? strchr(argv[0], '-') : NULL;
 	const char *instance = getenv("CAL_INSTANCE"), *what = what_to_do();
 	struct cal_client_opts opts;
 	struct cal_client *client;
@@ -44,7 +46,7 @@ main(void)
 
 	cal_client_opts_init(&opts, sizeof(opts));
 	opts.instance = instance != NULL ? atoi(instance) : 0;
-	opts.name = "odd";
+	opts.name = name != NULL ? name + 1 : "odd";
 	if (cal_client_connect(&opts, &client, err, sizeof(err)) != 0) {
 		fprintf(stderr, "odd: %s\n", err);
 		return 1;

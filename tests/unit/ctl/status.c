@@ -19,6 +19,7 @@
 #include "ctl/instance.c"
 #include "ctl/json.c"
 #include "ctl/latency.c"
+#include "ctl/orphans.c"
 #include "ctl/status.c"
 #include "ctl/table.c"
 #include "ctl/term.c"

@@ -1277,6 +1277,7 @@ child_keeps_connection(void)
 static void
 service(void)
 {
+	struct gate_packet packet;
 	unsigned fds_before;
 	int child_fd = -1;
 	pid_t pid;
@@ -1291,7 +1292,7 @@ service(void)
 		struct gate_msg msg;
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		say(child_fd, GATE_HELLO, "somebody-else");
+		say(child_fd, GATE_HELLO, "rpcd");
 		if (take(child_fd, &packet, 2000) != 1 || packet.msg.code != GATE_ROLE_SERVICE) {
 			_exit(1);
 		}
@@ -1319,6 +1320,17 @@ service(void)
 	CHECK(comes_to(&g_seen.peers_down, 1));
 	CHECK(links_come_to(0));
 	CHECK_EQ(open_fds(), fds_before);
+
+	/* Another service's program. Fails without the comparison of names in on_hello(). */
+	REQUIRE(control_call(do_pair, &child_fd) == 0);
+	say(child_fd, GATE_HELLO,
+	    "con\x01"
+	    "fd");
+	CHECK(take(child_fd, &packet, 2000) == 1 && packet.msg.type == GATE_REFUSED);
+	CHECK_STR(packet.msg.text, "this is the program of the service con?fd, and rpcd was to be "
+	                           "started: name rpcd's program");
+	CHECK_EQ(seen(&g_seen.peers_up), 1);
+	close(child_fd);
 
 	/* One that never says a word. */
 	REQUIRE(control_call(do_pair, &child_fd) == 0);
