@@ -21,6 +21,7 @@
 
 static struct {
 	bool under_way;
+	unsigned closing; /* handles of the last one, until the loop has let go of them */
 	const struct server_opts *opts;
 	int fd, listener;
 	uv_poll_t poll;
@@ -66,7 +67,9 @@ handover_answer(const struct server_opts *opts, int fd, const struct codec_envel
 		                "this monitor hands over by another version");
 		return false;
 	}
-	rc = handover_is_under_way() ? -EAGAIN : opts->may_hand_over((pid_t)primary_pid);
+	rc = handover_is_under_way() || g_handover.closing > 0
+	             ? -EAGAIN
+	             : opts->may_hand_over((pid_t)primary_pid);
 	if (rc != 0) {
 		codec_put_error(out, request->id, rc,
 		                rc == -EBUSY ? "this monitor's primary is another, and lives"
@@ -88,6 +91,12 @@ handover_is_under_way(void)
 	return g_handover.under_way;
 }
 
+static void
+handle_closed(uv_handle_t *handle)
+{
+	g_handover.closing--;
+}
+
 void
 handover_end(void)
 {
@@ -95,8 +104,9 @@ handover_end(void)
 		return;
 	}
 	g_handover.under_way = false;
-	uv_close((uv_handle_t *)&g_handover.poll, NULL);
-	uv_close((uv_handle_t *)&g_handover.limit, NULL);
+	g_handover.closing = 2;
+	uv_close((uv_handle_t *)&g_handover.poll, handle_closed);
+	uv_close((uv_handle_t *)&g_handover.limit, handle_closed);
 	close(g_handover.fd);
 	frames_free(&g_handover.frames);
 	frames_free(&g_handover.sent);

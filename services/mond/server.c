@@ -121,7 +121,11 @@ peer_answer(struct peer *peer, const struct codec_envelope *request)
 	}
 	rc = peer_reply(peer, &out);
 	codec_buf_free(&out);
-	return rc == 0 && takes_us ? 1 : rc;
+	if (rc == 0 && takes_us) {
+		/* Frames come behind a whole answer; who leaves no room for that is no successor. */
+		return peer->out.len == 0 ? 1 : -EPROTO;
+	}
+	return rc;
 }
 
 /* Serve the whole messages that have arrived. One that sends anything else is cut off. */

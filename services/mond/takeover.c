@@ -91,6 +91,15 @@ read_answer(struct frames_in *in)
 	return 0;
 }
 
+static bool
+listens(int fd)
+{
+	socklen_t len = sizeof(int);
+	int is = 0;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is, &len) == 0 && is != 0;
+}
+
 /* Everything up to the last frame. */
 static int
 read_frames(struct takeover *takeover)
@@ -114,6 +123,9 @@ read_frames(struct takeover *takeover)
 			return -EPROTO;
 		}
 		if (!begun) {
+			if (!listens(in->fds[place.fd])) {
+				return -EPROTO;
+			}
 			begun = true;
 			takeover->listener = in->fds[place.fd];
 			takeover->flags = head.flags;
@@ -198,7 +210,9 @@ takeover_use(struct takeover *takeover)
 	struct handover_frame head;
 	const char *bytes;
 
-	while (frames_at(in, &place, &head) == 1 && head.type == HANDOVER_CONN) {
+	/* One that has died may have sent nonsense last. */
+	while (frames_at(in, &place, &head) == 1 && head.type == HANDOVER_CONN &&
+	       head.num_fds == 1) {
 		frames_pass(&in->used, &head);
 		bytes = in->bytes.data + place.at + sizeof(head);
 		server_adopt(in->fds[place.fd], bytes, head.in_len, bytes + head.in_len,

@@ -14,14 +14,16 @@
 /* objs: services/rpcd services/handover */
 /* libs: -ljson-c -luv -ldl -Wl,--wrap=cal_state_read */
 
+#define PARCEL_MAX_IN (2 * RPCD_MAX_REQUEST + 65536)
 #include "tests/fuzz/fake_primary.h"
-#include "tests/fuzz/rpcd_handover.h"
-#include "tests/fuzz/rpcd_world.h"
+#include "tests/fuzz/parcel.h"
+#include "tests/fuzz/service_world.h"
 
 #include <fcntl.h>
 #include <json-c/json.h>
 #include <signal.h>
 
+#include "services/rpcd/rpcd.h"
 #include "spdk/json.h"
 #include "tests/fuzz/rpcd_model.h"
 

@@ -59,6 +59,7 @@ main(int argc, char **argv)
 	}
 	if (strcmp(what, "die") == 0) {
 		fprintf(stderr, "odd: nothing can be done here\n");
+		cal_client_close(client);
 		return 3;
 	}
 	if (strcmp(what, "stop") == 0) {

@@ -2,11 +2,11 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* What cal-rpcd has around it, and is pretended: time, the state file of a primary that is gone,
+/* What a service has around it, and is pretended: time, the state file of a primary that is gone,
  * and the loop's sleep, in place of which the script has its turn. */
 
-#ifndef CAL_TESTS_FUZZ_RPCD_WORLD_H
-#define CAL_TESTS_FUZZ_RPCD_WORLD_H
+#ifndef CAL_TESTS_FUZZ_SERVICE_WORLD_H
+#define CAL_TESTS_FUZZ_SERVICE_WORLD_H
 
 #include "tests/fuzz/fuzz.h"
 

@@ -2,18 +2,19 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* What a successor of cal-rpcd is sent, kept as it came: pieces of bytes with descriptors, so that
- * a second cal-rpcd can be given it, all of it or something else. */
+/* What a service's successor is sent, kept as it came: pieces of bytes with descriptors, so that a
+ * second service can be given it, all of it or something else. Who includes this says how many
+ * bytes read and not used a connection may have: PARCEL_MAX_IN. */
 
-#ifndef CAL_TESTS_FUZZ_RPCD_HANDOVER_H
-#define CAL_TESTS_FUZZ_RPCD_HANDOVER_H
+#ifndef CAL_TESTS_FUZZ_PARCEL_H
+#define CAL_TESTS_FUZZ_PARCEL_H
 
 #include "tests/fuzz/fuzz.h"
 
 #include <sys/socket.h>
 
 #include "ipc/client/json.h"
-#include "services/rpcd/rpcd.h"
+#include "services/handover/handover.h"
 
 #define PIECE_FDS 4 /* one more than a frame has */
 
@@ -70,7 +71,7 @@ parcel_parse(struct parcel *parcel)
 		}
 		memcpy(&head, parcel->text.data + parcel->parsed, sizeof(head));
 		FUZZ_CHECK(head.magic == HANDOVER_MAGIC && head.num_fds <= HANDOVER_MAX_FDS &&
-		                   head.in_len <= 2 * RPCD_MAX_REQUEST + 65536,
+		                   head.in_len <= PARCEL_MAX_IN,
 		           "no frame: %x %u", head.magic, head.num_fds);
 		if (left - sizeof(head) < (size_t)head.in_len + head.out_len) {
 			return;
