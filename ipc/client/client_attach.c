@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/env/env_internal.h"
 #include "ipc/client/client_internal.h"
@@ -172,6 +174,23 @@ take_link(struct cal_client *client, int timeout_ms, struct gate_packet *grant, 
 	return rc;
 }
 
+/* We are another user than the primary, which makes no folder for us. What is put in it has no name
+ * any more when this returns. */
+static int
+attach_in_own_folder(const char *template_dir, char *err, size_t err_size)
+{
+	char folder[] = "/tmp/calandria-XXXXXX";
+	int rc;
+
+	if (mkdtemp(folder) == NULL) {
+		return client_explain(err, err_size, -errno, "cannot make a folder in /tmp: %s",
+		                      strerror(errno));
+	}
+	rc = env_secondary_init(template_dir, folder, err, err_size);
+	(void)rmdir(folder);
+	return rc;
+}
+
 int
 cal_client_attach(struct cal_client *client, int timeout_ms, char *err, size_t err_size)
 {
@@ -185,7 +204,11 @@ cal_client_attach(struct cal_client *client, int timeout_ms, char *err, size_t e
 	if (rc < 0) {
 		return rc;
 	}
-	rc = env_secondary_init(packet.msg.template_dir, packet.msg.text, err, err_size);
+	if (packet.msg.text[0] != '\0') {
+		rc = env_secondary_init(packet.msg.template_dir, packet.msg.text, err, err_size);
+	} else {
+		rc = attach_in_own_folder(packet.msg.template_dir, err, err_size);
+	}
 	if (rc < 0) {
 		return rc;
 	}

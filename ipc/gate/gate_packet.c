@@ -156,7 +156,8 @@ gate_packet_recv(int fd, struct gate_packet *packet)
 	do {
 		n = recvmsg(fd, &hdr, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 		/* A peer that went with something of ours unread: the kernel says so once, and
-		 * before what the peer sent last (a STOP, why it gives up), which is still there. */
+		 * before what the peer sent last (a STOP, why it gives up), which is still there.
+		 */
 	} while (n < 0 && (errno == EINTR || (errno == ECONNRESET && !reset && (reset = true))));
 	if (n < 0) {
 		return errno == EWOULDBLOCK ? -EAGAIN : -errno;

@@ -86,7 +86,8 @@ struct gate_msg {
 	char name[32];                 /* HELLO: who it is ("rpcd", "calctl") */
 	char version[32];              /* HELLO, WELCOME: CAL_VERSION_STRING */
 	struct gate_geometry geometry; /* GRANT */
-	char text[512]; /* REFUSED, REPORT: a sentence; GRANT: the folder for the private copy */
+	char text[512]; /* REFUSED, REPORT: a sentence; GRANT: the folder for the private copy, or
+	                   "" for who is another user than the primary: it makes one itself */
 	char template_dir[256]; /* GRANT */
 };
 static_assert(sizeof(struct gate_msg) == 24 + 64 + 20 + 512 + 256, "shared layout");

@@ -147,6 +147,18 @@ def strangers(people):
     os.chmod(folder, 0o2710)
 
 
+def nothing_of_others(prim):
+    """While members are attached nothing of theirs is in the instance: the primary would have to remove it,
+    and its owner can make that wait. What their clients made in /tmp is gone. Fails without the look at
+    the uid in gate_grant(), and without the rmdir() in attach_in_own_folder()."""
+    for path, folders, files in os.walk(prim.folder()):
+        for name in folders + files:
+            p.check(os.lstat(os.path.join(path, name)).st_uid == os.geteuid(), f"{path}/{name} is a member's")
+    left = [name for name in os.listdir("/tmp") if name.startswith("calandria-") and
+            os.lstat("/tmp/" + name).st_uid in (MEMBER, PRIMARY_MEMBER)]
+    p.check(not left, f"in /tmp: {left}")
+
+
 def crowd(people, prim):
     """Those who look take 32 places and no more, whether they say hello or not: an admin still gets in.
     Fails without num_monitors()."""
@@ -166,6 +178,7 @@ def crowd(people, prim):
     attached = [people.client(MEMBER) for _ in range(MAX_MONITORS - 16)]
     for proc in attached:
         p.check(proc.stdout.readline() == "attached\n", "a monitor of 32")
+    nothing_of_others(prim)
     late = people.client(PRIMARY_MEMBER)
     p.check(late.wait(10) == 3, "one monitor too many gets in")
     err = late.stderr.read()

@@ -1466,7 +1466,7 @@ crowds(void)
 	end();
 }
 
-/* In a child of another user: what it is told when it says hello and then reports. */
+/* In a child of another user: what it is told when it says hello, attaches, and then reports. */
 static int
 as_member(gid_t group, char what[64])
 {
@@ -1483,8 +1483,15 @@ as_member(gid_t group, char what[64])
 		if (setgroups(group != 0, &group) == 0 && setgid(5001) == 0 && setuid(5001) == 0) {
 			fd = enter("member");
 			if (fd >= 0) {
-				say(fd, GATE_REPORT, "");
-				snprintf(what, 64, "%s", is_ended(fd) ? "closed" : "listened to");
+				say(fd, GATE_ATTACH, "");
+				if (take(fd, &packet, 2000) != 1 || packet.msg.type != GATE_GRANT ||
+				    packet.msg.text[0] != '\0') {
+					snprintf(what, 64, "granted a folder");
+				} else {
+					say(fd, GATE_REPORT, "");
+					snprintf(what, 64, "%s",
+					         is_ended(fd) ? "closed" : "listened to");
+				}
 			} else {
 				fd = knock();
 				if (fd >= 0 && say(fd, GATE_HELLO, "") == 0 &&
@@ -1504,7 +1511,8 @@ as_member(gid_t group, char what[64])
 
 /* A member of the group is let in and is no service; who is in no such group is not, by the
  * socket's mode and, were that wider, by the gate. Fails without the role in role_of_peer(), the
- * group in has_group(), the check of the role in on_report(). */
+ * group in has_group(), the check of the role in on_report(), the look at the uid in gate_grant().
+ */
 static void
 members(void)
 {
@@ -1519,6 +1527,7 @@ members(void)
 	begin(true);
 	CHECK_EQ(as_member(4242, what), 0);
 	CHECK_STR(what, "closed");
+	CHECK_EQ(link_folders(), 0);
 	CHECK(logged("it reports as a service, and is none"));
 	CHECK_EQ(seen(&g_seen.reports), 0);
 	CHECK_EQ(as_member(4243, what), 0);
