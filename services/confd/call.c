@@ -4,6 +4,7 @@
 
 #include "services/confd/confd.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,6 +28,12 @@ confd_call(struct cal_client *client, const char *method, struct json_object *pa
 	codec_buf_free(&buf);
 	if (rc == 0) {
 		rc = response->status;
+	}
+	if (rc == -ENOTCONN) {
+		/* The link ended with what came before this call: how, matters to our exit status.
+		 */
+		rc = cal_client_process(client);
+		rc = rc < 0 ? rc : -ENOTCONN;
 	}
 	if (rc != 0 || response->error_len == 0) {
 		return rc;

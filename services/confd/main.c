@@ -168,6 +168,7 @@ read_config(struct confd *confd, char *err, size_t err_size)
 		if (rc != -ENOENT) {
 			return rc;
 		}
+		err[0] = '\0'; /* there is none, and that is all right */
 	}
 	if (confd->path != NULL) {
 		return config_read(&confd->config, confd->path, ADVICE, err, err_size);

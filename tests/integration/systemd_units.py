@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 
 from primary import BIN, Root, a_core, check, wait_for
 from rpc_common import SLOW, Client
@@ -94,13 +95,18 @@ def test_services_wait_for_a_primary(root, folder):
     primary left counts as that."""
     unit = read(folder, "cal-rpcd")
     waiting = subprocess.Popen(command(unit, {}, "ExecCondition"), env=root.env(),
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               start_new_session=True)
     try:
         for _ in range(2):
+            # While such a start lives, it is a primary: only what it leaves is to be looked at.
+            os.killpg(waiting.pid, signal.SIGSTOP)
             primary = start(read(folder, "calandria"),
                             VARIABLES | {"CONFIG_ARGS": f"-c {root.path}/none"}, root.env())
             check(primary.wait(20 * SLOW) != 0, "a start that fails")
             primary.stderr.close()
+            os.killpg(waiting.pid, signal.SIGCONT)
+            time.sleep(1.4)
             check(waiting.poll() is None, "it goes on waiting")
         primary = start(read(folder, "calandria"), VARIABLES, root.env())
         try:
@@ -109,8 +115,9 @@ def test_services_wait_for_a_primary(root, folder):
             end(primary, "calandria")
             primary.stderr.close()
     finally:
-        waiting.kill()
-        waiting.wait()
+        if waiting.poll() is None:
+            os.killpg(waiting.pid, signal.SIGKILL)
+            waiting.wait()
 
 
 def start(unit, variables, env):

@@ -53,6 +53,15 @@ cal_client_wait(struct cal_client *client, int timeout_ms)
 	return -ETIMEDOUT;
 }
 
+/* What a call finds that comes after the end. */
+static int g_ended;
+
+int
+cal_client_process(struct cal_client *client)
+{
+	return g_ended;
+}
+
 static struct json_object *
 answer_of(const char *method, const char *params)
 {
@@ -97,7 +106,7 @@ cal_client_call(struct cal_client *client, const char *method, const void *param
 	if (strcmp(method, "cal_config_changes") == 0 && *g_fake.changes == 0 &&
 	    !g_fake.begins_with_nothing) {
 		cal_text_free(&text);
-		return -ESHUTDOWN;
+		return g_ended != 0 ? -ENOTCONN : -ESHUTDOWN;
 	}
 	codec_buf_free(&g_fake.answer);
 	codec_buf_init(&g_fake.answer);
@@ -222,6 +231,23 @@ a_write_that_fails_is_tried_again(void)
 	codec_buf_free(&g_fake.answer);
 }
 
+/* A STOP that came with the answer before: the call after it has no link any more, and how that
+ * ended is our exit status. Fails without the look at ENOTCONN in confd_call(). */
+static void
+an_end_between_calls(void)
+{
+	static const uint64_t one[] = { 1, 0, 0 };
+	struct load_result fresh = { 0 };
+
+	g_fake.bdev = ONE;
+	g_ended = -ESHUTDOWN;
+	CHECK_EQ(run(one, &fresh), -ESHUTDOWN);
+	g_ended = -ECONNRESET;
+	CHECK_EQ(run(one, &fresh), -ECONNRESET);
+	g_ended = 0;
+}
+
 static const struct test_case cases[] = { TEST(first_round), TEST(stop), TEST(goes_on),
-	                                  TEST(a_write_that_fails_is_tried_again) };
+	                                  TEST(a_write_that_fails_is_tried_again),
+	                                  TEST(an_end_between_calls) };
 TEST_MAIN("services/confd/keep", cases)

@@ -46,6 +46,12 @@ call_fails(const char *method, const char *params)
 }
 
 int
+cal_client_process(struct cal_client *client)
+{
+	return -ESHUTDOWN;
+}
+
+int
 cal_client_call(struct cal_client *client, const char *method, const void *params,
                 size_t params_len, int timeout_ms, struct cal_response *response)
 {
