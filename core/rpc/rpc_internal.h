@@ -81,6 +81,7 @@ struct spdk_jsonrpc_server_conn {
 	bool local;           /* no link: rpc_call_local()'s */
 	bool for_others;      /* cal-rpcd's: it asks for clients of its own */
 	bool refused;         /* it broke the protocol; its end is on the way */
+	const char *unsaid;   /* why it was refused, until the gate has been told */
 	unsigned refs;        /* the server's and one a request */
 	unsigned outstanding; /* requests under way */
 	size_t outstanding_bytes;
@@ -130,7 +131,7 @@ rpc_conn_is_full(const struct spdk_jsonrpc_server_conn *conn)
 }
 /** A request of it is done that kept others waiting. */
 void rpc_conn_may_ask_again(void);
-/** End a link that broke the protocol. */
+/** End a link that broke the protocol. `reason` is kept. */
 void rpc_conn_refuse(struct spdk_jsonrpc_server_conn *conn, const char *reason);
 
 /* --- rpc_walk.c ------------------------------------------------------------------------------- */

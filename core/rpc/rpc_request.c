@@ -8,6 +8,7 @@
 
 #include <stdarg.h>
 
+#include "spdk/env.h"
 #include "spdk/log.h"
 #include "spdk/string.h"
 #include "spdk/thread.h"
@@ -118,6 +119,21 @@ params_are_structured(const struct codec_span *params)
 	return kind == CODEC_NIL || kind == CODEC_MAP || kind == CODEC_ARRAY;
 }
 
+/* A monitor has another link as soon as it likes: as many lines of all of them in ten seconds. */
+static bool
+monitors_may_log(void)
+{
+	static uint64_t since;
+	static unsigned lines;
+	uint64_t now = spdk_get_ticks();
+
+	if (lines == 0 || now - since >= 10 * spdk_get_ticks_hz()) {
+		since = now;
+		lines = 0;
+	}
+	return lines < RPC_MAX_LOGGED_REFUSALS && ++lines != 0;
+}
+
 /* Once for each of a link's first ones: a peer that sends nothing else shall not fill the log, and
  * the name is its own choice. */
 static void
@@ -128,7 +144,8 @@ log_refusal(struct spdk_jsonrpc_server_conn *conn, const struct codec_envelope *
 	char printable[65];
 	size_t i;
 
-	if (conn->logged_refusals >= RPC_MAX_LOGGED_REFUSALS) {
+	if (conn->logged_refusals >= RPC_MAX_LOGGED_REFUSALS ||
+	    (conn->caller.role == GATE_ROLE_MONITOR && !monitors_may_log())) {
 		return;
 	}
 	conn->logged_refusals++;

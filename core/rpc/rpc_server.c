@@ -68,12 +68,25 @@ static bool arm_all(void);
 
 /* --- one link --------------------------------------------------------------------------------- */
 
+/* Without memory it is said later: its peer would wait for ever. */
+static void
+conn_refusal_say(struct spdk_jsonrpc_server_conn *conn)
+{
+	if (conn->unsaid != NULL && gate_link_kill(conn->link, conn->unsaid) != -ENOMEM) {
+		conn->unsaid = NULL;
+	}
+	if (conn->unsaid != NULL) {
+		serve_soon();
+	}
+}
+
 void
 rpc_conn_refuse(struct spdk_jsonrpc_server_conn *conn, const char *reason)
 {
 	if (conn->link != NULL && !conn->refused) {
 		conn->refused = true;
-		gate_link_kill(conn->link, reason);
+		conn->unsaid = reason;
+		conn_refusal_say(conn);
 	}
 }
 
@@ -177,6 +190,7 @@ conn_poll(struct spdk_jsonrpc_server_conn *conn)
 	bool busy = false;
 
 	if (conn->refused) {
+		conn_refusal_say(conn);
 		return false;
 	}
 	if (link_has_backlog(conn->link)) {
@@ -456,7 +470,7 @@ rpc_server_link_up(void *ctx, struct link *link)
 		}
 		free(conn);
 	}
-	gate_link_kill(link, "the RPC server does not run");
+	(void)gate_link_kill(link, "the RPC server does not run");
 	gate_link_done(link);
 }
 

@@ -297,18 +297,20 @@ link_kill(void *arg)
 	free(kill);
 }
 
-void
+int
 gate_link_kill(struct link *link, const char *reason)
 {
 	struct kill *kill = malloc(sizeof(*kill));
+	int rc;
 
 	if (kill == NULL) {
-		/* Nothing is lost: the link stays broken, and its caller tries again. */
-		return;
+		return -ENOMEM;
 	}
 	kill->link_id = link_id(link);
 	snprintf(kill->reason, sizeof(kill->reason), "%s", reason);
-	if (control_post(link_kill, kill) < 0) {
+	rc = control_post(link_kill, kill);
+	if (rc < 0) {
 		free(kill);
 	}
+	return rc;
 }

@@ -77,7 +77,8 @@ int gate_service_pair(const char *name, int *child_fd);
 void gate_link_done(struct link *link);
 
 /** End a link whose peer broke the protocol or does not read; `reason` is logged once with the
- *  peer's name and pid. link_down() follows. Any thread. */
-void gate_link_kill(struct link *link, const char *reason);
+ *  peer's name and pid. link_down() follows. Any thread. Returns 0, or a negative errno: say it
+ *  again, then. */
+int gate_link_kill(struct link *link, const char *reason);
 
 #endif

@@ -145,11 +145,12 @@ gate_link_done(struct link *link)
 	link_destroy(link);
 }
 
-void
+int
 gate_link_kill(struct link *link, const char *reason)
 {
 	FUZZ_CHECK(link == g_pair.link && !g_done, "killed when it had ended");
 	g_killed = true;
+	return 0;
 }
 
 /* --- requests and answers --------------------------------------------------------------------- */

@@ -36,10 +36,11 @@ gate_link_done(struct link *link)
 	link_destroy(link);
 }
 
-void
+int
 gate_link_kill(struct link *link, const char *reason)
 {
 	g_kills++;
+	return 0;
 }
 
 /* --- the thread ------------------------------------------------------------------------------- */

@@ -220,11 +220,12 @@ gate_link_done(struct link *link)
 {
 }
 
-void
+int
 gate_link_kill(struct link *link, const char *reason)
 {
 	printf("\n  killed: %s\n", reason);
 	CU_FAIL("the link was killed");
+	return 0;
 }
 
 /* --- asking ----------------------------------------------------------------------------------- */

@@ -214,10 +214,11 @@ gate_link_done(struct link *link)
 {
 }
 
-void
+int
 gate_link_kill(struct link *link, const char *reason)
 {
 	link->kills++;
+	return 0;
 }
 
 /* --- what the methods decode ------------------------------------------------------------------ */

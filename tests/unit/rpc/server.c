@@ -140,6 +140,7 @@ struct link {
 	unsigned backlog;
 	unsigned kills, dones;
 	char reason[128];
+	unsigned unkillable; /* so many times nobody can be told to end it */
 };
 
 int
@@ -225,11 +226,16 @@ gate_link_done(struct link *link)
 	link->dones++;
 }
 
-void
+int
 gate_link_kill(struct link *link, const char *reason)
 {
+	if (link->unkillable > 0) {
+		link->unkillable--;
+		return -ENOMEM;
+	}
 	link->kills++;
 	snprintf(link->reason, sizeof(link->reason), "%s", reason);
+	return 0;
 }
 
 static void
@@ -694,8 +700,8 @@ aliases(void)
 }
 
 /* A monitor may call what is open to it, and cal-mond is one though it is a service; other services
- * may call everything. Fails without the check of m->roles in rpc_method_refused(), and without mond's
- * role in rpc_server_link_up(). */
+ * may call everything. Fails without the check of m->roles in rpc_method_refused(), and without
+ * mond's role in rpc_server_link_up(). */
 static void
 roles(void)
 {
@@ -1147,6 +1153,58 @@ refusals_in_the_log(void)
 	end();
 }
 
+/* Nor does a monitor that attaches again and again. Fails without monitors_may_log(), and without
+ * its ten seconds. */
+static void
+refusals_of_monitors_in_the_log(void)
+{
+	struct codec_buf params;
+	unsigned i, turn;
+
+	codec_buf_init(&params);
+	codec_put_uint(&params, 1);
+	spdk_log_open(take_log);
+	for (turn = 1; turn <= 2; turn++) {
+		g_logged = 0;
+		g_ticks += 11 * spdk_get_ticks_hz();
+		for (i = 0; i < 5; i++) {
+			begin();
+			spdk_log_set_level(SPDK_LOG_ERROR);
+			begin_link(&g_other, "top", GATE_ROLE_MONITOR);
+			for (unsigned n = 0; n < 10; n++) {
+				ask(&g_other, n, "nonsense", &params);
+				g_poller(NULL);
+			}
+			CHECK_EQ(g_other.num_out, 10);
+			spdk_log_set_level(SPDK_LOG_DISABLED);
+			end();
+		}
+		CHECK_EQ(g_logged, RPC_MAX_LOGGED_REFUSALS);
+	}
+	spdk_log_close();
+	codec_buf_free(&params);
+}
+
+/* A link that the gate cannot be told to end, for want of memory, is named to it in later polls
+ * until it can, and once. Fails without conn_refusal_say() in conn_poll(). */
+static void
+refused_without_memory(void)
+{
+	begin();
+	g_link.unkillable = 3;
+	send_bytes(&g_link, "\x01", 1);
+	g_poller(NULL);
+	CHECK_EQ(g_link.kills, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		g_poller(NULL);
+	}
+	CHECK_EQ(g_link.kills, 1);
+	CHECK_STR(g_link.reason, "what it sent is no request");
+	g_poller(NULL);
+	CHECK_EQ(g_link.kills, 1);
+	end();
+}
+
 static void
 registration(void)
 {
@@ -1435,6 +1493,8 @@ static const struct test_case cases[] = {
 	TEST(outstanding_limit),
 	TEST(outstanding_bytes_limit),
 	TEST(refusals_in_the_log),
+	TEST(refusals_of_monitors_in_the_log),
+	TEST(refused_without_memory),
 	TEST(hostile_requests),
 	TEST(answers_are_heard_and_kept),
 	TEST(passed_on),

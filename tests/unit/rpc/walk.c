@@ -220,12 +220,13 @@ gate_link_done(struct link *link)
 	link->dones++;
 }
 
-void
+int
 gate_link_kill(struct link *link, const char *reason)
 {
 	CHECK_STR(reason, "it does not read its responses");
 	CHECK(link->stopped);
 	link->kills++;
+	return 0;
 }
 
 /* --- a method: an array of 0 to n - 1 --------------------------------------------------------- */
