@@ -188,7 +188,8 @@ queue(uint16_t type, const int *fd, const struct peer *peer)
 	frame_head(frame)->in_len = (uint32_t)peer->have;
 	frame_head(frame)->out_len = (uint32_t)left;
 	return cal_text_append(&frame->text, (const char *)peer->in, peer->have) == 0 &&
-	       cal_text_append(&frame->text, peer->out.data + peer->written, left) == 0;
+	       (left == 0 ||
+	        cal_text_append(&frame->text, peer->out.data + peer->written, left) == 0);
 }
 
 void

@@ -2,8 +2,9 @@
  * Copyright (c) 2026, the Calandria authors
  */
 
-/* Packets on gate.sock, by some peers at once, against the gate on its control pthread: of any
- * type, length and content, with descriptors, before and after a hello, and ends in between.
+/* Packets on gate.sock and to a service's connection, by some peers at once, against the gate on
+ * its control pthread: of any type, length and content, with descriptors, before and after a hello,
+ * and ends in between.
  *
  * What must hold: a connection is greeted, refused or closed, a bad packet ends it, and when all
  * have gone nothing stays: no connection, link, folder or descriptor. */
@@ -48,6 +49,7 @@ enum step {
 	STEP_MAPPED,  /* a good one, perhaps once more */
 	STEP_PING,    /* the gate asks for a sign of life */
 	STEP_PONG,    /* a good one, perhaps unasked */
+	STEP_SERVICE, /* it is a service that the supervisor has started */
 	STEP_NUM,
 };
 
@@ -84,7 +86,13 @@ on_peer(void *ctx, const char *name, pid_t pid, bool connected)
 	FUZZ_CHECK(strlen(name) < 32, "a string without its end");
 }
 
-static const struct gate_ops g_ops = { on_link_up, on_link_down, on_report, on_peer };
+static void
+on_alive(void *ctx, const char *name, pid_t pid)
+{
+	FUZZ_CHECK(strlen(name) < 32 && pid == getpid(), "a sign of life of %d", (int)pid);
+}
+
+static const struct gate_ops g_ops = { on_link_up, on_link_down, on_report, on_peer, on_alive };
 
 static int
 do_listen(void *arg)
@@ -105,6 +113,14 @@ static int
 do_ping(void *arg)
 {
 	return gate_ping(getpid());
+}
+
+static int
+do_pair(void *arg)
+{
+	struct peer *peer = arg;
+
+	return gate_service_pair("fuzz", &peer->fd);
 }
 
 static int
@@ -295,6 +311,10 @@ step(struct peer *peer, struct fuzz_input *in)
 		break;
 	case STEP_PING:
 		control_call(do_ping, NULL);
+		break;
+	case STEP_SERVICE:
+		leave(peer);
+		FUZZ_CHECK(control_call(do_pair, peer) == 0, "no pair");
 		break;
 	case STEP_REPORT:
 		say_msg(peer, GATE_REPORT, fuzz_byte(in), NULL);

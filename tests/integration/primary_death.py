@@ -131,7 +131,7 @@ def by_signal(sig):
 
 def killed_by(root, name, kill, status):
     before = free_pages()
-    prim = up(root, "-c", root.file("c.json", '{"subsystems":[]}'), mem=256)
+    prim = up(root, "-c", root.file("c.json", '{"subsystems":[]}'), mem=256, **p.own_signals())
     busy(prim)
     pids = services(prim)
     stays = Monitor(sock(prim))

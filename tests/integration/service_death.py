@@ -27,8 +27,7 @@ def libexec(root):
 
 def by_signals(root):
     """Fails without on_end() (nobody comes back), and without the first start at once (0.1 s)."""
-    # Left to itself AddressSanitizer takes a SIGSEGV from outside for one of its own findings.
-    prim = c.start(root, 127, ASAN_OPTIONS=":".join(filter(None, [os.environ.get("ASAN_OPTIONS"), "handle_segv=0"])))
+    prim = c.start(root, 127, **p.own_signals())
     for sig in (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT):
         for name in c.NAMES:
             before = c.service(prim, name)
