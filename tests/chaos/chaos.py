@@ -102,7 +102,11 @@ class Chaos:
     # --- the run ----------------------------------------------------------------------------------
 
     def warm_up(self):
-        """Every kind once and some more, so that pools have the size that they need."""
+        """Every kind once and some more, so that pools have the size that they need. And as many jobs at
+        a time as there may be: the memory of a lightweight thread is kept for the next one, with its
+        eventfd in interrupt mode (core/thread/thread.c), so what there is of it is the most that there
+        ever were at a time. Kills alone reach that late, and by chance."""
+        self.target.most_jobs()
         for name in self.killer.kinds.names:
             if self.killer.kinds.weights[name]:
                 self.killer.spawn(name)

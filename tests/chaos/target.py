@@ -17,6 +17,7 @@ SERVICES = ("rpcd", "confd", "mond")
 JOBS = ("Malloc0", "File0")
 FILE_BYTES = 64 << 20
 CALL_LIMIT_S = 10
+MAX_JOBS = 64  # MAX_RUNNING of core/bdev/perf_rpc.c
 
 
 class Hang(p.Failure):
@@ -132,6 +133,14 @@ class Target:
                 "time_ms": 86400000, "verify": True, "gaps": True})["id"]
         p.wait_for(lambda: all(call("cal_perf_get", {"id": job})["ios"] > 1000
                                for job in self.jobs.values()), 10, "I/O on all devices")
+
+    def most_jobs(self):
+        """Start as many jobs as can be beside ours, and end them."""
+        ids = [self.caller.call("cal_perf_start", {"name": "Spare1", "workload": "randrw",
+                                                   "queue_depth": 1, "time_ms": 60000})["id"]
+               for _ in range(MAX_JOBS - len(self.jobs))]
+        for number in ids:
+            self.caller.call("cal_perf_stop", {"id": number})
 
     def slice(self):
         """{device: figures of its job since the last slice}"""
