@@ -37,6 +37,8 @@ LDFLAGS_ALL = -pthread -Wl,-z,relro,-z,now $(SANFLAGS) $(LDFLAGS)
 SANFLAGS-asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined -DCAL_ASAN
 # (gcc warns that it cannot follow fences: a sequence lock has nothing for it to follow.)
 SANFLAGS-tsan := -fsanitize=thread $(if $(findstring clang,$(CC)),,-Wno-tsan)
+# No sanitizer: what `make helgrind` runs under valgrind.
+SANFLAGS-helgrind := -include tests/unit/helgrind.h -DCAL_HELGRIND
 # For clang's libFuzzer (make fuzz): what is covered is counted, too; limits are small enough for short
 # inputs to reach them.
 SANFLAGS-fuzz := $(SANFLAGS-asan) -fsanitize=fuzzer-no-link -DCAL_FUZZ_LIMITS

@@ -63,12 +63,20 @@ stress:
 #: make asan [T=NAME]          unit and integration under AddressSanitizer and UBSan
 #: make tsan [T=NAME]          the unit tests under ThreadSanitizer
 #: make valgrind [T=NAME]      the unit tests under valgrind
-.PHONY: asan tsan valgrind
+#: make helgrind [T=NAME]      gate, client library and links under valgrind's helgrind
+.PHONY: asan tsan valgrind helgrind
 valgrind:
 	@scripts/deps.sh build test
 	@$(MAKE) --no-print-directory -j$$(nproc) tests
 	$(Q)CAL_SAN=valgrind tests/run --build $(B) $(if $(T),--only $(T)) unit \
 	    --wrap "valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --suppressions=$(CURDIR)/tests/valgrind.supp"
+# What has threads of its own; a build that tells helgrind of atomics (tests/unit/helgrind.h).
+HELGRIND_TESTS := ipc/gate/gate ipc/gate/control ipc/client/client ipc/link/wake
+helgrind:
+	@scripts/deps.sh build test
+	@$(MAKE) --no-print-directory -j$$(nproc) SAN=helgrind $(addprefix build-helgrind/tests/unit/,$(HELGRIND_TESTS))
+	$(Q)CAL_SAN=valgrind tests/run --build build-helgrind --only "$(or $(T),$(HELGRIND_TESTS))" unit \
+	    --wrap "valgrind --tool=helgrind -q --error-exitcode=9 --suppressions=$(CURDIR)/tests/valgrind.supp"
 asan:
 	@scripts/deps.sh build test
 	@$(MAKE) --no-print-directory -j$$(nproc) SAN=asan all tests

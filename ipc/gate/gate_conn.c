@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -252,7 +252,7 @@ watch_process(struct gate_conn *conn)
 {
 	int rc;
 
-	conn->pidfd = (int)syscall(SYS_pidfd_open, conn->pid, 0);
+	conn->pidfd = pidfd_open(conn->pid, 0);
 	if (conn->pidfd < 0) {
 		return -errno;
 	}

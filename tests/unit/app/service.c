@@ -515,7 +515,8 @@ up_with_successor(pid_t *old, pid_t *next)
 	CHECK_EQ(shown(RPCD).restarts, 0);
 	CHECK(kill(*old, 0) == 0);
 	/* Asked again meanwhile: one at a time. Fails without -EBUSY in begin(). */
-	again = g_restart;
+	memset(&again, 0, sizeof(again));
+	snprintf(again.name, sizeof(again.name), "rpcd");
 	again.done = on_asked_again;
 	CHECK_EQ(app_service_restart(&again), 0);
 	WAIT_FOR(__atomic_load_n(&g_asked_again, __ATOMIC_ACQUIRE) != 0);

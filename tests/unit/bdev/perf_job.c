@@ -601,7 +601,7 @@ slices_begin_where_the_last_one_ended(void)
 		gap(10ull * i + 10, 9);
 		fake_delay_us(30);
 		peek(job, true);
-		CHECK_EQ(got.result.ios, 10 * i + 1);
+		CHECK_EQ(got.result.ios, (uint64_t)(10 * i + 1));
 		CHECK_EQ(got.result.phase, PERF_RUN);
 		total += got.result.ios;
 		/* The one that was open at the last slice is this one's. */
@@ -609,7 +609,7 @@ slices_begin_where_the_last_one_ended(void)
 		                                                : 10 * i + 10 > 35 ? 40
 		                                                                   : 35);
 		CHECK_EQ((int)(got.result.on_cpu_gaps.max + 0.5), 9);
-		CHECK_EQ(got.gap_counts, 10 * i + 1);
+		CHECK_EQ(got.gap_counts, (uint64_t)(10 * i + 1));
 		CHECK_EQ(got.gap_max, 9000);
 		CHECK(got.result.elapsed_us >= 50 * (uint64_t)i && got.result.elapsed_us < 400);
 	}

@@ -249,6 +249,8 @@ primary_start(bool open)
 		REQUIRE(control_call(do_open, NULL) == 0);
 	}
 	REQUIRE(pthread_create(&g_server, NULL, serve, NULL) == 0);
+	/* Once more: who sets it to join the server comes after g_server was written. */
+	atomic_store(&g_serve_end, false);
 }
 
 static void

@@ -129,14 +129,15 @@ inherited_ones_go(void)
 }
 
 /* Without the locked bits root's user id alone would bring them back with an exec, but for the
- * bounding set and no_new_privs, which are there, too. */
+ * bounding set and no_new_privs, which are there, too. (glibc's setuid() would have
+ * ThreadSanitizer's thread do it as well, which may, and abort since the two differ.) */
 static bool
 no_way_back(void)
 {
 	return drop(&sandbox_rpcd, NULL) && prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) == SECUREBITS &&
 	       prctl(PR_SET_SECUREBITS, 0, 0, 0, 0) != 0 &&
 	       prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_KILL, 0, 0) != 0 &&
-	       prctl(PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0 && setuid(1) != 0 &&
+	       prctl(PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0 && syscall(SYS_setuid, 1) != 0 &&
 	       open("/proc/sys/kernel/core_pattern", O_RDONLY) >= 0 && chown(g_ours, 1, 1) != 0 &&
 	       access(g_theirs, W_OK) != 0;
 }
