@@ -122,7 +122,7 @@ peer_answer(struct peer *peer, const struct codec_envelope *request)
 	rc = peer_reply(peer, &out);
 	codec_buf_free(&out);
 	if (rc == 0 && takes_us) {
-		/* Frames come behind a whole answer; who leaves no room for that is no successor. */
+		/* Frames follow a whole answer: who leaves no room for it is no successor. */
 		return peer->out.len == 0 ? 1 : -EPROTO;
 	}
 	return rc;
