@@ -53,7 +53,7 @@ $(B)/man/calandria.8: NAMED := storage runtime with SPDK's programming model and
 $(B)/man/calctl.1: NAMED := look at an instance of Calandria, call it and stop it
 $(B)/man/calandria-setup.8: NAMED := prepare a machine for Calandria, and give back what that took
 $(B)/man/calandria.8: $(B)/bin/calandria
-$(B)/man/calandria-setup.8: scripts/setup.sh
+$(B)/man/calandria-setup.8: $(B)/sbin/calandria-setup
 $(B)/man/calctl.1: $(B)/bin/calctl
 $(B)/man/%:
 	@mkdir -p $(@D)
@@ -62,12 +62,16 @@ $(B)/man/%:
 	    --version-string="$(VERSION)" --output=$@ $<
 .PHONY: man
 man: $(MANS)
+# It says its name in what it prints.
+$(B)/sbin/calandria-setup: scripts/setup.sh
+	@mkdir -p $(@D)
+	$(Q)sed -e 's|scripts/setup\.sh|calandria-setup|g' -e 's|setup\.sh|calandria-setup|g' $< > $@ && chmod 755 $@
 
-install: all man
+install: all man $(B)/sbin/calandria-setup
 	$(Q)for b in calandria calctl; do $(INST) 755 $(B)/bin/$$b $(DESTDIR)$(PREFIX)/bin/$$b || exit 1; done
 	$(Q)for b in $(notdir $(filter $(B)/bin/cal-%,$(BINS))); do \
 	    $(INST) 755 $(B)/bin/$$b $(DESTDIR)$(LIBEXEC)/$$b || exit 1; done
-	$(Q)$(INST) 755 scripts/setup.sh $(DESTDIR)$(PREFIX)/sbin/calandria-setup
+	$(Q)$(INST) 755 $(B)/sbin/calandria-setup $(DESTDIR)$(PREFIX)/sbin/calandria-setup
 	$(Q)for l in $(LIBS); do $(INST) 644 $$l $(DESTDIR)$(LIBDIR)/$$(basename $$l) || exit 1; done
 	$(Q)cd core/include && for h in */*.h; do $(INST) 644 $$h $(DESTDIR)$(PREFIX)/include/$$h || exit 1; done
 	$(Q)for h in $(INSTALLED_HEADERS); do $(INST) 644 $$h $(DESTDIR)$(PREFIX)/include/calandria/$$h || exit 1; done
@@ -98,6 +102,8 @@ DEB ?= build/deb
 DEB_TREE = $(DEB)/calandria-$(VERSION)
 DEB_VARS = -e 's|@VERSION@|$(VERSION)|' -e "s|@DATE@|$$(git log -1 --format=%cD 2>/dev/null || date -R)|" \
            -e "s|@BUILD@|$$(bash -c 'set -- build --dry-run; eval "$$(sed -n "/^build=(/,/^)/p" scripts/deps.sh)"; IFS=,; echo "$${build[*]}"')|"
+# Of a build that is only tried nobody wants debug symbols, or small packages.
+DEB_FAST = $(if $(DEB_OBJECTS),DEB_BUILD_OPTIONS=noautodbgsym DPKG_DEB_COMPRESSOR_LEVEL=1)
 deb:
 	@scripts/deps.sh build deb
 	$(Q)rm -rf $(DEB) && mkdir -p $(DEB_TREE)
@@ -106,7 +112,7 @@ deb:
 	$(Q)for f in control changelog.in; do sed $(DEB_VARS) scripts/debian/$$f > $(DEB_TREE)/debian/$${f%.in}; done
 	$(if $(DEB_OBJECTS),$(Q)mkdir $(DEB_TREE)/build && cp -a $(addprefix $(DEB_OBJECTS)/,obj gen lib) $(DEB_TREE)/build && \
 	    rm -f $(DEB_TREE)/build/obj/core/app/service_spawn.o)
-	$(Q)cd $(DEB_TREE) && env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS dpkg-buildpackage -us -uc -b -j$$(nproc) \
+	$(Q)cd $(DEB_TREE) && env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS $(DEB_FAST) dpkg-buildpackage -us -uc -b -j$$(nproc) \
 	    >../build.log 2>&1 || { tail -n 40 ../build.log; echo "deb: see $(DEB)/build.log"; exit 1; }
 	$(Q)cd $(DEB) && lintian --allow-root --fail-on error,warning --suppress-tags bad-distribution-in-changes-file *.changes
 	$(Q)ls $(DEB)/*.deb

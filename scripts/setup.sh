@@ -30,7 +30,7 @@ pool=$sys/kernel/mm/hugepages/hugepages-2048kB
 
 say()  { printf '%s\n' "$*"; }
 fail() { printf 'setup.sh: %s\n' "$*" >&2; exit 1; }
-usage() { sed -n '6,17s/^# \{0,3\}//p' "$0"; }
+usage() { sed -n '7,19s/^# \{0,3\}//p' "$0"; }
 
 need_root() {
     [ "$(id -u)" -eq 0 ] || fail "'$1' changes the machine and needs root: run it with sudo"

@@ -94,8 +94,9 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 objects="DEB_OBJECTS=$(realpath "$CAL_BUILD")"
 [ -z "${CAL_DEB_FRESH:-}" ] || objects=
+# (lintian may leave files of its own in $TMPDIR.)
 # shellcheck disable=SC2086
-make -s -C "$root" deb DEB="$tmp/deb" $objects >"$tmp/log" 2>&1 || { tail -n 40 "$tmp/log"; exit 1; }
+TMPDIR=$tmp make -s -C "$root" deb DEB="$tmp/deb" $objects >"$tmp/log" 2>&1 || { tail -n 40 "$tmp/log"; exit 1; }
 mkdir "$tmp/top" "$tmp/root"
 cp "$0" "$tmp/inside.sh"
 # Mounts and processes are gone when it ends, whatever happens.
