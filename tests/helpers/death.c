@@ -17,13 +17,16 @@
  * SIGNAL (default 9), after it was held there for MS milliseconds.
  *
  * After each kill it waits until the primary has as many links and descriptors as before the first,
- * and says "STEP SYSCALL MICROSECONDS" with how long it was until then. What stays for longer than
+ * and says "STEP SYSCALL MICROSECONDS" with how long it was until then, without what the primary's
+ * control pthread waited for a CPU meanwhile. What stays for longer than
  * LEFT_US is said as "STEP SYSCALL stays: …", and the exit status is 1. With -l nothing is killed:
  * it says how many steps there are and at which one the program said that it is attached. */
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -70,6 +73,7 @@ static struct {
 static struct cal_stats_view g_stats;
 static struct counts g_before;
 static char g_links_dir[CAL_PATH_MAX], g_fds_dir[64];
+static int g_schedstat = -1; /* of the primary's control pthread */
 
 static int64_t
 now_us(void)
@@ -102,6 +106,50 @@ entries(const char *path)
 		closedir(dir);
 	}
 	return n;
+}
+
+static void
+open_schedstat(void)
+{
+	char path[64 + NAME_MAX], name[16];
+	struct dirent *entry;
+	DIR *dir;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)g_opts.primary);
+	dir = opendir(path);
+	while (dir != NULL && (entry = readdir(dir)) != NULL && g_schedstat < 0) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/comm", (int)g_opts.primary,
+		         entry->d_name);
+		fd = open(path, O_RDONLY);
+		if (fd < 0) {
+			continue;
+		}
+		memset(name, 0, sizeof(name));
+		if (read(fd, name, sizeof(name) - 1) > 0 && strcmp(name, "cal-control\n") == 0) {
+			snprintf(path, sizeof(path), "/proc/%d/task/%s/schedstat",
+			         (int)g_opts.primary, entry->d_name);
+			g_schedstat = open(path, O_RDONLY);
+		}
+		close(fd);
+	}
+	if (dir != NULL) {
+		closedir(dir);
+	}
+}
+
+/* For how long the control pthread could have run and had no CPU. */
+static int64_t
+waited_us(void)
+{
+	char text[64] = "";
+	uint64_t ns = 0;
+
+	if (pread(g_schedstat, text, sizeof(text) - 1, 0) <= 0 ||
+	    sscanf(text, "%*u %" SCNu64, &ns) != 1) {
+		return 0;
+	}
+	return (int64_t)(ns / 1000);
 }
 
 static struct counts
@@ -143,17 +191,18 @@ look_before(void)
  * read what the dead has sent. Returns the microseconds since `death` of the last trace, or -1 with
  * what stays in *left. */
 static int64_t
-wait_until_reclaimed(int64_t death, struct counts *left)
+wait_until_reclaimed(int64_t death, int64_t waited_before, struct counts *left)
 {
-	int64_t last = death, now;
+	int64_t last = death, waited_last = waited_before, now;
 
 	for (;;) {
 		*left = look();
 		now = now_us();
 		if (!is_as_before(left)) {
 			last = now;
+			waited_last = waited_us();
 		} else if (now - last > CALM_US) {
-			return last - death;
+			return last - death - (waited_last - waited_before);
 		}
 		if (now - death > LEFT_US) {
 			return -1;
@@ -334,9 +383,10 @@ static bool
 kill_at(struct run *run, pid_t tid)
 {
 	struct counts left;
-	int64_t death, took;
+	int64_t death, waited, took;
 
 	nap(g_opts.hold_ms * 1000);
+	waited = waited_us();
 	death = now_us();
 	if (g_opts.signal == SIGKILL) {
 		kill(run->pid, SIGKILL);
@@ -345,7 +395,7 @@ kill_at(struct run *run, pid_t tid)
 		ptrace(PTRACE_CONT, tid, NULL, NULL);
 	}
 	bury(run);
-	took = wait_until_reclaimed(death, &left);
+	took = wait_until_reclaimed(death, waited, &left);
 	if (took < 0) {
 		printf("%ld %ld%s stays: %ld links, %d descriptors, %d folders\n", g_opts.from,
 		       run->nr, run->entry ? "" : "'", (long)(left.links - g_before.links),
@@ -455,6 +505,7 @@ main(int argc, char **argv)
 		return 3;
 	}
 	snprintf(g_fds_dir, sizeof(g_fds_dir), "/proc/%d/fd", (int)g_opts.primary);
+	open_schedstat();
 	look_before();
 	return g_opts.list ? list() : kill_everywhere();
 }

@@ -10,8 +10,10 @@
  *   link_client ID calls      … and calls spdk_get_version without pause
  *   link_client ID fork       … has a child that keeps all its descriptors, says the child's pid
  *   link_client ID flood      … sends requests and never reads an answer
- *   link_client ID scribble   … calls, and writes random words over the link's memory
- *   link_client ID latency N  … makes N calls and says the longest's microseconds
+ *   link_client ID hoard      … until as many answers wait for it as the primary keeps, and says
+ * "hoarding" link_client ID scribble   … calls, and writes random words over the link's memory
+ *   link_client ID latency N  … makes N calls and says the longest's microseconds, and for how many
+ * it waited for a CPU meanwhile
  *
  * It ends with status 0 when the primary ends the link or asks it to stop. */
 
@@ -90,6 +92,29 @@ flood(struct cal_client *client)
 	return -ECONNRESET;
 }
 
+/* As many answers as the primary is willing to keep for us, and not one more: it lets us live. */
+static int
+hoard(struct cal_client *client)
+{
+	struct codec_buf buf;
+	int idle_ms = 0;
+
+	codec_buf_init(&buf);
+	codec_put_request(&buf, 1, "rpc_get_methods", NULL, 0);
+	while (idle_ms < 100) {
+		idle_ms++;
+		while (client_ring_push(&client->ring, buf.data, buf.len) > 0) {
+			idle_ms = 0;
+		}
+		sleep_ms(1);
+	}
+	codec_buf_free(&buf);
+	printf("hoarding\n");
+	fflush(stdout);
+	sleep_ms(60000);
+	return 0;
+}
+
 static int
 scribble(struct cal_client *client)
 {
@@ -155,6 +180,8 @@ main(int argc, char **argv)
 		rc = with_child(client);
 	} else if (strcmp(mode, "flood") == 0) {
 		rc = flood(client);
+	} else if (strcmp(mode, "hoard") == 0) {
+		rc = hoard(client);
 	} else if (strcmp(mode, "scribble") == 0) {
 		rc = scribble(client);
 	} else if (strcmp(mode, "latency") == 0 && argc > 3) {

@@ -5,7 +5,8 @@
 and exit, from its connect() on. Its link, with descriptors and folder, is gone within 10 ms of each death, and
 in the end the primary has the descriptors, mappings, heap and files that it had before.
 
-With `all` every step of every program is tried (some minutes). Without, what is before a client's system call
+With `all` every step of every program is tried (some minutes), with `interrupt` the primary is in interrupt mode,
+with the name of a part (as it is printed) only that is. Without `all`, what is before a client's system call
 and what is after the one before it count as one while it attaches, since nobody can tell them apart; and of the
 other programs a sample is taken.
 

@@ -10,17 +10,19 @@ import sys
 import primary as p
 
 HELPERS = os.path.join(os.environ.get("CAL_BUILD", "build"), "tests", "helpers")
-# Of a quarter of the kills; the rest, each at its best, gets the slack of a shared machine.
+# Of the median of all kills, and of each at the best of its tries. What the control pthread waits for a CPU is not
+# counted (tests/helpers/death.c); the instance's folder is on a tmpfs, and all of it goes before other work.
 LIMIT_US = (50 if os.environ.get("CAL_SAN") else 10) * 1000
-SLACK = float(os.environ.get("CAL_TIME_SLACK", "3"))
 TRIES = 6
 ALL = "all" in sys.argv[1:]
+INTERRUPT = "interrupt" in sys.argv[1:]
+PARTS = [arg for arg in sys.argv[1:] if arg not in ("all", "interrupt")]  # default: all of them
 
 
 class Deaths:
     def __init__(self, root, instance):
         self.root, self.instance = root, instance
-        self.prim = root.start("--no-services", instance=instance)
+        self.prim = root.start("--no-services", *(["--interrupt-mode"] if INTERRUPT else []), instance=instance)
         self.other = subprocess.Popen([os.path.join(HELPERS, "link_client"), str(instance), "calls"],
                                       env=root.env(), stdin=subprocess.DEVNULL,
                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -52,12 +54,16 @@ class Deaths:
         """Kill it at the steps; nothing stays, and nothing stays for long. Where it took longer than it
         may, the same step is tried again: what the code costs is there every time, what the machine's
         other work costs is not."""
+        if PARTS and what not in PARTS:
+            return
         times = {}
         out = self.death(options, program)
         p.check("stays" not in out, f"{what}: {out}")
         for step, _, took in re.findall(r"^(\d+) (\S+) (\d+)$", out, re.M):
             times[step] = int(took)
         p.check(times, f"{what}: it was never killed")
+        median = sorted(times.values())[len(times) // 2]
+        p.check(median <= LIMIT_US, f"{what}: after half of the kills it takes {median} us")
         again = [o for o in self.without_range(options)]
         for step in [s for s, took in times.items() if took > LIMIT_US]:
             tries = 1
@@ -69,11 +75,10 @@ class Deaths:
                     times[step] = min(times[step], int(out.split()[2]))
                 if times[step] <= LIMIT_US or tries > TRIES:
                     break
-            p.check(times[step] <= LIMIT_US * SLACK or tries <= TRIES // 2, f"{what}: killed at step {step} "
+            p.check(times[step] <= LIMIT_US or tries <= TRIES // 2, f"{what}: killed at step {step} "
                     f"everything is gone after {times[step]} us at the earliest of {tries} times")
         self.kills += len(times)
         ordered = sorted(times.values())
-        p.check(ordered[len(times) // 4] <= LIMIT_US, f"{what}: a quarter takes {ordered[len(times) // 4]} us")
         print(f"  {what}: {len(times)} kills, everything gone after {ordered[len(times) // 2] / 1e3:.1f} ms "
               f"(median), {ordered[-1] / 1e3:.1f} (longest; tried again where over {LIMIT_US // 1000})", flush=True)
 
@@ -120,7 +125,8 @@ def main(instance, case):
     for name in ("death", "death_client", "link_client"):
         p.check(os.path.exists(os.path.join(HELPERS, name)), f"{name} is not built")
     p.needs_hugepages(64)
-    with p.Root() as root:
+    p.before_others()
+    with p.Root(in_memory=True) as root:
         deaths = Deaths(root, instance)
         try:
             before = deaths.traces()
@@ -129,4 +135,5 @@ def main(instance, case):
         except BaseException:
             print(deaths.prim.output()[-4000:])
             raise
+        p.check(deaths.kills, f"nothing is called {PARTS}")
         print(f"{deaths.kills} kills, and nothing of them is left")

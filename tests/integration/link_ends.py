@@ -1,7 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026, the Calandria authors
-"""However a client ends or misbehaves, its link goes and nothing of it stays in the primary."""
+"""However a client ends or misbehaves, its link goes and nothing of it stays in the primary.
+
+Times are those from the kill() until its folder is gone, the process's own end among them, but for what the
+control pthread waited for a CPU, which is the machine's. The instance's folder is on a tmpfs, and all of it goes
+before the machine's other work.
+"""
 import os
 import random
 import re
@@ -14,9 +19,10 @@ import primary as p
 INSTANCE = 121
 CLIENT = os.path.join(os.environ.get("CAL_BUILD", "build"), "tests", "helpers", "link_client")
 KILLS = 50
-# Of a kill; a shared machine gets the slack. Under a sanitizer the kernel has its pages to free, too.
-FREED_LIMIT_S = 0.050 if os.environ.get("CAL_SAN") else 0.010
-SLACK = float(os.environ.get("CAL_TIME_SLACK", "3"))
+FREED_LIMIT_S = 0.050 if os.environ.get("CAL_SAN") else 0.010  # with a sanitizer's pages to free
+TRIES = 5
+MANY = 60  # of the 64 connections that there may be
+LONGEST_CALL_US = 50000 if os.environ.get("CAL_SAN") else 2000  # of another client, in the best of the tries
 
 
 class Clients:
@@ -65,13 +71,37 @@ def heap_allocs(root):
     return int(re.search(r'"heap_allocs": ?(\d+)', out.stdout).group(1))
 
 
-def seconds_until_gone(prim, before):
+class Stopwatch:
+    def __init__(self, prim):
+        self.prim, self.waited, self.begin = prim, prim.waited_for_cpu(), time.monotonic()
+
+    def seconds(self):
+        """By the clock, and those of them that are ours."""
+        took = time.monotonic() - self.begin
+        return took, took - (self.prim.waited_for_cpu() - self.waited)
+
+
+def wait_until_gone(prim, before):
     begin = time.monotonic()
-    while links(prim) != before:
+    while not links(prim) <= before:
         if time.monotonic() - begin > 2:
             raise p.Failure(f"a link stays: {links(prim) - before}")
         time.sleep(0.0002)  # leave the CPU to those we wait for
-    return time.monotonic() - begin
+
+
+def seconds_to_free(prim, proc, before):
+    watch = Stopwatch(prim)
+    proc.kill()
+    wait_until_gone(prim, before)
+    return watch.seconds()
+
+
+def judge(what, times):
+    clock, ours = (sorted(column) for column in zip(*times))
+    n = len(times)
+    print(f"{what}: gone after {ours[n // 2] * 1e3:.2f} ms (median of {n}), {ours[-1] * 1e3:.2f} (longest); "
+          f"with waits for a CPU {clock[n // 2] * 1e3:.2f}, {clock[-1] * 1e3:.2f}", flush=True)
+    p.check(ours[n // 2] < FREED_LIMIT_S, f"{what}: links stay too long")
 
 
 class Watch:
@@ -92,19 +122,49 @@ class Watch:
 
 
 def killed_clients(root, prim, clients):
-    watch, longest = Watch(root, prim), []
+    watch, times = Watch(root, prim), []
     for i in range(KILLS):
         proc = clients.start("idle" if i % 2 else "calls")
-        proc.kill()
-        longest.append(seconds_until_gone(prim, watch.links))
+        times.append(seconds_to_free(prim, proc, watch.links))
         proc.wait()
-    longest.sort()
-    print(f"a killed client's link is gone after {longest[KILLS // 4] * 1e3:.2f} ms (quartile), "
-          f"{longest[KILLS // 2] * 1e3:.2f} (median), {longest[-1] * 1e3:.2f} (longest of {KILLS})")
-    # What the code costs; the median and more is what the machine's other work costs.
-    p.check(longest[KILLS // 4] < FREED_LIMIT_S, "links of killed clients stay too long")
-    p.check(longest[KILLS // 2] < FREED_LIMIT_S * SLACK, "links of killed clients stay too long")
+    judge("killed clients", times)
     watch.check("killed clients")
+
+
+def killed_with_backlog(root, prim, clients):
+    """As many answers wait for it as the primary keeps. The control pthread frees them: beside it calls are
+    answered as ever."""
+    watch, times, longest = Watch(root, prim), [], []
+    # The machine takes the reactor's CPU away for some milliseconds now and then: not each time.
+    while len(times) < TRIES or (len(times) < 4 * TRIES and min(longest) >= LONGEST_CALL_US):
+        proc = clients.start("hoard")
+        p.check(proc.stdout.readline() == "hoarding\n", "it hoards no answers")
+        its = links(prim) - watch.links
+        other = clients.start("latency", "50000")
+        times.append(seconds_to_free(prim, proc, links(prim) - its))
+        longest.append(int(other.stdout.readline()))
+        p.check(other.wait(20) == 0, "calls beside the end of a link with a backlog fail")
+        proc.wait()
+    judge("with all the backlog that they may have", times)
+    print(f"longest of the calls beside each of them: {longest} us")
+    p.check(min(longest) < LONGEST_CALL_US, f"calls beside the end of a backlog take {longest} us")
+    watch.check("clients with a backlog")
+
+
+def killed_all_at_once(root, prim, clients):
+    watch, times = Watch(root, prim), []
+    for _ in range(3):
+        procs = [clients.start("idle") for _ in range(MANY)]
+        p.check(len(links(prim)) == len(watch.links) + MANY, f"{MANY} links")
+        for proc in procs:
+            proc.kill()
+        for proc in procs:
+            proc.wait()
+        last = Stopwatch(prim)
+        wait_until_gone(prim, watch.links)
+        times.append(last.seconds())
+    judge(f"{MANY} at once, from the end of the last process on", times)
+    watch.check(f"{MANY} clients killed at once")
 
 
 def killed_anywhere(root, prim, clients):
@@ -119,18 +179,17 @@ def killed_anywhere(root, prim, clients):
 
 
 def child_keeps_connection(root, prim, clients):
-    watch = Watch(root, prim)
-    proc = clients.start("fork")
-    child = int(proc.stdout.readline())
-    proc.kill()
-    proc.wait()
-    try:
-        took = seconds_until_gone(prim, watch.links)
-        print(f"… whose child keeps the connection: {took * 1e3:.2f} ms")
-        p.check(took < 0.100, f"a link stays for {took} s: a child has its connection")  # one sample
-        os.kill(child, 0)  # it lives
-    finally:
-        os.kill(child, signal.SIGKILL)
+    watch, times = Watch(root, prim), []
+    for _ in range(TRIES):
+        proc = clients.start("fork")
+        child = int(proc.stdout.readline())
+        try:
+            times.append(seconds_to_free(prim, proc, watch.links))
+            os.kill(child, 0)  # it lives
+        finally:
+            os.kill(child, signal.SIGKILL)
+        proc.wait()
+    judge("whose child keeps the connection", times)
     watch.check("a client whose child lives")
 
 
@@ -174,11 +233,14 @@ def orderly_stop(root, prim, clients):
 def main():
     if not os.path.exists(CLIENT):
         raise p.Failure(f"{CLIENT} is not built")
-    with p.Root() as root:
+    p.before_others()
+    with p.Root(in_memory=True) as root:
         prim = root.start("--no-services", instance=INSTANCE)
         clients = Clients(root)
         try:
             killed_clients(root, prim, clients)
+            killed_with_backlog(root, prim, clients)
+            killed_all_at_once(root, prim, clients)
             killed_anywhere(root, prim, clients)
             child_keeps_connection(root, prim, clients)
             misbehaving(root, prim, clients, "scribble", "its link is closed")
