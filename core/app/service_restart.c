@@ -8,7 +8,8 @@
  *                             one is ended. It ends, or does not say hello: nothing has changed.
  *                             It lives, and is not ready in time (it cannot take over from this
  *                             one): the present one is ended first.
- *   it does not serve       → it is ended, and the next is started.
+ *   it does not serve,      → it is ended, and the next is started.
+ *   or hangs
  *
  * A program that was chosen is kept for later starts once a process of it has got as far as READY;
  * until then whatever comes next is started from what served before. */
@@ -61,6 +62,13 @@ last_words(const struct service_proc *proc, char *text, size_t size)
 		service_log_last(proc, line, sizeof(line));
 	}
 	snprintf(text, size, "%s%s", line[0] != '\0' ? "; its last words: " : "", line);
+}
+
+/* It has not answered for so long that a successor that waits for it cannot be blamed. */
+static bool
+is_silent(const struct service_proc *proc)
+{
+	return proc->hung || proc->missed >= SERVICE_PING_HUNG - 1;
 }
 
 static void
@@ -132,12 +140,6 @@ successor_give_up(struct service_proc *next, const char *what)
 	         (int)next->pid, next->binary.path, what, words, serves);
 }
 
-static void
-not_alive(void *arg)
-{
-	successor_give_up(arg, "hangs");
-}
-
 /* It lives, but cannot take over: then the present one has to go first. */
 void
 service_restart_alive(struct service_proc *next)
@@ -153,6 +155,18 @@ service_restart_alive(struct service_proc *next)
 	             svc->binary, (int)svc->proc->pid, (int)next->pid, SERVICE_HANDOVER_LIMIT);
 	svc->restart_asked = true;
 	service_proc_end(svc->proc, SERVICE_RESTART_GRACE);
+}
+
+static void
+not_alive(void *arg)
+{
+	struct service_proc *next = arg;
+
+	if (next->svc->proc != NULL && is_silent(next->svc->proc)) {
+		service_restart_alive(next);
+	} else {
+		successor_give_up(next, "hangs");
+	}
 }
 
 static void
@@ -280,7 +294,7 @@ begin(struct service *svc, struct app_restart *restart)
 		one_over(svc, rc, "%s", err);
 		return;
 	}
-	if (svc->proc != NULL && svc->hands_over && svc->proc->ready) {
+	if (svc->proc != NULL && svc->hands_over && svc->proc->ready && !svc->proc->hung) {
 		begin_successor(svc, &binary);
 		return;
 	}

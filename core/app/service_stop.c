@@ -15,6 +15,11 @@
 #include "core/app/state.h"
 #include "spdk/log.h"
 
+/* Linux 6.9. */
+#ifndef PIDFD_SIGNAL_PROCESS_GROUP
+#define PIDFD_SIGNAL_PROCESS_GROUP (1u << 2)
+#endif
+
 void
 service_proc_overdue(void *arg)
 {
@@ -27,7 +32,10 @@ service_proc_overdue(void *arg)
 void
 service_proc_kill(struct service_proc *proc)
 {
-	(void)pidfd_send_signal(proc->pidfd, SIGKILL, NULL, 0);
+	/* With what it has started, if it is a script. */
+	if (pidfd_send_signal(proc->pidfd, SIGKILL, NULL, PIDFD_SIGNAL_PROCESS_GROUP) != 0) {
+		(void)pidfd_send_signal(proc->pidfd, SIGKILL, NULL, 0);
+	}
 }
 
 void
