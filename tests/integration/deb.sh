@@ -4,7 +4,7 @@
 #
 # The Debian packages: built (from this build's objects, in `make deb-check` from nothing), clean for
 # lintian, installed over a picture of this machine's root (an overlay), run from there, upgraded while
-# an instance runs, removed, purged. Seen to fail:
+# an instance runs, removed, purged. Fails:
 #   - without succeed() in calandria.postinst: services of the old version go on after an upgrade;
 #   - with a `calctl stop` in calandria.postinst: the primary is another one;
 #   - without the rm in calandria.postrm: purge leaves what is not a conffile.

@@ -6,7 +6,7 @@ root folder of its own over the machine's /usr: READY means running, what dies o
 crash loop ends as failed, hand-overs keep connections, a stop takes everything with it, and the
 sandbox is in force.
 
-Each case says which line of a unit it was seen to fail without."""
+Each case names the lines of units that it guards."""
 import json
 import os
 import shutil

@@ -5,7 +5,7 @@
 READY when, and only when, its state is `running`; nobody says it for the primary; a service says
 READY when it serves, and goes on saying that it is alive.
 
-Each case names the line without which it was seen to fail."""
+Each case names the line that it guards."""
 import os
 import signal
 import socket
