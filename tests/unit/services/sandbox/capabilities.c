@@ -83,8 +83,8 @@ says(const char *key, uint64_t expected)
 static bool
 has_exactly(uint64_t kept, bool bounded)
 {
-	return says("CapEff", kept) & says("CapPrm", kept) & says("CapInh", 0) & says("CapAmb", 0) &
-	       says("NoNewPrivs", 1) & (!bounded || says("CapBnd", 0));
+	return says("CapEff", kept) && says("CapPrm", kept) && says("CapInh", 0) &&
+	       says("CapAmb", 0) && says("NoNewPrivs", 1) && (!bounded || says("CapBnd", 0));
 }
 
 static bool
