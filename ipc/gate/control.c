@@ -19,12 +19,6 @@
 
 #define MAX_EVENTS 32
 
-struct post {
-	struct post *next;
-	void (*fn)(void *arg);
-	void *arg;
-};
-
 struct control_fd {
 	int fd;
 	control_fd_fn fn;
@@ -40,10 +34,10 @@ struct control_timer {
 };
 
 /* What stands in g_posts while nobody takes posts. */
-static struct post g_closed;
+static struct control_post g_closed;
 
 /* A stack that posters push to and the pthread takes whole; newest first. */
-static struct post *g_posts = &g_closed;
+static struct control_post *g_posts = &g_closed;
 
 static struct {
 	pthread_t thread;
@@ -52,10 +46,11 @@ static struct {
 	int epfd;
 	/* Kept for the process's life: a poster may be about to write to it when the loop ends. */
 	int wakefd;
-	struct post *last; /* the pthread's own posts after the others were shut out */
-	struct post **last_tail;
-	struct post *stop_post; /* allocated early: stopping cannot fail for want of memory */
-	cpu_set_t cpus;         /* where the process may run at all */
+	struct control_post *last; /* the pthread's own posts after the others were shut out */
+	struct control_post **last_tail;
+	struct control_post
+		*stop_post; /* allocated early: stopping cannot fail for want of memory */
+	cpu_set_t cpus;     /* where the process may run at all */
 	SLIST_HEAD(control_fds, control_fd) deleted;
 	TAILQ_HEAD(control_timers, control_timer) timers; /* soonest first */
 } g_control = {
@@ -85,9 +80,9 @@ control_is_current(void)
 }
 
 static int
-post_push(struct post *post)
+post_push(struct control_post *post)
 {
-	struct post *head = __atomic_load_n(&g_posts, __ATOMIC_RELAXED);
+	struct control_post *head = __atomic_load_n(&g_posts, __ATOMIC_RELAXED);
 	uint64_t one = 1;
 
 	do {
@@ -108,15 +103,11 @@ post_push(struct post *post)
 	return 0;
 }
 
-int
-control_post(void (*fn)(void *arg), void *arg)
+static int
+post_in(struct control_post *post, void (*fn)(void *arg), void *arg)
 {
-	struct post *post = malloc(sizeof(*post));
 	int rc;
 
-	if (post == NULL) {
-		return -ENOMEM;
-	}
 	post->fn = fn;
 	post->arg = arg;
 	rc = post_push(post);
@@ -127,10 +118,30 @@ control_post(void (*fn)(void *arg), void *arg)
 		g_control.last_tail = &post->next;
 		return 0;
 	}
+	return rc;
+}
+
+int
+control_post(void (*fn)(void *arg), void *arg)
+{
+	struct control_post *post = calloc(1, sizeof(*post));
+	int rc;
+
+	if (post == NULL) {
+		return -ENOMEM;
+	}
+	rc = post_in(post, fn, arg);
 	if (rc < 0) {
 		free(post);
 	}
 	return rc;
+}
+
+int
+control_post_in(struct control_post *post, void (*fn)(void *arg), void *arg)
+{
+	post->lasting = true;
+	return post_in(post, fn, arg);
 }
 
 struct call {
@@ -166,12 +177,23 @@ control_call(int (*fn)(void *arg), void *arg)
 	return rc;
 }
 
+static void
+post_run(struct control_post *post)
+{
+	bool ours = !post->lasting; /* one that is not may be freed by its fn */
+
+	post->fn(post->arg);
+	if (ours) {
+		free(post);
+	}
+}
+
 /* Run what was posted up to now, and leave `instead` in its place. */
 static void
-posts_run(struct post *instead)
+posts_run(struct control_post *instead)
 {
-	struct post *post = __atomic_exchange_n(&g_posts, instead, __ATOMIC_ACQUIRE);
-	struct post *oldest = NULL, *next;
+	struct control_post *post = __atomic_exchange_n(&g_posts, instead, __ATOMIC_ACQUIRE);
+	struct control_post *oldest = NULL, *next;
 
 	for (; post != NULL; post = next) {
 		next = post->next;
@@ -180,8 +202,7 @@ posts_run(struct post *instead)
 	}
 	for (post = oldest; post != NULL; post = next) {
 		next = post->next;
-		post->fn(post->arg);
-		free(post);
+		post_run(post);
 	}
 }
 
@@ -189,7 +210,7 @@ posts_run(struct post *instead)
 static void
 posts_finish(void)
 {
-	struct post *post;
+	struct control_post *post;
 
 	posts_run(&g_closed);
 	while ((post = g_control.last) != NULL) {
@@ -197,8 +218,7 @@ posts_finish(void)
 		if (g_control.last == NULL) {
 			g_control.last_tail = &g_control.last;
 		}
-		post->fn(post->arg);
-		free(post);
+		post_run(post);
 	}
 }
 

@@ -35,6 +35,18 @@ bool control_is_current(void);
  *  Returns 0, -ENOMEM, or -ESHUTDOWN after control_stop(). */
 int control_post(void (*fn)(void *arg), void *arg);
 
+/* A post in memory of the caller's. */
+struct control_post {
+	struct control_post *next;
+	void (*fn)(void *arg);
+	void *arg;
+	bool lasting; /* nobody frees it but its owner */
+};
+
+/** The same without an allocation, for what may not fail: `post` lasts until `fn` is called, which
+ *  may free it. Once at a time. Returns 0 or -ESHUTDOWN. */
+int control_post_in(struct control_post *post, void (*fn)(void *arg), void *arg);
+
 /** Post and wait until it has run; its return value is returned. Not from a reactor that runs, not
  *  from the control pthread. */
 int control_call(int (*fn)(void *arg), void *arg);

@@ -263,7 +263,7 @@ link_done(void *arg)
 void
 gate_link_done(struct link *link)
 {
-	int rc = control_post(link_done, link);
+	int rc = control_post_in(link_last_post(link), link_done, link);
 
 	if (rc < 0) {
 		SPDK_ERRLOG("%s (pid %d): its link cannot be freed: %s\n", link_peer_name(link),

@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "ipc/gate/control.h"
 #include "ipc/gate/gate_packet.h"
 #include "ipc/link/layout.h"
 #include "ipc/link/link.h"
@@ -63,6 +64,8 @@ struct link {
 	size_t in_len;
 	size_t in_cap;
 	bool in_whole; /* the message in `in` was handed out */
+
+	struct control_post last_post;
 
 	struct codec_chain backlog; /* response after response */
 	size_t backlog_bytes;       /* of memory */
@@ -242,6 +245,12 @@ void *
 link_memory(const struct link *link)
 {
 	return link->memory;
+}
+
+struct control_post *
+link_last_post(struct link *link)
+{
+	return &link->last_post;
 }
 
 uint64_t

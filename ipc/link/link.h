@@ -28,6 +28,7 @@
  * slot is in the reader's cache). */
 #define LINK_MAX_BYTES_PER_CALL 8192u
 
+struct control_post;
 struct link;
 
 /* --- control pthread -------------------------------------------------------------------------- */
@@ -53,6 +54,8 @@ struct gate_geometry link_geometry(const struct link *link);
 
 /* --- any thread ------------------------------------------------------------------------------- */
 
+/** Memory for the post of gate_link_done(), which may not fail. */
+struct control_post *link_last_post(struct link *link);
 uint64_t link_id(const struct link *link); /* never reused within a primary's life */
 enum gate_role link_role(const struct link *link);
 const char *link_peer_name(const struct link *link);
