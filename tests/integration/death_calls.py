@@ -10,8 +10,9 @@ with the name of a part (as it is printed) only that is. Without `all`, what is 
 and what is after the one before it count as one while it attaches, since nobody can tell them apart; and of the
 other programs a sample is taken.
 
-It guards gate_conn_end()'s link_down() and undo, link_down_on_app()'s conn_end(), gate_grant_undo()'s
-folder_remove(), and conn_unwatch()'s close of the pidfd.
+Fails without gate_conn_end()'s link_down(), link_down_on_app()'s conn_end(), gate_grant_undo()'s
+folder_remove(), and conn_unwatch()'s close() of the pidfd. It guards gate_conn_end()'s gate_grant_undo(), too
+(link_ends.py fails without that).
 """
 import os
 import signal

@@ -6,10 +6,10 @@
 client_ring_release()), DPDK's ring calls in them included. What the primary sees then is half of a publication: a
 request that is there or is not, never a part of one, and no link is cut off for a fault.
 
-With `all` each instruction is tried, without every third.
+With `all` each instruction is tried, without every third; with `interrupt` the primary is in interrupt mode.
 
-It guards the order of the client's stores: slot and descriptor (client_ring_push()) before the tail that shows
-them (rte_ring_enqueue_elem_finish()).
+Fails without the order of client_ring_push(): with the slot written after the tail that shows it
+(rte_ring_enqueue_elem_finish(), whose descriptor is DPDK's to order).
 """
 import re
 

@@ -6,6 +6,10 @@
 Times are those from the kill() until its folder is gone, the process's own end among them, but for what the
 control pthread waited for a CPU, which is the machine's. The instance's folder is on a tmpfs, and all of it goes
 before the machine's other work.
+
+Fails without gate_conn_end()'s link_down() or its gate_grant_undo() (killed_anywhere), link_down_on_app()'s
+conn_end(), gate_grant_undo()'s folder_remove(), conn_unwatch()'s close() of the pidfd, and on_pidfd()'s
+process_ended() (child_keeps_connection).
 """
 import os
 import random
