@@ -119,7 +119,8 @@ deb:
 deb-check:
 	@scripts/deps.sh build test deb
 	@$(MAKE) --no-print-directory all
-	$(Q)CAL_DEB_FRESH=1 tests/run --build $(B) integration --only deb
+	@$(MAKE) --no-print-directory deb
+	$(Q)CAL_DEB_BUILT=$(abspath $(DEB)) tests/run --build $(B) integration --only deb
 
 # --- lint ------------------------------------------------------------------------------------------
 #: make lint                  clang-format, clang-tidy, cppcheck, shell syntax, dependency directions

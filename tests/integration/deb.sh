@@ -92,11 +92,14 @@ if "$root/scripts/deps.sh" build deb --dry-run | grep -q installing; then
 fi
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-objects="DEB_OBJECTS=$(realpath "$CAL_BUILD")"
-[ -z "${CAL_DEB_FRESH:-}" ] || objects=
-# (lintian may leave files of its own in $TMPDIR.)
-# shellcheck disable=SC2086
-TMPDIR=$tmp make -s -C "$root" deb DEB="$tmp/deb" $objects >"$tmp/log" 2>&1 || { tail -n 40 "$tmp/log"; exit 1; }
+if [ -n "${CAL_DEB_BUILT:-}" ]; then
+    mkdir "$tmp/deb"
+    cp "$CAL_DEB_BUILT"/*.deb "$tmp/deb"
+else
+    # (lintian may leave files of its own in $TMPDIR.)
+    TMPDIR=$tmp make -s -C "$root" deb DEB="$tmp/deb" DEB_OBJECTS="$(realpath "$CAL_BUILD")" >"$tmp/log" 2>&1 ||
+        { tail -n 40 "$tmp/log"; exit 1; }
+fi
 mkdir "$tmp/top" "$tmp/root"
 cp "$0" "$tmp/inside.sh"
 # Mounts and processes are gone when it ends, whatever happens.

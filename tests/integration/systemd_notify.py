@@ -95,7 +95,8 @@ def test_failed_start_says_why(root):
 
 
 def test_slow_listener_holds_up_nothing(root):
-    """The receiver's queue is full and stays so. Fails (no state `running`) with a blocking send."""
+    """The receiver's queue is full and stays so: what sends must not block. (One of SOCK_NONBLOCK and
+    MSG_DONTWAIT in core/util/systemd.c is enough: it is not seen to fail without one of the two.)"""
     systemd = Listener(root, "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
         other.setblocking(False)
