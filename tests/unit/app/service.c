@@ -671,7 +671,9 @@ a_successor_that_hangs_changes_nothing(void)
 
 	up_with_successor(&old, &next);
 	CHECK_EQ(greet(next), 0);
-	WAIT_FOR(is_answered());
+	/* The one that serves is not to blame: it answers. */
+	g_greeter = old;
+	WAIT_FOR(control_call(alive_on_control, NULL) == 0 && is_answered());
 	CHECK_EQ(ANSWER.rc, -ETIMEDOUT);
 	CHECK(strstr(ANSWER.text, "hangs") != NULL && strstr(ANSWER.text, "serves on") != NULL);
 	WAIT_FOR(has_gone(next));
@@ -943,7 +945,7 @@ one_that_is_ready_too_late_is_ended_all_the_same(void)
 	report_ready(old);
 	WAIT_FOR(last_pid() != old);
 	CHECK(has_gone(old));
-	CHECK_EQ(shown(RPCD).pid, last_pid());
+	WAIT_FOR(shown(RPCD).pid == last_pid());
 	report_ready(last_pid());
 	CHECK(is_answered() && ANSWER.rc == 0);
 	down();
@@ -978,7 +980,7 @@ a_trial_that_gives_up_is_replaced(void)
 	WAIT_FOR(is_answered());
 	CHECK(strstr(ANSWER.text, "not on this machine") != NULL);
 	WAIT_FOR(last_pid() != tried);
-	CHECK_EQ(shown(RPCD).pid, last_pid());
+	WAIT_FOR(shown(RPCD).pid == last_pid());
 	CHECK_EQ(shown(RPCD).state, CAL_SERVICE_STARTING);
 	/* The usual one is believed. */
 	g_reporter = last_pid();
