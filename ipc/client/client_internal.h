@@ -83,8 +83,8 @@ int64_t client_deadline(int timeout_ms);
 int client_time_left(int64_t deadline_us);
 int64_t client_now_us(void);
 
-/** poll() for the gate's connection until `deadline_us`, telling systemd meanwhile that we are alive,
- *  if it has started us. Returns what poll() does. */
+/** poll() for the gate's connection until `deadline_us`, telling systemd meanwhile that we are
+ * alive, if it has started us. Returns what poll() does. */
 int client_poll(const struct cal_client *client, int64_t deadline_us);
 /** Answer a PING, now or, if that does not go out, with the next look at the socket. */
 void client_pong(struct cal_client *client);

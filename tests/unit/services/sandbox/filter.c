@@ -219,7 +219,8 @@ wrong_arguments(long which)
 	wrong += REFUSES(openat(AT_FDCWD, "/dev/null", O_RDONLY | O_TRUNC));
 	wrong += REFUSES(openat(AT_FDCWD, "/dev/null", O_WRONLY | O_CREAT, 0600));
 	wrong += REFUSES(openat(AT_FDCWD, "/proc/nowhere", O_RDONLY | O_CREAT, 0600));
-	wrong += REFUSES(openat(AT_FDCWD, "/proc/nowhere", O_WRONLY | O_CREAT | O_EXCL | O_TRUNC, 0600));
+	wrong += REFUSES(
+		openat(AT_FDCWD, "/proc/nowhere", O_WRONLY | O_CREAT | O_EXCL | O_TRUNC, 0600));
 	wrong += REFUSES(openat(AT_FDCWD, "/tmp", O_TMPFILE | O_RDWR, 0600));
 	wrong += REFUSES(fcntl(fd, F_SETOWN, 1));
 	wrong += REFUSES(fcntl(fd, F_SETSIG, SIGKILL));
@@ -238,7 +239,8 @@ wrong_arguments(long which)
 	wrong += REFUSES(syscall(SYS_tgkill, g_parent, g_parent, 0));
 #endif
 	if (policies[which] != &sandbox_confd) {
-		wrong += REFUSES(openat(AT_FDCWD, "/proc/nowhere", O_WRONLY | O_CREAT | O_EXCL, 0600));
+		wrong += REFUSES(
+			openat(AT_FDCWD, "/proc/nowhere", O_WRONLY | O_CREAT | O_EXCL, 0600));
 	}
 	if (policies[which] != &sandbox_mond) {
 		wrong += REFUSES(ioctl(0, PERF_EVENT_IOC_ENABLE, 0));
