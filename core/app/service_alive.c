@@ -4,7 +4,9 @@
 
 /* Whether services live: each is pinged once a second and answers from the loop that it works in.
  * One that does not is shown as hung, and after a while killed, so that another can serve: SIGKILL
- * ends a stopped process, too. One that a debugger holds is left alone until that lets go of it. */
+ * ends a stopped process, too. One that a debugger holds is left alone until that lets go of it,
+ * and so is one that hangs in the kernel: it would end just when that is over (cal-confd between
+ * the fsync() of a slow disk and the rename), and the next one would begin again, for ever. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -42,13 +44,19 @@ status_line(pid_t pid, const char *name, char *value, size_t size)
 	}
 }
 
-static const char *
-why_silent(pid_t pid, char *text, size_t size)
+static char
+state_of(pid_t pid)
 {
 	char state[32];
 
 	status_line(pid, "\nState:\t", state, sizeof(state));
-	switch (state[0]) {
+	return state[0];
+}
+
+static const char *
+why_silent(pid_t pid, char *text, size_t size)
+{
+	switch (state_of(pid)) {
 	case 'T':
 		snprintf(text, size, "it is stopped by a signal, `kill -CONT %d` lets it go on",
 		         (int)pid);
@@ -57,7 +65,7 @@ why_silent(pid_t pid, char *text, size_t size)
 		snprintf(text, size, "a debugger holds it");
 		break;
 	case 'D':
-		snprintf(text, size, "it hangs in the kernel");
+		snprintf(text, size, "it hangs in the kernel, and is left alone as long");
 		break;
 	default:
 		snprintf(text, size, "it hangs");
@@ -82,7 +90,8 @@ hangs(struct service_proc *proc)
 
 	proc->hung = true;
 	service_timer_clear(&svc->healthy);
-	SPDK_WARNLOG("%s (pid %d) has not answered for %d s: %s; it is killed in %d s\n",
+	SPDK_WARNLOG("%s (pid %d) has not answered for %d s: %s; unless that ends it is killed in "
+	             "%d s\n",
 	             svc->binary, (int)proc->pid, SERVICE_PING_HUNG * SERVICE_PING_MS / 1000,
 	             why_silent(proc->pid, text, sizeof(text)),
 	             (SERVICE_PING_KILL - SERVICE_PING_HUNG) * SERVICE_PING_MS / 1000);
@@ -106,6 +115,12 @@ hung_too_long(struct service_proc *proc)
 	if (proc->tracer != 0) {
 		/* It had no chance until now. */
 		proc->tracer = 0;
+		proc->missed = SERVICE_PING_HUNG;
+		return;
+	}
+	if (state_of(proc->pid) == 'D') {
+		/* Once it is out it has as long to answer as one just found silent.
+		 */
 		proc->missed = SERVICE_PING_HUNG;
 		return;
 	}

@@ -10,6 +10,7 @@
  *   -loop   reports READY, and never listens again
  *   -wait   answers the primary, but never reports READY
  *   -stop   stops itself by SIGSTOP
+ *   -kernel reports READY, hangs in the kernel for 17 s, goes on
  *   -die    says why, and exits with 3 */
 
 #include <poll.h>
@@ -55,6 +56,14 @@ main(int argc, char **argv)
 		cal_client_report(client, GATE_REPORT_READY, "");
 		for (;;) {
 			__asm__ volatile("pause");
+		}
+	}
+	if (strcmp(what, "kernel") == 0) {
+		cal_client_report(client, GATE_REPORT_READY, "");
+		/* Who has called vfork() sleeps uninterruptibly until its child is gone. */
+		if (vfork() == 0) {
+			sleep(17);
+			_exit(0);
 		}
 	}
 	if (strcmp(what, "die") == 0) {

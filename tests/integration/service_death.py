@@ -46,6 +46,20 @@ def by_signals(root):
     p.check(prim.stop()[0] == 0, "the primary stops in order")
 
 
+def in_the_kernel(root):
+    """A service that hangs in the kernel is not killed: it goes on when that is over. Fails without
+    hung_too_long()'s look at its state."""
+    prim = c.start(root, 128)
+    rc, _, err = c.restart(prim, "--binary", c.odd(root, "kernel"), name="mond")
+    p.check(rc == 0, f"it reports READY: {err}")
+    pid = c.service(prim, "mond")["pid"]
+    c.wait_service(prim, "mond", 6, "is shown as hung", lambda s: s["state"] == "hung")
+    now = c.wait_service(prim, "mond", 20, "answers again", lambda s: s["state"] != "hung")
+    p.check(now["pid"] == pid and now["state"] == "running", f"it was not killed: {now}")
+    p.check("hangs in the kernel" in prim.output(), "the log says so")
+    p.check(prim.stop()[0] == 0, "the primary stops in order")
+
+
 def hung(root):
     """Stopped, in an endless loop, traced. Fails without service_alive.c's SIGKILL (they stay as they are)
     and without its look at TracerPid (the traced one is killed)."""
@@ -251,4 +265,4 @@ def out_of_memory(root):
 
 
 p.needs_hugepages(128)
-p.main([by_signals, hung, not_to_be_started, out_of_memory])
+p.main([by_signals, in_the_kernel, hung, not_to_be_started, out_of_memory])
