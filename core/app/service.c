@@ -166,7 +166,9 @@ schedule_restart(struct service *svc, const char *how)
 		snprintf(text, sizeof(text), "%s ended %u times in a row, last: %s; see %s",
 		         svc->binary, svc->ends_in_row, how, path);
 		service_tell(SERVICE_EVENT_LOOP, svc, text);
-	} else if (svc->ends_in_row < SERVICE_CRASH_LOOP) {
+	} else if (svc->ends_in_row < SERVICE_CRASH_LOOP &&
+	           (svc->was_found || svc->shown.start_error != ENOENT)) {
+		/* (One whose program was not found has been told as that.) */
 		SPDK_WARNLOG("%s ended (%s): starts again %s\n", svc->binary, how,
 		             delay == 0 ? "at once" : "shortly");
 	}

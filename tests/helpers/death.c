@@ -202,7 +202,10 @@ wait_until_reclaimed(int64_t death, int64_t waited_before, struct counts *left)
 			last = now;
 			waited_last = waited_us();
 		} else if (now - last > CALM_US) {
-			return last - death - (waited_last - waited_before);
+			/* (What it waited is counted when the waiting is over: some of it may be
+			 * older.) */
+			waited_last -= waited_before;
+			return last - death > waited_last ? last - death - waited_last : 0;
 		}
 		if (now - death > LEFT_US) {
 			return -1;
