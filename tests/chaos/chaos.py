@@ -25,7 +25,6 @@ from target import p  # noqa: E402
 
 SLICE_S = 2.5
 WARM_UP_KILLS = 40
-UNREAD, UNREAD_S = 4, 0.5  # more at a time, and for longer, than there will be
 ATTACHES = 5              # after each slice with kills
 ATTACH_LIMIT_MS = 30
 GAP_LIMIT_US = 1000
@@ -106,13 +105,8 @@ class Chaos:
         """Every kind once and some more, so that pools have the size that they need. And as many jobs at
         a time as there may be: the memory of a lightweight thread is kept for the next one, with its
         eventfd in interrupt mode (core/thread/thread.c), so what there is of it is the most that there
-        ever were at a time. So it is with the chunks of answers that nobody reads (ipc/codec/chunk.c: 4 MiB
-        at a time). Kills alone reach that late, and by chance."""
+        ever were at a time. Kills alone reach that late, and by chance."""
         self.target.most_jobs()
-        if self.killer.kinds.weights["unread"]:
-            for _ in range(UNREAD):
-                self.killer.spawn("unread")
-            time.sleep(UNREAD_S)
         for name in self.killer.kinds.names:
             if self.killer.kinds.weights[name]:
                 self.killer.spawn(name)
