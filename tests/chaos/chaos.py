@@ -118,6 +118,7 @@ class Chaos:
         expected = len(t.SERVICES) + 2  # the primary and the client that stays
         end = time.monotonic() + SETTLE_S * self.args.slack
         while time.monotonic() < end:
+            self.killer.tick()
             self.killer.look_at_services()
             if self.target.all_serve() and len(traces.processes(self.root.run)) <= expected:
                 return True
@@ -170,7 +171,7 @@ class Chaos:
             if self.harm:
                 self.harm(self, "before quiet")
                 self.target.slice()
-            time.sleep(time.monotonic() - begin)
+            time.sleep(min(time.monotonic() - begin, 2 * SLICE_S))
             self.note(self.quiet, self.target.slice())
 
     def snapshot(self):

@@ -29,7 +29,7 @@ class Killer:
         self.signals = collections.Counter()   # and by signal
         self.survived = 0
         self.ended = collections.Counter()     # by themselves, before a signal came: (kind, status)
-        self.away = {}                         # services that were killed: since when
+        self.away = {}                         # services that were killed: since when, on our clock
         self.back_s = collections.defaultdict(list)
         self.seen = {}                         # pid of each service, to notice a new one
         self.spoilt = None
@@ -118,7 +118,7 @@ class Killer:
         for name, service in self.target.services().items():
             pid = service["pid"]
             if service["state"] == "running" and name in self.away and pid != self.away[name][1]:
-                self.back_s["spoilt" if self.away[name][2] else name].append(now - self.away[name][0])
+                self.back_s["spoilt" if self.away[name][2] else name].append(self.clock - self.away[name][0])
                 del self.away[name]
             if pid == 0 or self.seen.get(name) == (pid, service["state"]):
                 continue
@@ -165,7 +165,7 @@ class Killer:
     def gone(self, name, pid, long):
         """`long`: one that was not ready is not started again at once."""
         if self.target.services().get(name, {}).get("pid") == pid:
-            self.away[name] = (time.monotonic(), pid, long or self.spoilt is not None)
+            self.away[name] = (self.clock, pid, long or self.spoilt is not None)
 
     def is_a_service(self, pid, name):
         try:
