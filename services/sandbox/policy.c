@@ -277,8 +277,8 @@ const struct sandbox_policy sandbox_confd = {
 /* --- cal-mond ----------------------------------------------------------------------------------
  */
 
-/* CAP_BPF and CAP_PERFMON are not enough: since Linux 6.16, and in stable kernels since then, a
- * uprobe takes this one again (EACCES, measured with 6.18). It has those two in it. */
+/* CAP_BPF and CAP_PERFMON are not enough for a uprobe: EACCES, measured with Linux 6.18. This one
+ * has those two in it. */
 static const int mond_capabilities[] = { CAP_SYS_ADMIN, -1 };
 
 static const struct sandbox_call mond_calls[] = {
